@@ -1,0 +1,22 @@
+//go:build tools
+package tools
+import (
+ _ "github.com/pion/sdp/v3"
+ _ "github.com/pion/rtp"
+ _ "github.com/pion/rtcp"
+ _ "golang.org/x/sys/unix"
+ _ "github.com/nats-io/nats-server/v2/server"
+ _ "github.com/nats-io/nats.go/jetstream"
+ _ "modernc.org/sqlite"
+ _ "github.com/pressly/goose/v3"
+ _ "github.com/jackc/pgx/v5/stdlib"
+ _ "github.com/miekg/dns"
+ _ "github.com/goccy/go-yaml"
+ _ "github.com/alecthomas/kong"
+ _ "github.com/coder/websocket"
+ _ "golang.org/x/time/rate"
+ _ "pgregory.net/rapid"
+ _ "github.com/rogpeppe/go-internal/testscript"
+ _ "go.uber.org/goleak"
+ _ "github.com/emiago/sipgo"
+)
