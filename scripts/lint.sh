@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# gofmt, vet and the house rules always; golangci-lint and shellcheck when
+# they are on the machine.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+go=${GO:-go}
+unformatted=$(gofmt -l $(git ls-files '*.go'))
+if [ -n "$unformatted" ]; then
+	printf 'gofmt: %s\n' $unformatted
+	exit 1
+fi
+"$go" vet ./...
+"$go" test -count=1 ./test/house/...
+if command -v golangci-lint >/dev/null; then
+	golangci-lint run ./...
+else
+	echo "lint: golangci-lint is not installed; vet and the house rules passed"
+fi
+if command -v shellcheck >/dev/null; then
+	shellcheck scripts/*.sh .ci/run
+fi
