@@ -1,0 +1,97 @@
+package pbx
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+)
+
+// ErrHangup ends an application because its channel has ended: the caller hung
+// up, or the call was released. The dialplan goes on with the extension h.
+var ErrHangup = errors.New("pbx: channel hung up")
+
+// App is one application of the dialplan.
+type App struct {
+	// Name as it is written in extensions.conf; looked up without case.
+	Name string
+	// Run does the work and returns nil to go on with the next priority,
+	// ErrHangup when the channel has ended, and any other error to end the
+	// call and have the error logged with the line of the dialplan.
+	Run func(ctx context.Context, ch Channel, args string) error
+	// Doc is one sentence for the table in the documentation.
+	Doc string
+}
+
+// Channel is a call as an application sees it. All methods belong to the
+// channel's goroutine: an application calls them from Run only.
+type Channel interface {
+	// Name is the channel's name, such as PJSIP/8005-0000002a.
+	Name() string
+	// Get returns a variable's or function's value, "" if it is not set.
+	Get(name string) string
+	// Set changes a variable; the name may start with _ or __ (inheritance).
+	Set(name, value string) error
+
+	// Answered reports whether the caller has got a 200.
+	Answered() bool
+	// Answer answers the caller and connects its sound; nothing if it has been
+	// answered already.
+	Answer(ctx context.Context) error
+	// Indicate tells an unanswered caller how its call stands; an answered one
+	// hears the tone for it.
+	Indicate(ctx context.Context, what Indication) error
+	// Hangup releases the channel with a cause once the application returns
+	// ErrHangup, which Hangup returns for convenience.
+	Hangup(cause Cause) error
+
+	// Wait lets d pass while the call goes on living; d < 0 waits until the
+	// channel ends. It returns ErrHangup if the channel ended.
+	Wait(ctx context.Context, d time.Duration) error
+	// Digit waits for one key of the telephone, at most d; 0 means that none
+	// was pressed.
+	Digit(ctx context.Context, d time.Duration) (rune, error)
+	// Play plays a sound file by name without suffix, or tone:NAME, to its end
+	// or until a key in stop is pressed, which is returned (else 0).
+	Play(ctx context.Context, name, stop string) (rune, error)
+	// Echo sends back what is heard until the channel ends or # is pressed.
+	Echo(ctx context.Context) error
+	// SendDigits plays keys to the caller as telephone-events.
+	SendDigits(ctx context.Context, digits string, tone, gap time.Duration) error
+	// Dial calls out and, if somebody answers, connects both until one of them
+	// hangs up.
+	Dial(ctx context.Context, req DialRequest) error
+
+	// Goto goes on at a place of the dialplan: [[context,]extension,]priority.
+	Goto(target string) error
+	// Log returns the call's logger.
+	Log() *slog.Logger
+}
+
+// Indication is how a call stands, told to the side that waits.
+type Indication uint8
+
+// The indications.
+const (
+	Ringing    Indication = iota // 180
+	Progress                     // 183 with SDP
+	Busy                         // 486, or the busy tone
+	Congestion                   // 503, or the reorder tone
+)
+
+// DialRequest is what Dial is asked to do.
+type DialRequest struct {
+	Destinations []string      // PJSIP/8006, PJSIP/8006@trunk … in the order written
+	Timeout      time.Duration // how long to ring; 0 = no limit
+	Options      DialOptions
+}
+
+// DialOptions are Dial's letters.
+type DialOptions struct {
+	Ring        bool          // r: the caller gets 180 at once, no early media
+	GoOn        bool          // g: go on in the dialplan when the callee hangs up
+	Reset       bool          // C: start the CDR's clock again
+	AnswerLimit time.Duration // S: hang up this long after the answer; 0 = none
+	CallLimit   time.Duration // L: the most the connected call may last; 0 = none
+	Elsewhere   bool          // c: tell every cancelled callee the call was taken elsewhere
+}
