@@ -62,8 +62,18 @@ type Channel interface {
 	// hangs up.
 	Dial(ctx context.Context, req DialRequest) error
 
+	// StartTone plays a call progress tone (dial, ring, busy, congestion, milliwatt …)
+	// until StopTone, beneath whatever follows.
+	StartTone(name string) error
+	// StopTone ends it.
+	StopTone()
+
+	// Exten is the extension the channel is in.
+	Exten() string
 	// Goto goes on at a place of the dialplan: [[context,]extension,]priority.
 	Goto(target string) error
+	// Exec runs another application.
+	Exec(ctx context.Context, name, args string) error
 	// Log returns the call's logger.
 	Log() *slog.Logger
 }
@@ -88,10 +98,11 @@ type DialRequest struct {
 
 // DialOptions are Dial's letters.
 type DialOptions struct {
-	Ring        bool          // r: the caller gets 180 at once, no early media
-	GoOn        bool          // g: go on in the dialplan when the callee hangs up
-	Reset       bool          // C: start the CDR's clock again
-	AnswerLimit time.Duration // S: hang up this long after the answer; 0 = none
-	CallLimit   time.Duration // L: the most the connected call may last; 0 = none
-	Elsewhere   bool          // c: tell every cancelled callee the call was taken elsewhere
+	Ring           bool          // r: the caller gets 180 at once, no early media
+	RingUntilMedia bool          // R: the caller gets 180 at once, and early media when there is some
+	GoOn           bool          // g: go on in the dialplan when the callee hangs up
+	Reset          bool          // C: start the CDR's clock again
+	AnswerLimit    time.Duration // S: hang up this long after the answer; 0 = none
+	CallLimit      time.Duration // L: the most the connected call may last; 0 = none
+	Elsewhere      bool          // c: tell every cancelled callee the call was taken elsewhere
 }

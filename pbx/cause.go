@@ -1,5 +1,7 @@
 package pbx
 
+import "strings"
+
 // Cause is an ITU-T Q.850 hang-up cause, as the channel variable HANGUPCAUSE
 // shows it.
 type Cause int
@@ -118,4 +120,29 @@ func CauseOfStatus(status int) Cause {
 	default:
 		return CauseNormalClearing
 	}
+}
+
+// causeNames are the words Hangup takes beside the numbers.
+var causeNames = map[string]Cause{
+	"UNALLOCATED": CauseUnallocated, "NO_ROUTE_TRANSIT_NET": CauseNoRouteTransitNet,
+	"NO_ROUTE_DESTINATION": CauseNoRoute, "NORMAL_CLEARING": CauseNormalClearing, "NORMAL": CauseNormalClearing,
+	"USER_BUSY": CauseUserBusy, "BUSY": CauseUserBusy, "NO_USER_RESPONSE": CauseNoUserResponse,
+	"NO_ANSWER": CauseNoAnswer, "NOANSWER": CauseNoAnswer, "SUBSCRIBER_ABSENT": CauseSubscriberAbsent,
+	"UNREGISTERED": CauseSubscriberAbsent, "CALL_REJECTED": CauseCallRejected, "NUMBER_CHANGED": CauseNumberChanged,
+	"ANSWERED_ELSEWHERE": CauseAnsweredElsewhere, "DESTINATION_OUT_OF_ORDER": CauseDestinationOutOfOrd,
+	"INVALID_NUMBER_FORMAT": CauseInvalidNumber, "FACILITY_REJECTED": CauseFacilityRejected,
+	"NORMAL_UNSPECIFIED": CauseNormalUnspecified, "NORMAL_CIRCUIT_CONGESTION": CauseCongestion,
+	"CONGESTION": CauseCongestion, "FAILURE": CauseFailure, "NETWORK_OUT_OF_ORDER": CauseFailure,
+	"NORMAL_TEMPORARY_FAILURE": CauseTemporaryFailure, "SWITCH_CONGESTION": CauseSwitchCongestion,
+	"REQUESTED_CHAN_UNAVAIL": CauseRequestedChanUnavail, "BEARERCAPABILITY_NOTAVAIL": CauseBearerNotAvailable,
+	"CHAN_NOT_IMPLEMENTED": CauseChanNotImplemented, "RECOVERY_ON_TIMER_EXPIRE": CauseRecoveryOnTimer,
+	"INTERWORKING": CauseInterworking,
+}
+
+// CauseByName finds a cause by the name that Hangup and HANGUPCAUSE use, with
+// or without AST_CAUSE_ before it, in any case.
+func CauseByName(name string) (Cause, bool) {
+	name = strings.ToUpper(strings.TrimSpace(name))
+	c, ok := causeNames[strings.TrimPrefix(name, "AST_CAUSE_")]
+	return c, ok
 }

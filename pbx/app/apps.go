@@ -6,7 +6,33 @@ package app
 
 import "github.com/hometone/hometone/pbx"
 
-// All is the table of applications.
+// All returns the table of applications, in alphabetical order.
 func All() []pbx.App {
-	return []pbx.App{}
+	return []pbx.App{
+		{Name: "Answer", Run: answer, Doc: "Answers the call."},
+		{Name: "Busy", Run: busy, Doc: "Refuses the call as busy, or plays the busy tone."},
+		{Name: "Congestion", Run: congestion, Doc: "Refuses the call as congested, or plays the reorder tone."},
+		{Name: "Dial", Run: dial, Doc: "Calls out and connects whoever answers first."},
+		{Name: "Echo", Run: echo, Doc: "Sends back what it hears."},
+		{Name: "Exec", Run: exec, Doc: "Runs an application by a computed name."},
+		{Name: "ExecIf", Run: execIf, Doc: "Runs one of two applications by a condition."},
+		{Name: "Goto", Run: goTo, Doc: "Goes on at another priority, extension or context."},
+		{Name: "GotoIf", Run: gotoIf, Doc: "Goes to one of two places by a condition."},
+		{Name: "Hangup", Run: hangup, Doc: "Ends the call, with a cause if one is given."},
+		{Name: "Log", Run: logLine, Doc: "Writes a line of a level to the log."},
+		{Name: "Milliwatt", Run: milliwatt, Doc: "Plays the 1004 Hz test tone."},
+		{Name: "MSet", Run: mset, Doc: "Sets several variables."},
+		{Name: "NoOp", Run: noop, Doc: "Does nothing."},
+		{Name: "Playback", Run: playback, Doc: "Plays sound files to the end."},
+		{Name: "PlayTones", Run: playTones, Doc: "Plays a tone beneath what follows."},
+		{Name: "Progress", Run: progress, Doc: "Opens early media with 183."},
+		{Name: "Read", Run: read, Doc: "Collects keys into a variable."},
+		{Name: "Ringing", Run: ringing, Doc: "Tells the caller that it rings."},
+		{Name: "SayDigits", Run: sayDigits, Doc: "Says digits one by one."},
+		{Name: "SendDTMF", Run: sendDTMF, Doc: "Sends keys to the caller."},
+		{Name: "Set", Run: set, Doc: "Sets a variable or a function."},
+		{Name: "StopPlayTones", Run: stopPlayTones, Doc: "Ends PlayTones."},
+		{Name: "Verbose", Run: verbose, Doc: "Writes a line to the console."},
+		{Name: "Wait", Run: wait, Doc: "Lets time pass."},
+	}
 }

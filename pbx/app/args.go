@@ -1,0 +1,71 @@
+package app
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/hometone/hometone/pbx/dialplan"
+)
+
+// split cuts an application's arguments at commas into exactly n values; what
+// is missing is "".
+func split(args string, n int) []string {
+	out := make([]string, n)
+	if args != "" {
+		copy(out, dialplan.Args(args, n))
+	}
+	return out
+}
+
+// seconds reads a number of seconds, which may have a fraction.
+func seconds(s string) (time.Duration, error) {
+	s = strings.TrimSpace(s)
+	v, err := strconv.ParseFloat(s, 64)
+	if err != nil || v < 0 || v != v || v > 1e9 {
+		return 0, fmt.Errorf("%q is not a number of seconds", s)
+	}
+	return time.Duration(v * float64(time.Second)), nil
+}
+
+// holds reports whether a condition holds: anything but nothing and zero.
+func holds(condition string) bool {
+	c := strings.TrimSpace(condition)
+	if c == "" {
+		return false
+	}
+	v, err := strconv.ParseFloat(c, 64)
+	return err != nil || v != 0
+}
+
+// choose returns the part of "condition?yes:no" that applies.
+func choose(args string) (string, error) {
+	condition, rest, ok := strings.Cut(args, "?")
+	if !ok {
+		return "", fmt.Errorf("%q has no question mark", args)
+	}
+	yes, no := cutOutside(rest, ':')
+	if holds(condition) {
+		return strings.TrimSpace(yes), nil
+	}
+	return strings.TrimSpace(no), nil
+}
+
+// cutOutside cuts s at the first sep that is not inside parentheses.
+func cutOutside(s string, sep byte) (before, after string) {
+	depth := 0
+	for i := range len(s) {
+		switch s[i] {
+		case '(':
+			depth++
+		case ')':
+			depth--
+		case sep:
+			if depth <= 0 {
+				return s[:i], s[i+1:]
+			}
+		}
+	}
+	return s, ""
+}

@@ -1,0 +1,72 @@
+package app
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/hometone/hometone/pbx"
+)
+
+// dial is Dial(tech/resource[&tech/resource…][,timeout[,options]]).
+func dial(ctx context.Context, ch pbx.Channel, args string) error {
+	a := split(args, 3)
+	req := pbx.DialRequest{}
+	for d := range strings.SplitSeq(a[0], "&") {
+		if d = strings.TrimSpace(d); d != "" {
+			req.Destinations = append(req.Destinations, d)
+		}
+	}
+	if a[1] != "" {
+		// Dial(…,20^…): only the first part, the time to ring, has a meaning.
+		first, _, _ := strings.Cut(a[1], "^")
+		t, err := seconds(first)
+		if err != nil {
+			ch.Log().Warn("Dial: timeout ignored", "error", err)
+		}
+		req.Timeout = t
+	}
+	options, unknown := dialOptions(a[2])
+	req.Options = options
+	if unknown != "" {
+		ch.Log().Warn("Dial: options without effect yet", "options", unknown)
+	}
+	return ch.Dial(ctx, req)
+}
+
+// dialOptions reads Dial's letters, each of which may have an argument in
+// parentheses, and returns those it does not act on.
+func dialOptions(s string) (o pbx.DialOptions, unknown string) {
+	for s != "" {
+		letter := s[0]
+		s = s[1:]
+		arg := ""
+		if strings.HasPrefix(s, "(") {
+			arg, s = cutOutside(s[1:], ')')
+		}
+		switch letter {
+		case 'r':
+			o.Ring = true
+		case 'R':
+			o.RingUntilMedia = true
+		case 'g':
+			o.GoOn = true
+		case 'C':
+			o.Reset = true
+		case 'c':
+			o.Elsewhere = true
+		case 'S':
+			o.AnswerLimit, _ = seconds(arg)
+		case 'L':
+			first, _, _ := strings.Cut(arg, ":")
+			if ms, err := strconv.ParseInt(first, 10, 64); err == nil && ms > 0 {
+				o.CallLimit = time.Duration(ms) * time.Millisecond
+			}
+		case 'i', 'I', ',', ' ': // connected-line updates are not sent anyway
+		default:
+			unknown += string(letter)
+		}
+	}
+	return o, unknown
+}

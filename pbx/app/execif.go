@@ -1,0 +1,31 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/hometone/hometone/pbx"
+)
+
+// execIf is ExecIf(condition?app(args):app(args)).
+func execIf(ctx context.Context, ch pbx.Channel, args string) error {
+	chosen, err := choose(args)
+	if err != nil || chosen == "" {
+		return err
+	}
+	return execute(ctx, ch, chosen)
+}
+
+// exec is Exec(app(args)).
+func exec(ctx context.Context, ch pbx.Channel, args string) error { return execute(ctx, ch, args) }
+
+// execute runs "name(args)".
+func execute(ctx context.Context, ch pbx.Channel, call string) error {
+	name, rest, _ := strings.Cut(strings.TrimSpace(call), "(")
+	args, ok := strings.CutSuffix(strings.TrimSpace(rest), ")")
+	if rest != "" && !ok {
+		return fmt.Errorf("%q has no closing parenthesis", call)
+	}
+	return ch.Exec(ctx, strings.TrimSpace(name), args)
+}

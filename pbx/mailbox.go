@@ -1,0 +1,98 @@
+package pbx
+
+import (
+	"sync"
+	"time"
+)
+
+// mailboxLimit is how many droppable events may wait in one mailbox. Events
+// that end or answer something are always taken: there are at most a few of
+// them per dialog.
+const mailboxLimit = 64
+
+// mail is one event with the leg it concerns; leg is nil for events of the
+// channel itself.
+type leg struct{}
+
+type mail struct {
+	leg  *leg
+	what any
+}
+
+// mailbox is a channel's queue. Anybody may post; only the channel's goroutine
+// takes. The zero value is not ready: use newMailbox.
+type mailbox struct {
+	wake chan struct{} // holds one token when something has been posted
+
+	mu     sync.Mutex // guards the following
+	queue  []mail
+	closed bool
+}
+
+func newMailbox() *mailbox { return &mailbox{wake: make(chan struct{}, 1)} }
+
+// post queues an event and reports whether it was taken. A droppable event is
+// refused when mailboxLimit is reached.
+func (m *mailbox) post(e mail, droppable bool) bool {
+	m.mu.Lock()
+	if m.closed || droppable && len(m.queue) >= mailboxLimit {
+		m.mu.Unlock()
+		return false
+	}
+	m.queue = append(m.queue, e)
+	m.mu.Unlock()
+	select {
+	case m.wake <- struct{}{}:
+	default:
+	}
+	return true
+}
+
+// take returns the oldest event without waiting.
+func (m *mailbox) take() (mail, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.queue) == 0 {
+		return mail{}, false
+	}
+	e := m.queue[0]
+	m.queue[0] = mail{}
+	m.queue = m.queue[1:]
+	if len(m.queue) == 0 {
+		m.queue = nil // an idle call keeps no queue
+	}
+	return e, true
+}
+
+// next waits for an event until the deadline; a zero deadline waits without
+// end. It returns false when the time is up.
+func (m *mailbox) next(deadline time.Time) (mail, bool) {
+	for {
+		if e, ok := m.take(); ok {
+			return e, true
+		}
+		if deadline.IsZero() {
+			<-m.wake
+			continue
+		}
+		left := time.Until(deadline)
+		if left <= 0 {
+			return mail{}, false
+		}
+		timer := time.NewTimer(left)
+		select {
+		case <-m.wake:
+			timer.Stop()
+		case <-timer.C:
+		}
+	}
+}
+
+// close refuses everything from now on and returns what was left.
+func (m *mailbox) close() []mail {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	left := m.queue
+	m.queue, m.closed = nil, true
+	return left
+}
