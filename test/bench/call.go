@@ -1,0 +1,206 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/hometone/hometone/test/load"
+)
+
+// Figures of Asterisk 22 on this class of machine: Debian does not package it
+// any more, so it cannot be measured in the same run.
+const (
+	asteriskCallMicros   = 3160.0 // CPU per B2BUA call, the lower end of 3,160–4,700
+	asteriskPacketMicros = 16.6   // CPU per anchored RTP packet, the lower end of 16.6–20.9
+	asteriskIdleKB       = 35.0   // memory per answered idle call, the lower end of 35–50
+)
+
+var callUnits = []string{"CPU µs/call", "failed", "unfinished", "retransmitted", "setup p50 ms", "setup p99 ms", "memory MB"}
+
+// endpoints of the call measurements: the caller is known by its address and
+// sends without authentication, as in the peer's measurement; the callee has a
+// fixed contact.
+func callEndpoints(caller, callee netip.AddrPort) (pjsip, extensions string) {
+	pjsip = fmt.Sprintf("[8005]\ntype=endpoint\ncontext=calls\ndisallow=all\nallow=ulaw\naors=8005\n[8005]\ntype=aor\nmax_contacts=1\n"+
+		"[8005]\ntype=identify\nendpoint=8005\nmatch=127.0.0.1\n"+
+		"[8006]\ntype=endpoint\ncontext=calls\ndisallow=all\nallow=ulaw\naors=8006\n[8006]\ntype=aor\ncontact=sip:8006@%s\n", callee)
+	_ = caller
+	return pjsip, "[calls]\nexten => 8006,1,Dial(PJSIP/8006)\n"
+}
+
+// calls measures set-up and tear-down through the B2BUA with RTP anchored.
+func calls(ctx context.Context, s settings) error {
+	var rows []row
+	for _, rate := range s.rates(200, 500, 1000, 1500) {
+		r := row{work: fmt.Sprintf("call at %.0f/s", rate), server: "hometone"}
+		for round := range s.rounds {
+			s.progress("calls at %.0f/s, round %d of %d", rate, round+1, s.rounds)
+			if err := s.fresh("calls", func(dir string) error { return callsOnce(ctx, s, dir, &r, rate) }); err != nil {
+				return err
+			}
+		}
+		rows = append(rows, r)
+		s.ratio(r.work+" against Asterisk 22's published 3,160 µs", r.values["CPU µs/call"], series{asteriskCallMicros}, 0.1)
+	}
+	report(s.out, "Call set up and torn down through the B2BUA, RTP anchored, CDR written", callUnits, rows)
+	return nil
+}
+
+func callsOnce(ctx context.Context, s settings, dir string, r *row, rate float64) error {
+	g, p, err := callServer(ctx, s, dir, load.Calls{
+		Extension: "8006", User: "8005", Count: int(rate * s.seconds), Rate: rate, Ringing: true, Drain: 10 * time.Second,
+	})
+	if err != nil {
+		return err
+	}
+	defer p.stop()
+	before, err := p.cpu()
+	if err != nil {
+		return err
+	}
+	result, err := g.Run(ctx)
+	if err != nil {
+		return err
+	}
+	after, err := p.cpu()
+	if err != nil {
+		return err
+	}
+	if result.Completed == 0 {
+		return fmt.Errorf("bench: no call completed; first refusal: %q", result.FirstError)
+	}
+	r.add("CPU µs/call", (after-before).Seconds()*1e6/float64(result.Completed))
+	r.add("failed", float64(result.Failed))
+	r.add("unfinished", float64(result.Unfinished))
+	r.add("retransmitted", float64(result.Retransmits))
+	r.add("setup p50 ms", result.Setup.Quantile(0.5).Seconds()*1e3)
+	r.add("setup p99 ms", result.Setup.Quantile(0.99).Seconds()*1e3)
+	r.add("memory MB", float64(p.memory())/1e6)
+	return nil
+}
+
+func callServer(ctx context.Context, s settings, dir string, c load.Calls) (*load.Generator, *process, error) {
+	c.Server = s.address(2)
+	g, err := load.NewGenerator(c)
+	if err != nil {
+		return nil, nil, err
+	}
+	pjsip, extensions := callEndpoints(g.CallerAddr(), g.CalleeAddr())
+	p, err := startHometone(ctx, s.binary, dir, pjsip, extensions, s.address(2))
+	return g, p, err
+}
+
+// idle measures the memory of answered calls on which nothing happens.
+func idle(ctx context.Context, s settings) error {
+	const count = 2000
+	r := row{work: fmt.Sprintf("%d answered idle calls", count), server: "hometone"}
+	for round := range s.rounds {
+		s.progress("idle calls, round %d of %d", round+1, s.rounds)
+		err := s.fresh("idle", func(dir string) error {
+			g, p, err := callServer(ctx, s, dir, load.Calls{
+				Extension: "8006", User: "8005", Count: count, Rate: 400, Ringing: true, Hold: 30 * time.Second, Drain: 10 * time.Second,
+			})
+			if err != nil {
+				return err
+			}
+			defer p.stop()
+			before := p.memory()
+			measured := make(chan uint64, 1)
+			go func() { // ends by itself before the calls do
+				time.Sleep(count/400*time.Second + 10*time.Second)
+				measured <- p.memory()
+			}()
+			result, err := g.Run(ctx)
+			if err != nil {
+				return err
+			}
+			if result.Completed != count {
+				return fmt.Errorf("bench: %d of %d calls completed; first refusal: %q", result.Completed, count, result.FirstError)
+			}
+			r.add("kB/call", float64(int64(<-measured)-int64(before))/1e3/count)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	report(s.out, "Memory of answered calls (all the node's memory grown since start, per call)", []string{"kB/call"}, []row{r})
+	s.ratio("idle call against Asterisk 22's published 35 kB", r.values["kB/call"], series{asteriskIdleKB}, 20/asteriskIdleKB)
+	return nil
+}
+
+// media measures anchored RTP: calls with G.711 both ways.
+func media(ctx context.Context, s settings) error {
+	var rows []row
+	for _, count := range s.counts(100, 500, 1000) {
+		r := row{work: fmt.Sprintf("%d calls, G.711 both ways", count), server: "hometone"}
+		for round := range s.rounds {
+			s.progress("%d calls with media, round %d of %d", count, round+1, s.rounds)
+			if err := s.fresh("media", func(dir string) error { return mediaOnce(ctx, s, dir, &r, count) }); err != nil {
+				return err
+			}
+		}
+		rows = append(rows, r)
+		s.ratio(r.work+" against Asterisk 22's published 16.6 µs a packet", r.values["CPU µs/packet"], series{asteriskPacketMicros}, 0.5)
+	}
+	report(s.out, "Anchored RTP in the PBX (20 ms packets, each way)", []string{"CPU µs/packet", "packets/s", "sent", "lost", "not ours"}, rows)
+	return nil
+}
+
+func mediaOnce(ctx context.Context, s settings, dir string, r *row, count int) error {
+	callers, err := load.NewRTP('A')
+	if err != nil {
+		return err
+	}
+	callees, err := load.NewRTP('B')
+	if err != nil {
+		return err
+	}
+	const rate = 250
+	setUp := time.Duration(count) * time.Second / rate
+	talk := time.Duration(s.seconds * float64(time.Second))
+	g, p, err := callServer(ctx, s, dir, load.Calls{
+		Extension: "8006", User: "8005", Count: count, Rate: rate, Ringing: true, Hold: setUp + talk + 4*time.Second, Drain: 10 * time.Second,
+		CallerMedia: callers.Addr(), CalleeMedia: callees.Addr(), CallerSends: callers.Add, CalleeSends: callees.Add,
+	})
+	if err != nil {
+		return err
+	}
+	defer p.stop()
+	sendFor := setUp + talk + 2*time.Second
+	go callers.Run(ctx, sendFor, 'B') // both end after sendFor
+	go callees.Run(ctx, sendFor, 'A')
+	type sample struct {
+		cpu  time.Duration
+		sent uint64
+	}
+	take := func() sample {
+		cpu, _ := p.cpu()
+		return sample{cpu, callers.Result().Sent + callees.Result().Sent}
+	}
+	samples := make(chan [2]sample, 1)
+	go func() { // ends by itself while the calls last
+		time.Sleep(setUp + time.Second)
+		first := take()
+		time.Sleep(talk)
+		samples <- [2]sample{first, take()}
+	}()
+	result, err := g.Run(ctx)
+	if err != nil {
+		return err
+	}
+	if result.Completed != count {
+		return fmt.Errorf("bench: %d of %d calls completed; first refusal: %q", result.Completed, count, result.FirstError)
+	}
+	pair := <-samples
+	packets := float64(pair[1].sent - pair[0].sent)
+	a, b := callers.Result(), callees.Result()
+	r.add("CPU µs/packet", (pair[1].cpu-pair[0].cpu).Seconds()*1e6/packets)
+	r.add("packets/s", packets/talk.Seconds())
+	r.add("sent", float64(a.Sent+b.Sent))
+	r.add("lost", float64(a.Lost+b.Lost))
+	r.add("not ours", float64(a.Wrong+b.Wrong))
+	return nil
+}
