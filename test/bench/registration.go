@@ -36,7 +36,7 @@ func registrations(ctx context.Context, s settings) error {
 				return err
 			}
 			err = s.fresh("hometone", func(dir string) error {
-				p, err := startHometone(ctx, s.binary, dir, registrarEndpoints(100000, users), "[default]\n", s.address(2))
+				p, err := startHometone(ctx, s.binary, dir, registrarEndpoints(firstUser, users+warmUsers), "[default]\n", s.address(2))
 				if err != nil {
 					return err
 				}
@@ -54,10 +54,17 @@ func registrations(ctx context.Context, s settings) error {
 	return nil
 }
 
+// Users of the measurements are u100000, u100001, …; those of the warm-up come
+// after them, because a second contact of a user would be refused.
+const (
+	firstUser = 100000
+	warmUsers = 500
+)
+
 func userName(i int) (string, string) { name := fmt.Sprintf("u%d", i); return name, name }
 
 func registerOnce(ctx context.Context, p *process, into *row, rate float64, count, users int) error {
-	warm := load.Registrations{Server: p.addr, First: 100000, Users: users, Count: min(users, 500), Rate: 500, Expires: 3600, Name: userName}
+	warm := load.Registrations{Server: p.addr, First: firstUser + users, Users: warmUsers, Count: warmUsers, Rate: 500, Expires: 3600, Name: userName}
 	if _, err := warm.Run(ctx); err != nil {
 		return err
 	}
@@ -67,7 +74,7 @@ func registerOnce(ctx context.Context, p *process, into *row, rate float64, coun
 		return err
 	}
 	measured := warm
-	measured.Count, measured.Rate, measured.First = count, rate, 100000
+	measured.Count, measured.Rate, measured.First, measured.Users = count, rate, firstUser, users
 	result, err := measured.Run(ctx)
 	if err != nil {
 		return err
@@ -97,13 +104,13 @@ func restart(ctx context.Context, s settings) error {
 	for round := range s.rounds {
 		s.progress("100,000 registrations and restart, round %d of %d", round+1, s.rounds)
 		err := s.fresh("restart", func(dir string) error {
-			conf := registrarEndpoints(100000, users)
+			conf := registrarEndpoints(firstUser, users)
 			p, err := startHometone(ctx, s.binary, dir, conf, "[default]\n", s.address(2))
 			if err != nil {
 				return err
 			}
 			empty := p.memory()
-			result, err := load.Registrations{Server: p.addr, First: 100000, Users: users, Count: users, Rate: 4000, Expires: 3600, Name: userName, Drain: 20 * time.Second}.Run(ctx)
+			result, err := load.Registrations{Server: p.addr, First: firstUser, Users: users, Count: users, Rate: 4000, Expires: 3600, Name: userName, Drain: 20 * time.Second}.Run(ctx)
 			if err != nil {
 				p.stop()
 				return err
