@@ -1,0 +1,110 @@
+package sip
+
+import "strings"
+
+// Address is a name-addr or addr-spec with the parameters of its header field
+// (RFC 3261 §20.10): From, To, Contact, Route, Refer-To and the like.
+type Address struct {
+	Display string // without quotes and escapes
+	URI     string // raw, without angle brackets
+	Params  Params // of the header field, not of the URI
+}
+
+// ParseAddress parses one element. The error is a *Error with status 400.
+func ParseAddress(s string) (Address, error) {
+	a, fault := parseAddress(s)
+	if fault != "" {
+		return Address{}, &Error{Status: 400, Reason: fault}
+	}
+	return a, nil
+}
+
+func parseAddress(s string) (a Address, fault string) {
+	s = trim(s)
+	rest := s
+	if strings.HasPrefix(s, `"`) {
+		end := skipQuoted(s, 0)
+		if end < 0 {
+			return a, "quoted string does not end"
+		}
+		a.Display, rest = Unquote(s[:end]), trim(s[end:])
+		if !strings.HasPrefix(rest, "<") {
+			return a, "display name without address"
+		}
+	}
+	open := strings.IndexByte(rest, '<')
+	if open < 0 {
+		return a.parseSpec(rest)
+	}
+	if open > 0 {
+		a.Display = trim(rest[:open])
+		if !validDisplay(a.Display) {
+			return a, "bad display name"
+		}
+	}
+	end := strings.IndexByte(rest[open:], '>')
+	if end < 0 {
+		return a, "angle bracket does not close"
+	}
+	a.URI = trim(rest[open+1 : open+end])
+	if a.URI == "" {
+		return a, "empty address"
+	}
+	tail := trim(rest[open+end+1:])
+	if tail != "" && tail[0] != ';' {
+		return a, "text behind address"
+	}
+	a.Params = Params(tail)
+	return a, ""
+}
+
+// parseSpec parses an addr-spec without brackets: parameters belong to the
+// header field, and the URI may hold no comma or question mark (§20.10).
+func (a Address) parseSpec(s string) (Address, string) {
+	if semi := strings.IndexByte(s, ';'); semi >= 0 {
+		s, a.Params = trim(s[:semi]), Params(s[semi:])
+	}
+	if s == "" {
+		return a, "empty address"
+	}
+	if strings.ContainsAny(s, "?,>\" \t\r\n") {
+		return a, "address must stand in angle brackets"
+	}
+	a.URI = s
+	return a, ""
+}
+
+// validDisplay: *(token LWS); bytes above ASCII and harmless punctuation, which
+// peers send, pass as well.
+func validDisplay(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if c := s[i]; c < ' ' && !isSpace(c) || c == 0x7f || strings.IndexByte(`,;"<>\`, c) >= 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// ParsedURI parses the URI.
+func (a Address) ParsedURI() (URI, error) { return ParseURI(a.URI) }
+
+// Tag returns the tag parameter, or "".
+func (a Address) Tag() string {
+	v, _ := a.Params.Get("tag")
+	return v
+}
+
+// String writes the address as name-addr.
+func (a Address) String() string {
+	var b strings.Builder
+	b.Grow(len(a.Display) + len(a.URI) + len(a.Params) + 5)
+	if a.Display != "" {
+		b.WriteString(Quote(a.Display))
+		b.WriteByte(' ')
+	}
+	b.WriteByte('<')
+	b.WriteString(a.URI)
+	b.WriteByte('>')
+	b.WriteString(string(a.Params))
+	return b.String()
+}

@@ -1,0 +1,162 @@
+package sip
+
+import (
+	"slices"
+	"strconv"
+)
+
+// Add appends a line at the end of the header.
+func (m *Message) Add(id HeaderID, value string) {
+	if id == HeaderOther {
+		return
+	}
+	m.fields = append(m.fields, newField(id, value))
+}
+
+// AddName is Add by name.
+func (m *Message) AddName(name, value string) {
+	if validFieldName(name) {
+		m.fields = append(m.fields, newNamedField(name, value))
+	}
+}
+
+// Prepend inserts a line above the first of the same field; if there is none,
+// at the top of the header.
+func (m *Message) Prepend(id HeaderID, value string) {
+	if id == HeaderOther {
+		return
+	}
+	at := slices.IndexFunc(m.fields, func(f field) bool { return f.id == id })
+	m.fields = slices.Insert(m.fields, max(at, 0), newField(id, value))
+}
+
+// Set makes value the only line of the field, in the place of its first.
+func (m *Message) Set(id HeaderID, value string) {
+	if id == HeaderOther {
+		return
+	}
+	f := m.find(id)
+	if f == nil {
+		m.Add(id, value)
+		return
+	}
+	f.edit(value)
+	first := true
+	m.fields = slices.DeleteFunc(m.fields, func(f field) bool {
+		if f.id != id || first && f.edited && f.own == value {
+			first = first && f.id != id
+			return false
+		}
+		return true
+	})
+}
+
+// SetName is Set by name.
+func (m *Message) SetName(name, value string) {
+	if id := LookupHeader(name); id != HeaderOther {
+		m.Set(id, value)
+		return
+	}
+	if !validFieldName(name) {
+		return
+	}
+	if f := m.findName(name); f != nil {
+		*f = newNamedField(name, value)
+		return
+	}
+	m.AddName(name, value)
+}
+
+// Del removes all lines of the field.
+func (m *Message) Del(id HeaderID) {
+	if id != HeaderOther && m.Has(id) {
+		m.fields = slices.DeleteFunc(m.fields, func(f field) bool { return f.id == id })
+	}
+}
+
+// DelName is Del by name.
+func (m *Message) DelName(name string) {
+	if id := LookupHeader(name); id != HeaderOther {
+		m.Del(id)
+		return
+	}
+	m.fields = slices.DeleteFunc(m.fields, func(f field) bool {
+		return f.id == HeaderOther && equalFold(m.name(&f), name)
+	})
+}
+
+// PopFirst removes the topmost list element of the field and returns it.
+func (m *Message) PopFirst(id HeaderID) (string, bool) {
+	for i := range m.fields {
+		f := &m.fields[i]
+		if f.id != id {
+			continue
+		}
+		elem, rest := m.value(f), ""
+		if id.List() {
+			elem, rest, _ = nextElement(elem)
+		}
+		if rest = trim(rest); rest == "" {
+			m.fields = slices.Delete(m.fields, i, i+1)
+		} else {
+			f.edit(rest)
+		}
+		if elem == "" {
+			return m.PopFirst(id)
+		}
+		return elem, true
+	}
+	return "", false
+}
+
+// SetFirst replaces the topmost list element of the field, or adds the field
+// at the top.
+func (m *Message) SetFirst(id HeaderID, value string) {
+	f := m.find(id)
+	if f == nil {
+		m.Prepend(id, value)
+		return
+	}
+	if id.List() {
+		if _, rest, more := nextElement(m.value(f)); more && trim(rest) != "" {
+			value += ", " + trim(rest)
+		}
+	}
+	f.edit(value)
+}
+
+func (f *field) edit(value string) {
+	f.own, f.edited, f.folded = value, true, false
+}
+
+// SetBody replaces the body and sets Content-Type and Content-Length; an empty
+// contentType removes Content-Type.
+func (m *Message) SetBody(contentType, body string) {
+	m.body = body
+	m.sepStart, m.bodyStart = 0, 0
+	if contentType == "" {
+		m.Del(HeaderContentType)
+	} else {
+		m.Set(HeaderContentType, contentType)
+	}
+	m.Set(HeaderContentLength, strconv.Itoa(len(body)))
+}
+
+// CopyFrom appends all lines of the fields from another message, in its order.
+func (m *Message) CopyFrom(from *Message, ids ...HeaderID) {
+	for i := range from.fields {
+		f := from.fields[i]
+		if !slices.Contains(ids, f.id) {
+			continue
+		}
+		if m.src != from.src {
+			own := from.value(&f)
+			if f.id == HeaderOther {
+				own = from.name(&f) + ": " + own
+			}
+			f = field{own: own, id: f.id, edited: true, nameEnd: f.nameEnd - f.start}
+			f.valueStart = f.nameEnd + 2
+		}
+		m.fields = append(m.fields, f)
+	}
+}

@@ -1,0 +1,283 @@
+package sip
+
+// HeaderID names a header field that this package knows. It is the key of all
+// header access, so that neither spelling, case nor compact forms (RFC 3261
+// §7.3.3) matter to callers.
+type HeaderID uint8
+
+// The header fields of RFC 3261 and of the extensions this package types.
+// HeaderOther stands for all others; they are reached by name.
+const (
+	HeaderOther HeaderID = iota
+	HeaderAccept
+	HeaderAcceptContact
+	HeaderAcceptEncoding
+	HeaderAcceptLanguage
+	HeaderAcceptResourcePriority
+	HeaderAlertInfo
+	HeaderAllow
+	HeaderAllowEvents
+	HeaderAnswerMode
+	HeaderAuthenticationInfo
+	HeaderAuthorization
+	HeaderCallID
+	HeaderCallInfo
+	HeaderContact
+	HeaderContentDisposition
+	HeaderContentEncoding
+	HeaderContentLanguage
+	HeaderContentLength
+	HeaderContentType
+	HeaderCSeq
+	HeaderDate
+	HeaderDiversion
+	HeaderErrorInfo
+	HeaderEvent
+	HeaderExpires
+	HeaderFeatureCaps
+	HeaderFlowTimer
+	HeaderFrom
+	HeaderHistoryInfo
+	HeaderIdentity
+	HeaderIdentityInfo
+	HeaderInfoPackage
+	HeaderInReplyTo
+	HeaderJoin
+	HeaderMaxBreadth
+	HeaderMaxForwards
+	HeaderMIMEVersion
+	HeaderMinExpires
+	HeaderMinSE
+	HeaderOrganization
+	HeaderPAccessNetworkInfo
+	HeaderPAssertedIdentity
+	HeaderPAssociatedURI
+	HeaderPCalledPartyID
+	HeaderPChargingVector
+	HeaderPEarlyMedia
+	HeaderPPreferredIdentity
+	HeaderPath
+	HeaderPriority
+	HeaderPrivacy
+	HeaderProxyAuthenticate
+	HeaderProxyAuthenticationInfo
+	HeaderProxyAuthorization
+	HeaderProxyRequire
+	HeaderRAck
+	HeaderReason
+	HeaderRecordRoute
+	HeaderRecvInfo
+	HeaderReferSub
+	HeaderReferTo
+	HeaderReferredBy
+	HeaderRejectContact
+	HeaderRemotePartyID
+	HeaderReplaces
+	HeaderReplyTo
+	HeaderRequestDisposition
+	HeaderRequire
+	HeaderResourcePriority
+	HeaderRetryAfter
+	HeaderRoute
+	HeaderRSeq
+	HeaderSecurityClient
+	HeaderSecurityServer
+	HeaderSecurityVerify
+	HeaderServer
+	HeaderServiceRoute
+	HeaderSessionExpires
+	HeaderSessionID
+	HeaderSIPETag
+	HeaderSIPIfMatch
+	HeaderSubject
+	HeaderSubscriptionState
+	HeaderSupported
+	HeaderSuppressIfMatch
+	HeaderTargetDialog
+	HeaderTimestamp
+	HeaderTo
+	HeaderUnsupported
+	HeaderUserAgent
+	HeaderUserToUser
+	HeaderVia
+	HeaderWarning
+	HeaderWWWAuthenticate
+	headerCount
+)
+
+// shape says how a header field may repeat.
+type shape uint8
+
+const (
+	opaque shape = iota // may repeat by line; a comma is part of the value
+	single              // at most once in a message
+	list                // elements separated by commas, over one or more lines
+)
+
+// headerInfo describes one header field: canonical name, compact form (RFC
+// 3261 §7.3.3 and the IANA registry, 0 = none) and shape.
+type headerInfo struct {
+	name    string
+	compact byte
+	shape   shape
+}
+
+// headers is the table of known header fields.
+var headers = [headerCount]headerInfo{
+	HeaderAccept:                  {"Accept", 0, list},
+	HeaderAcceptContact:           {"Accept-Contact", 'a', list},
+	HeaderAcceptEncoding:          {"Accept-Encoding", 0, list},
+	HeaderAcceptLanguage:          {"Accept-Language", 0, list},
+	HeaderAcceptResourcePriority:  {"Accept-Resource-Priority", 0, list},
+	HeaderAlertInfo:               {"Alert-Info", 0, list},
+	HeaderAllow:                   {"Allow", 0, list},
+	HeaderAllowEvents:             {"Allow-Events", 'u', list},
+	HeaderAnswerMode:              {"Answer-Mode", 0, single},
+	HeaderAuthenticationInfo:      {"Authentication-Info", 0, opaque},
+	HeaderAuthorization:           {"Authorization", 0, opaque},
+	HeaderCallID:                  {"Call-ID", 'i', single},
+	HeaderCallInfo:                {"Call-Info", 0, list},
+	HeaderContact:                 {"Contact", 'm', list},
+	HeaderContentDisposition:      {"Content-Disposition", 0, single},
+	HeaderContentEncoding:         {"Content-Encoding", 'e', list},
+	HeaderContentLanguage:         {"Content-Language", 0, list},
+	HeaderContentLength:           {"Content-Length", 'l', single},
+	HeaderContentType:             {"Content-Type", 'c', single},
+	HeaderCSeq:                    {"CSeq", 0, single},
+	HeaderDate:                    {"Date", 0, single},
+	HeaderDiversion:               {"Diversion", 0, list},
+	HeaderErrorInfo:               {"Error-Info", 0, list},
+	HeaderEvent:                   {"Event", 'o', single},
+	HeaderExpires:                 {"Expires", 0, single},
+	HeaderFeatureCaps:             {"Feature-Caps", 0, list},
+	HeaderFlowTimer:               {"Flow-Timer", 0, single},
+	HeaderFrom:                    {"From", 'f', single},
+	HeaderHistoryInfo:             {"History-Info", 0, list},
+	HeaderIdentity:                {"Identity", 'y', list},
+	HeaderIdentityInfo:            {"Identity-Info", 'n', single},
+	HeaderInfoPackage:             {"Info-Package", 0, single},
+	HeaderInReplyTo:               {"In-Reply-To", 0, list},
+	HeaderJoin:                    {"Join", 0, single},
+	HeaderMaxBreadth:              {"Max-Breadth", 0, single},
+	HeaderMaxForwards:             {"Max-Forwards", 0, single},
+	HeaderMIMEVersion:             {"MIME-Version", 0, single},
+	HeaderMinExpires:              {"Min-Expires", 0, single},
+	HeaderMinSE:                   {"Min-SE", 0, single},
+	HeaderOrganization:            {"Organization", 0, single},
+	HeaderPAccessNetworkInfo:      {"P-Access-Network-Info", 0, list},
+	HeaderPAssertedIdentity:       {"P-Asserted-Identity", 0, list},
+	HeaderPAssociatedURI:          {"P-Associated-URI", 0, list},
+	HeaderPCalledPartyID:          {"P-Called-Party-ID", 0, single},
+	HeaderPChargingVector:         {"P-Charging-Vector", 0, single},
+	HeaderPEarlyMedia:             {"P-Early-Media", 0, list},
+	HeaderPPreferredIdentity:      {"P-Preferred-Identity", 0, list},
+	HeaderPath:                    {"Path", 0, list},
+	HeaderPriority:                {"Priority", 0, single},
+	HeaderPrivacy:                 {"Privacy", 0, opaque},
+	HeaderProxyAuthenticate:       {"Proxy-Authenticate", 0, opaque},
+	HeaderProxyAuthenticationInfo: {"Proxy-Authentication-Info", 0, opaque},
+	HeaderProxyAuthorization:      {"Proxy-Authorization", 0, opaque},
+	HeaderProxyRequire:            {"Proxy-Require", 0, list},
+	HeaderRAck:                    {"RAck", 0, single},
+	HeaderReason:                  {"Reason", 0, list},
+	HeaderRecordRoute:             {"Record-Route", 0, list},
+	HeaderRecvInfo:                {"Recv-Info", 0, list},
+	HeaderReferSub:                {"Refer-Sub", 0, single},
+	HeaderReferTo:                 {"Refer-To", 'r', single},
+	HeaderReferredBy:              {"Referred-By", 'b', single},
+	HeaderRejectContact:           {"Reject-Contact", 'j', list},
+	HeaderRemotePartyID:           {"Remote-Party-ID", 0, list},
+	HeaderReplaces:                {"Replaces", 0, single},
+	HeaderReplyTo:                 {"Reply-To", 0, single},
+	HeaderRequestDisposition:      {"Request-Disposition", 'd', list},
+	HeaderRequire:                 {"Require", 0, list},
+	HeaderResourcePriority:        {"Resource-Priority", 0, list},
+	HeaderRetryAfter:              {"Retry-After", 0, single},
+	HeaderRoute:                   {"Route", 0, list},
+	HeaderRSeq:                    {"RSeq", 0, single},
+	HeaderSecurityClient:          {"Security-Client", 0, list},
+	HeaderSecurityServer:          {"Security-Server", 0, list},
+	HeaderSecurityVerify:          {"Security-Verify", 0, list},
+	HeaderServer:                  {"Server", 0, single},
+	HeaderServiceRoute:            {"Service-Route", 0, list},
+	HeaderSessionExpires:          {"Session-Expires", 'x', single},
+	HeaderSessionID:               {"Session-ID", 0, single},
+	HeaderSIPETag:                 {"SIP-ETag", 0, single},
+	HeaderSIPIfMatch:              {"SIP-If-Match", 0, single},
+	HeaderSubject:                 {"Subject", 's', single},
+	HeaderSubscriptionState:       {"Subscription-State", 0, single},
+	HeaderSupported:               {"Supported", 'k', list},
+	HeaderSuppressIfMatch:         {"Suppress-If-Match", 0, single},
+	HeaderTargetDialog:            {"Target-Dialog", 0, single},
+	HeaderTimestamp:               {"Timestamp", 0, single},
+	HeaderTo:                      {"To", 't', single},
+	HeaderUnsupported:             {"Unsupported", 0, list},
+	HeaderUserAgent:               {"User-Agent", 0, single},
+	HeaderUserToUser:              {"User-to-User", 0, list},
+	HeaderVia:                     {"Via", 'v', list},
+	HeaderWarning:                 {"Warning", 0, list},
+	HeaderWWWAuthenticate:         {"WWW-Authenticate", 0, opaque},
+}
+
+// String returns the canonical name, or "" for HeaderOther.
+func (id HeaderID) String() string {
+	if id < headerCount {
+		return headers[id].name
+	}
+	return ""
+}
+
+// List reports whether the field holds a comma-separated list.
+func (id HeaderID) List() bool { return id < headerCount && headers[id].shape == list }
+
+// LookupHeader returns the identifier for a field name in any case or in its
+// compact form, or HeaderOther.
+func LookupHeader(name string) HeaderID {
+	if len(name) == 1 {
+		return compactIndex[name[0]|0x20]
+	}
+	for _, id := range &nameIndex[nameSlot(name)] {
+		if id == HeaderOther {
+			return HeaderOther
+		}
+		if equalFold(headers[id].name, name) {
+			return id
+		}
+	}
+	return HeaderOther
+}
+
+// compactIndex maps a lower-case compact form to its header.
+var compactIndex = func() (t [256]HeaderID) {
+	for id, h := range headers {
+		if h.compact != 0 {
+			t[h.compact] = HeaderID(id)
+		}
+	}
+	return t
+}()
+
+const nameSlots = 256
+
+// nameSlot hashes a name by its length, first, middle and last letter.
+func nameSlot(name string) uint8 {
+	n := len(name)
+	if n == 0 {
+		return 0
+	}
+	h := uint32(name[0]|0x20)*7 + uint32(name[n/2]|0x20)*31 + uint32(name[n-1]|0x20)*13 + uint32(n)*101
+	return uint8(h ^ h>>8)
+}
+
+// nameIndex is a small hash table with up to four headers in a slot.
+var nameIndex = func() (t [nameSlots][4]HeaderID) {
+	for id := HeaderOther + 1; id < headerCount; id++ {
+		slot := &t[nameSlot(headers[id].name)]
+		n := 0
+		for slot[n] != HeaderOther {
+			n++
+		}
+		slot[n] = id
+	}
+	return t
+}()

@@ -1,0 +1,257 @@
+package sip
+
+import (
+	"strconv"
+	"strings"
+)
+
+// Limits of what the parser accepts. They bound the memory that one message
+// of a stranger can cost; larger ones are answered 400 or dropped.
+const (
+	MaxHeaderBytes = 65535 // start line and header fields
+	MaxFields      = 256   // header field lines
+)
+
+// Parse parses one datagram or frame. Exactly one of request and response is
+// set on success. For a request that can still be answered both the request
+// and a *Error are returned; any other failure has Status 0: drop it.
+func Parse(src string) (*Request, *Response, error) {
+	src = skipBlank(src)
+	if isResponse(src) {
+		res := new(Response)
+		if err := res.Parse(src); err != nil {
+			return nil, nil, err
+		}
+		return nil, res, nil
+	}
+	req := new(Request)
+	err := req.Parse(src)
+	if e, ok := err.(*Error); ok && e.Status == 0 {
+		return nil, nil, err
+	}
+	return req, nil, err
+}
+
+// Parse parses a request and reuses the memory of r. See the function Parse
+// for the meaning of the error.
+func (r *Request) Parse(src string) error {
+	src = skipBlank(src)
+	r.reset(src)
+	if isResponse(src) {
+		return &Error{Reason: "response where a request was expected"}
+	}
+	var fault *Error
+	r.parseRequestLine(&fault)
+	if fault == nil || fault.Status != 0 {
+		r.parseHeader(r.bodyStart, &fault)
+	}
+	return r.finish(fault)
+}
+
+// Parse parses a response and reuses the memory of r. A faulty response is
+// always to be dropped.
+func (r *Response) Parse(src string) error {
+	src = skipBlank(src)
+	r.reset(src)
+	r.response = true
+	var fault *Error
+	r.parseStatusLine(&fault)
+	if fault == nil {
+		r.parseHeader(r.bodyStart, &fault)
+	}
+	if err := r.finish(fault); err != nil {
+		fault = err.(*Error)
+		return &Error{Reason: fault.Reason, Header: fault.Header, Pos: fault.Pos}
+	}
+	return nil
+}
+
+func (m *Message) reset(src string) {
+	fields := m.fields[:0]
+	if fields == nil {
+		fields = make([]field, 0, 24)
+	}
+	*m = Message{src: src, fields: fields}
+}
+
+// skipBlank drops empty lines before the start line (RFC 3261 §7.5).
+func skipBlank(s string) string {
+	for len(s) > 0 && (s[0] == '\r' || s[0] == '\n') {
+		s = s[1:]
+	}
+	return s
+}
+
+func isResponse(s string) bool { return len(s) >= 4 && equalFold(s[:4], "SIP/") }
+
+// line returns the line that starts at pos: its text ends at end, the next
+// starts at next. A bare LF ends a line too.
+func (m *Message) line(pos int) (end, next int, ok bool) {
+	n := strings.IndexByte(m.src[pos:], '\n')
+	if n < 0 {
+		return len(m.src), len(m.src), false
+	}
+	end, next = pos+n, pos+n+1
+	if end > pos && m.src[end-1] == '\r' {
+		end--
+	}
+	return end, next, true
+}
+
+// parseRequestLine parses Method SP Request-URI SP SIP-Version (§7.1). A fault
+// in it is a 400 as long as method and version can be told.
+func (m *Message) parseRequestLine(fault **Error) {
+	end, next, ok := m.line(0)
+	text := m.src[:end]
+	first, last := strings.IndexByte(text, ' '), strings.LastIndexByte(strings.TrimRight(text, " \t"), ' ')
+	if !ok || first <= 0 || last <= first || !IsToken(text[:first]) {
+		*fault = &Error{Reason: "not a SIP message"}
+		return
+	}
+	m.method, m.uri = internMethod(text[:first]), text[first+1:last]
+	m.lineEnd, m.bodyStart = next, next
+	version := text[last+1:]
+	switch {
+	case len(version) < 4 || !equalFold(version[:4], "SIP/"):
+		*fault = &Error{Reason: "not a SIP message"}
+	case strings.ContainsAny(version, " \t"), strings.ContainsAny(m.uri, " \t"), m.uri == "":
+		*fault = &Error{Status: 400, Reason: "Malformed Request Line"}
+		m.uri = trim(m.uri)
+	case !equalFold(version, "SIP/2.0"):
+		*fault = &Error{Status: 505, Reason: ReasonPhrase(505)}
+	}
+}
+
+// parseStatusLine parses SIP-Version SP Status-Code SP Reason-Phrase (§7.2).
+func (m *Message) parseStatusLine(fault **Error) {
+	end, next, ok := m.line(0)
+	version, rest, _ := strings.Cut(m.src[:end], " ")
+	code, reason, _ := strings.Cut(rest, " ")
+	n, numeric := number(code, 699)
+	if !ok || !equalFold(version, "SIP/2.0") || !numeric || len(code) != 3 || n < 100 {
+		*fault = &Error{Reason: "malformed status line"}
+		return
+	}
+	m.status, m.reason = int(n), reason
+	m.lineEnd, m.bodyStart = next, next
+}
+
+// parseHeader splits the header into fields. It goes on behind a fault, so
+// that the message can be answered.
+func (m *Message) parseHeader(pos int, fault **Error) {
+	for {
+		end, next, ok := m.line(pos)
+		if next > MaxHeaderBytes {
+			*fault = &Error{Status: 513, Reason: "Header Too Large", Pos: pos}
+			m.sepStart, m.bodyStart = pos, next
+			return
+		}
+		if end == pos {
+			m.sepStart, m.bodyStart = pos, next
+			return
+		}
+		for ok && next < len(m.src) && (m.src[next] == ' ' || m.src[next] == '\t') && next <= MaxHeaderBytes {
+			end, next, ok = m.line(next) // a folded line goes on (§7.3.1)
+		}
+		if next <= MaxHeaderBytes {
+			m.parseField(pos, end, next, fault)
+		}
+		if !ok {
+			m.sepStart, m.bodyStart = len(m.src), len(m.src)
+			setFault(fault, "Header Does Not End", HeaderOther, pos)
+			return
+		}
+		pos = next
+	}
+}
+
+func setFault(fault **Error, reason string, id HeaderID, pos int) {
+	if *fault == nil {
+		*fault = &Error{Status: 400, Reason: reason, Header: id, Pos: pos}
+	}
+}
+
+// parseField records one field: name, white space, colon, value.
+func (m *Message) parseField(start, end, next int, fault **Error) {
+	src := m.src
+	nameEnd := start
+	for nameEnd < end && is(src[nameEnd], classToken) {
+		nameEnd++
+	}
+	colon := nameEnd
+	for colon < end && (src[colon] == ' ' || src[colon] == '\t') {
+		colon++
+	}
+	if nameEnd == start || colon >= end || src[colon] != ':' {
+		setFault(fault, "Malformed Header Field", HeaderOther, start)
+		return
+	}
+	if len(m.fields) >= MaxFields {
+		setFault(fault, "Too Many Header Fields", HeaderOther, start)
+		return
+	}
+	from, to := colon+1, end
+	for from < to && isSpace(src[from]) {
+		from++
+	}
+	for to > from && isSpace(src[to-1]) {
+		to--
+	}
+	f := field{
+		id:    LookupHeader(src[start:nameEnd]),
+		start: uint16(start), nameEnd: uint16(nameEnd),
+		valueStart: uint16(from), valueEnd: uint16(to), end: uint16(next),
+	}
+	if n := next - end; n <= 2 && strings.IndexByte(src[from:to], '\n') >= 0 {
+		f.own, f.folded = unfold(src[from:to]), true
+	}
+	if strings.IndexByte(src[from:to], '\r') >= 0 && !f.folded {
+		setFault(fault, "Bare CR in Header Field", f.id, start)
+	}
+	m.fields = append(m.fields, f)
+}
+
+// unfold replaces each line break with the white space around it by one space.
+func unfold(s string) string {
+	b := make([]byte, 0, len(s))
+	for i := 0; i < len(s); i++ {
+		if s[i] != '\r' && s[i] != '\n' {
+			b = append(b, s[i])
+			continue
+		}
+		for len(b) > 0 && isSpace(b[len(b)-1]) {
+			b = b[:len(b)-1]
+		}
+		for i+1 < len(s) && isSpace(s[i+1]) {
+			i++
+		}
+		b = append(b, ' ')
+	}
+	return string(b)
+}
+
+func validFieldName(s string) bool { return IsToken(s) && len(s) < 1024 }
+
+// finish cuts the body: what lies behind Content-Length is not part of the
+// message, too little is a fault (RFC 3261 §18.3).
+func (m *Message) finish(fault *Error) error {
+	m.body = m.src[m.bodyStart:]
+	if fault != nil && fault.Status == 0 {
+		return fault
+	}
+	if f := m.find(HeaderContentLength); f != nil {
+		n, err := strconv.ParseUint(m.value(f), 10, 31)
+		switch {
+		case err != nil || m.value(f)[0] == '+':
+			setFault(&fault, "Malformed Content-Length", HeaderContentLength, int(f.start))
+		case int(n) > len(m.body):
+			setFault(&fault, "Body Shorter Than Content-Length", HeaderContentLength, int(f.start))
+		default:
+			m.body = m.body[:n]
+		}
+	}
+	if fault != nil {
+		return fault
+	}
+	return nil
+}
