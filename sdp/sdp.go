@@ -5,25 +5,33 @@
 // Answer. A peer's body goes through Parse. When an offer and an answer have
 // met, Answer (for the answerer) or Accept (for the offerer) return the same
 // Negotiated: what to send where, in which payload types, and in which
-// direction. Nothing here does I/O, keeps state, reads a clock or starts a
-// goroutine; every value may be kept and copied.
+// direction. Session strings these together over the life of a dialog: it
+// keeps the version of the o= line and the number of m-lines as RFC 3264 §8
+// wants them. Relocate is for relays: it changes addresses and ports in a
+// body and leaves every other byte alone.
+//
+// One audio stream is negotiated; every other m-line is answered with port 0
+// (RFC 3264 §6). Secure profiles are refused with ErrSecure until SRTP comes;
+// profile.go is the table where they will be added.
+//
+// Nothing here does I/O, reads a clock or starts a goroutine; every value may
+// be kept, copied and written to a snapshot. Bodies over 64 KiB, 2,000 lines
+// or 64 m-lines are refused.
 package sdp
 
 import (
 	"errors"
 	"net/netip"
+	"strings"
 	"time"
 )
 
-// Direction is the direction of a stream as its owner sees it (RFC 8866 §6.7).
-type Direction uint8
-
-// The four directions. The zero value is the default of SDP.
+// Limits on what a stranger may send.
 const (
-	SendRecv Direction = iota
-	SendOnly
-	RecvOnly
-	Inactive
+	maxBody    = 64 << 10 // bytes
+	maxLines   = 2000
+	maxStreams = 64  // m-lines
+	maxFormats = 128 // payload types of one m-line
 )
 
 // Codec is one payload format of an m-line: "rtpmap" and "fmtp" together.
@@ -35,6 +43,13 @@ type Codec struct {
 	Fmtp      string // parameters after the payload type, "" if none
 }
 
+// Same says whether both are the same payload format, whatever their payload
+// types: name without case, clock rate and channels (RFC 8866 §6.6).
+func (c Codec) Same(d Codec) bool {
+	return strings.EqualFold(c.Name, d.Name) && c.ClockRate == d.ClockRate &&
+		max(c.Channels, 1) == max(d.Channels, 1)
+}
+
 // Format is one payload format after negotiation. Each side chooses the
 // payload type it wants to receive (RFC 3264 §5.1), so there are two.
 type Format struct {
@@ -43,87 +58,99 @@ type Format struct {
 	RecvPT uint8 // payload type of packets we receive
 }
 
+// Preference says whose codec order decides in an answer.
+type Preference uint8
+
+// The two orders.
+const (
+	PreferRemote Preference = iota // the offerer's order, as RFC 3264 §6.1 recommends
+	PreferLocal                    // our order, as Asterisk does by default
+)
+
 // Local is what our side offers or is able to answer.
 type Local struct {
 	Addr      netip.AddrPort // where we receive RTP
 	RTCP      netip.AddrPort // where we receive RTCP; zero: Addr's port + 1, not announced
-	RTCPMux   bool           // offer RTP and RTCP on one port (RFC 5761)
+	RTCPMux   bool           // willing to have RTP and RTCP on one port (RFC 5761)
 	Codecs    []Codec        // without telephone-event, best first
-	DTMF      bool           // telephone-event (RFC 4733)
+	DTMF      bool           // willing to use telephone-event (RFC 4733)
 	DTMFPT    uint8          // payload type to offer for it; zero: 101
-	Ptime     time.Duration  // packet time we prefer; zero: 20 ms
+	Ptime     time.Duration  // packet time we want to receive; zero: 20 ms in offers, the offerer's in answers
 	MaxPtime  time.Duration  // announced when not zero
 	Direction Direction      // what we want to do
 	Prefer    Preference     // whose order decides when we answer
-	Single    bool           // answer with the one chosen codec only (plus telephone-event)
+	Single    bool           // answer with the chosen codec only (and telephone-event)
 	SessionID uint64         // o= session id
 	Version   uint64         // o= session version; one more whenever the body changes
 	Username  string         // o= user name; "": "-"
 	Name      string         // s= session name; "": "-"
+	Layout    Layout         // m-lines of the session so far, for offers in a dialog
 }
 
-// Preference says whose codec order decides in an answer.
-type Preference uint8
-
-// The two orders. PreferRemote is what RFC 3264 §6.1 recommends; PreferLocal is Asterisk's
-// default ("codec_prefs_incoming_offer = prefer: pending, operation: intersect").
-const (
-	PreferRemote Preference = iota
-	PreferLocal
-)
+// Layout is the order of m-lines in a session. Later offers must keep it
+// (RFC 3264 §8), so it travels from a Negotiated to the next Local.
+type Layout struct {
+	Lines []string // one m-line each, without "m=" and line end
+	Audio int      // which of them carries our audio
+}
 
 // Negotiated is the outcome of an offer and its answer, from our point of view.
 type Negotiated struct {
-	Formats   []Format       // common formats, best first, without telephone-event; never empty unless Rejected
+	Formats   []Format       // common formats, best first, without telephone-event; empty only if Rejected
 	DTMF      *Format        // telephone-event if both have it
-	Remote    netip.AddrPort // where we send RTP; invalid if the peer gave none
-	RTCP      netip.AddrPort // where we send RTCP
+	Remote    netip.AddrPort // where we send RTP; invalid if the peer gave no numeric address
+	RTCP      netip.AddrPort // where we send RTCP; invalid with Remote
 	RTCPMux   bool           // RTCP goes on the RTP port
 	Ptime     time.Duration  // packet time for what we send
+	MaxPtime  time.Duration  // longest packet the peer takes; zero: not said
 	Direction Direction      // ours: what we do now
 	Held      bool           // the peer put us on hold
 	Rejected  bool           // the audio stream has port 0
+	Layout    Layout         // for the next offer
 }
 
-// Description is a peer's parsed session description.
+// Description is a peer's parsed session description. It is immutable.
 type Description struct {
-	Audio     Remote // the first audio stream that can be used
+	Audio     Remote // the audio stream that would be used first
+	Username  string // o= user name
 	SessionID string // o= session id as written
 	Version   string // o= session version as written
-	Username  string
-	raw       string
+
+	timing  string    // values of the t= lines, joined by newlines
+	streams []stream  // all m-lines in order
+	text    printable // for String
 }
 
-// Remote is the peer's audio stream.
+// Remote is one audio stream of the peer.
 type Remote struct {
-	Addr      netip.AddrPort // where the peer receives RTP (port 0: rejected)
+	Addr      netip.AddrPort // where the peer receives RTP; invalid if Host is a name
+	Host      string         // connection address as written, may be a name
 	RTCP      netip.AddrPort // where the peer receives RTCP
-	RTCPMux   bool
-	Direction Direction // the peer's
-	Hold      bool      // sendonly, inactive or c=0.0.0.0
-	Codecs    []Codec   // in the peer's order, without telephone-event
-	DTMF      *Codec    // telephone-event, if any
-	Ptime     time.Duration
-	MaxPtime  time.Duration
+	RTCPMux   bool           // the peer takes RTCP on the RTP port
+	Rejected  bool           // port 0
+	Direction Direction      // the peer's
+	Hold      bool           // sendonly, inactive or an unspecified connection address
+	Codecs    []Codec        // in the peer's order, without telephone-event
+	DTMF      []Codec        // telephone-event, one per clock rate
+	Ptime     time.Duration  // what the peer wants to receive; zero: not said
+	MaxPtime  time.Duration  // zero: not said
 }
 
-// Errors that a caller answers with 488 Not Acceptable Here.
+// Errors of negotiation. A caller answers all of them with 488 Not Acceptable
+// Here, ErrSyntax with 400 Bad Request.
 var (
-	ErrNoAudio = errors.New("sdp: no usable audio stream")
-	ErrNoCodec = errors.New("sdp: no common codec")
-	ErrSecure  = errors.New("sdp: secure RTP is not available yet")
+	ErrSyntax   = errors.New("sdp: malformed session description")
+	ErrNoAudio  = errors.New("sdp: no usable audio stream")
+	ErrNoCodec  = errors.New("sdp: no common codec")
+	ErrSecure   = errors.New("sdp: only secure RTP (SAVP) is offered, which is not available yet")
+	ErrRejected = errors.New("sdp: the peer rejected the audio stream")
 )
 
-// Parse reads a session description.
-func Parse(body string) (*Description, error) { return nil, ErrNoAudio }
+// defaultPtime is the packet time where nobody asked for another (RFC 3551 §4.2).
+const defaultPtime = 20 * time.Millisecond
 
-// Offer writes an offer.
-func Offer(l Local) string { return "" }
+// telephoneEvent is the encoding name of RFC 4733 §7.1.1.
+const telephoneEvent = "telephone-event"
 
-// Answer writes the answer to an offer and returns what was agreed.
-func Answer(offer *Description, l Local) (string, Negotiated, error) {
-	return "", Negotiated{}, ErrNoCodec
-}
-
-// Accept reads the peer's answer to an offer that was made from l.
-func Accept(l Local, answer *Description) (Negotiated, error) { return Negotiated{}, ErrNoCodec }
+// defaultDTMFPT is the dynamic payload type everybody uses for it.
+const defaultDTMFPT = 101

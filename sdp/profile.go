@@ -1,0 +1,67 @@
+package sdp
+
+import "strings"
+
+// security is how a transport profile protects media.
+type security uint8
+
+const (
+	plain   security = iota // RTP in clear
+	secured                 // SRTP
+)
+
+// profile is one transport protocol of an audio m-line that is understood. A
+// new one (SDES, DTLS-SRTP) is one line here and its keys in the answer.
+type profile struct {
+	proto    string
+	security security
+}
+
+var profiles = [...]profile{
+	{"RTP/AVP", plain},             // RFC 3551
+	{"RTP/AVPF", plain},            // RFC 4585
+	{"RTP/SAVP", secured},          // RFC 3711
+	{"RTP/SAVPF", secured},         // RFC 5124
+	{"UDP/TLS/RTP/SAVP", secured},  // RFC 5764
+	{"UDP/TLS/RTP/SAVPF", secured}, // RFC 5764
+}
+
+func profileNamed(proto string) (profile, bool) {
+	for _, p := range profiles {
+		if strings.EqualFold(p.proto, proto) {
+			return p, true
+		}
+	}
+	return profile{}, false
+}
+
+// static are the audio payload types that need no rtpmap (RFC 3551 §6, table 4).
+var static = [...]Codec{
+	{PT: 0, Name: "PCMU", ClockRate: 8000},
+	{PT: 3, Name: "GSM", ClockRate: 8000},
+	{PT: 4, Name: "G723", ClockRate: 8000},
+	{PT: 5, Name: "DVI4", ClockRate: 8000},
+	{PT: 6, Name: "DVI4", ClockRate: 16000},
+	{PT: 7, Name: "LPC", ClockRate: 8000},
+	{PT: 8, Name: "PCMA", ClockRate: 8000},
+	{PT: 9, Name: "G722", ClockRate: 8000},
+	{PT: 10, Name: "L16", ClockRate: 44100, Channels: 2},
+	{PT: 11, Name: "L16", ClockRate: 44100},
+	{PT: 12, Name: "QCELP", ClockRate: 8000},
+	{PT: 13, Name: "CN", ClockRate: 8000},
+	{PT: 14, Name: "MPA", ClockRate: 90000},
+	{PT: 15, Name: "G728", ClockRate: 8000},
+	{PT: 16, Name: "DVI4", ClockRate: 11025},
+	{PT: 17, Name: "DVI4", ClockRate: 22050},
+	{PT: 18, Name: "G729", ClockRate: 8000},
+}
+
+// Static returns the codec that a payload type means without an rtpmap.
+func Static(pt uint8) (Codec, bool) {
+	for _, c := range static {
+		if c.PT == pt {
+			return c, true
+		}
+	}
+	return Codec{}, false
+}

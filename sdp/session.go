@@ -1,0 +1,108 @@
+package sdp
+
+import "strings"
+
+// Session is our side of the descriptions of one dialog. It holds what must
+// stay the same from one offer or answer to the next; the zero value with an
+// ID is a dialog where nothing was said yet. It is plain data: copy it to
+// remember a state to fall back to when a re-offer is refused, or write it to
+// a snapshot. It is not safe for use by several goroutines.
+type Session struct {
+	ID      uint64     // o= session id
+	Version uint64     // o= session version of Body
+	Body    string     // what we said last
+	Agreed  Negotiated // the last outcome
+	Offered Local      // what the last offer was made from
+}
+
+// Offer writes an offer or a re-offer. RFC 3264 §8: the version grows by one
+// if anything changed, and the m-lines keep their number and order. Payload
+// types that were agreed keep their meaning (§8.3.2).
+func (s *Session) Offer(l Local) string {
+	s.Offered = s.prepare(l)
+	return s.version(func(v uint64) string {
+		s.Offered.Version = v
+		return Offer(s.Offered)
+	})
+}
+
+// Accept reads the answer to the last Offer. On an error nothing changes.
+func (s *Session) Accept(answer *Description) (Negotiated, error) {
+	n, err := Accept(s.Offered, answer)
+	if err == nil {
+		s.Agreed = n
+	}
+	return n, err
+}
+
+// Answer answers the peer's offer. On an error nothing changes.
+func (s *Session) Answer(offer *Description, l Local) (string, Negotiated, error) {
+	l.SessionID = s.ID
+	body, n, err := Answer(offer, l)
+	if err != nil {
+		return "", Negotiated{}, err
+	}
+	s.Agreed = n
+	body = s.version(func(v uint64) string {
+		l.Version = v
+		body, _, err = Answer(offer, l)
+		return body
+	})
+	return body, n, err
+}
+
+// prepare carries the session's layout and payload types into a new offer.
+func (s *Session) prepare(l Local) Local {
+	l.SessionID = s.ID
+	if len(l.Layout.Lines) == 0 {
+		l.Layout = s.Agreed.Layout
+	}
+	l.Codecs = append([]Codec(nil), l.Codecs...)
+	for i, c := range l.Codecs {
+		for _, f := range s.Agreed.Formats {
+			if f.Same(c) {
+				l.Codecs[i].PT = f.RecvPT
+			}
+		}
+	}
+	if s.Agreed.DTMF != nil {
+		l.DTMFPT = s.Agreed.DTMF.RecvPT
+	}
+	return l
+}
+
+// version writes a body with the old version and, if that is not what was
+// said before, with the next one.
+func (s *Session) version(write func(uint64) string) string {
+	body := write(s.Version)
+	switch {
+	case s.Body == "":
+		if s.Version == 0 {
+			s.Version = s.ID
+		}
+		body = write(s.Version)
+	case body != s.Body:
+		s.Version++
+		body = write(s.Version)
+	}
+	s.Body = body
+	return body
+}
+
+// SameMedia says whether two bodies differ in nothing but their o= line, so
+// that a re-INVITE is a mere refresh (RFC 4028 §7.4).
+func SameMedia(a, b string) bool {
+	return withoutOrigin(a) == withoutOrigin(b)
+}
+
+func withoutOrigin(body string) string {
+	start := strings.Index(body, "\no=")
+	if start < 0 {
+		return body
+	}
+	end := strings.IndexByte(body[start+1:], '\n')
+	if end < 0 {
+		return body[:start]
+	}
+	return body[:start] + body[start+1+end:]
+}
