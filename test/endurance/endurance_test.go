@@ -1,0 +1,272 @@
+// Package endurance_test lets a whole node carry calls for a long time, one in
+// ten with an ending that textbooks forget, and then looks for what was left
+// behind: goroutines, sockets, memory, call detail records too few or too many.
+package endurance_test
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"testing"
+	"time"
+
+	_ "modernc.org/sqlite" // to count the call detail records behind the node's back
+
+	"github.com/hometone/hometone/node"
+	"github.com/hometone/hometone/test/load"
+)
+
+const (
+	// envDuration sets how long the calls go on, for instance 1h.
+	envDuration = "HOMETONE_ENDURANCE"
+	// envGenerator makes this test binary the generator; its value is the job.
+	envGenerator = "HOMETONE_ENDURANCE_GENERATOR"
+
+	rate     = 100 // calls a second
+	oddEvery = 10
+	hold     = 200 * time.Millisecond
+	// settle is what the last transactions and lost ACKs need: 64*T1 and the
+	// RTP time-out of vanished callers, with room.
+	settle = 45 * time.Second
+)
+
+func TestMain(m *testing.M) {
+	if job := os.Getenv(envGenerator); job != "" {
+		os.Exit(generate(job))
+	}
+	os.Exit(m.Run())
+}
+
+// job is what the generator process is told, result what it prints.
+type job struct {
+	Server, Callee netip.AddrPort
+	Count          int
+}
+
+// generate runs in a process of its own, so that its goroutines, sockets and
+// memory are not the node's.
+func generate(text string) int {
+	var j job
+	if err := json.Unmarshal([]byte(text), &j); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 2
+	}
+	g, err := load.NewGenerator(load.Calls{
+		Server: j.Server, Callee: j.Callee, Extension: "8006", User: "8005", Count: j.Count, Rate: rate,
+		Hold: hold, Ringing: true, OddEvery: oddEvery, Drain: settle,
+	})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 2
+	}
+	result, err := g.Run(context.Background())
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 2
+	}
+	if err := json.NewEncoder(os.Stdout).Encode(result); err != nil {
+		return 2
+	}
+	return 0
+}
+
+// sample is what must stay flat.
+type sample struct {
+	Goroutines, Sockets int
+	HeapMB, RSSMB       float64
+}
+
+func take(t *testing.T) sample {
+	t.Helper()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	fds, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sockets := 0
+	for _, fd := range fds {
+		if target, err := os.Readlink("/proc/self/fd/" + fd.Name()); err == nil && len(target) > 6 && target[:6] == "socket" {
+			sockets++
+		}
+	}
+	return sample{runtime.NumGoroutine(), sockets, float64(m.HeapAlloc) / 1e6, residentMB(t)}
+}
+
+func residentMB(t *testing.T) float64 {
+	t.Helper()
+	text, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var total, resident int
+	if _, err := fmt.Sscan(string(text), &total, &resident); err != nil {
+		t.Fatal(err)
+	}
+	return float64(resident*os.Getpagesize()) / 1e6
+}
+
+func TestEndurance(t *testing.T) {
+	length := 10 * time.Second
+	if text := os.Getenv(envDuration); text != "" {
+		var err error
+		if length, err = time.ParseDuration(text); err != nil {
+			t.Fatalf("%s: %v", envDuration, err)
+		}
+	}
+	dir := t.TempDir()
+	server := netip.MustParseAddrPort("127.0.91.1:5060")
+	callee := netip.MustParseAddrPort("127.0.91.2:5060")
+	stop := startNode(t, dir, callee)
+
+	warm := runGenerator(t, server, callee, 200) // pools, caches and connections exist afterwards
+	before := take(t)
+	t.Logf("after the warm-up: %+v", before)
+	count := int(length.Seconds() * rate)
+	watch := time.AfterFunc(length/2+settle/2, func() { t.Logf("half way: %+v", take(t)) })
+	defer watch.Stop()
+	result := runGenerator(t, server, callee, count)
+	after := take(t)
+	t.Logf("in the end: %+v", after)
+	t.Logf("calls: %d completed, %d cancelled, %d failed, %d unfinished, %d retransmissions", result.Completed, result.Cancelled, result.Failed, result.Unfinished, result.Retransmits)
+
+	if result.Failed > 0 || result.Unfinished > 0 {
+		t.Errorf("%d calls failed (first: %s), %d did not finish; want none", result.Failed, result.FirstError, result.Unfinished)
+	}
+	if after.Goroutines > before.Goroutines+5 {
+		t.Errorf("%d goroutines, before it were %d: something does not end", after.Goroutines, before.Goroutines)
+	}
+	if after.Sockets > before.Sockets {
+		t.Errorf("%d sockets, before it were %d: ports are not given back", after.Sockets, before.Sockets)
+	}
+	if after.HeapMB > before.HeapMB+10 {
+		t.Errorf("%.1f MB of heap, before it were %.1f: memory is kept", after.HeapMB, before.HeapMB)
+	}
+	stop()
+	want := count + warm.Answered + warm.Cancelled + warm.Failed + warm.Unfinished
+	if got := countCDRs(t, dir); got != want {
+		t.Errorf("%d call detail records for %d calls; want exactly one each", got, want)
+	}
+}
+
+// startNode runs the node under test in this process.
+func startNode(t *testing.T, dir string, callee netip.AddrPort) (stop func()) {
+	t.Helper()
+	files := map[string]string{
+		"asterisk/pjsip.conf": fmt.Sprintf(`[udp]
+type=transport
+protocol=udp
+bind=127.0.91.1:5060
+[phone](!)
+type=endpoint
+context=calls
+disallow=all
+allow=ulaw
+rtp_timeout=10
+[8005](phone)
+aors=8005
+[8005]
+type=aor
+max_contacts=1
+[8005]
+type=identify
+endpoint=8005
+match=127.0.0.0/8
+[8006](phone)
+aors=8006
+[8006]
+type=aor
+contact=sip:8006@%s
+`, callee),
+		"asterisk/extensions.conf": "[calls]\nexten => 8006,1,Dial(PJSIP/8006)\n",
+		"hometone.yaml":            "node: {name: endurance}\nmedia: {ports: 20000-40000}\n",
+	}
+	for name, text := range files {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	n, problems := node.New(node.Config{
+		File: filepath.Join(dir, "hometone.yaml"), Asterisk: filepath.Join(dir, "asterisk"), Data: filepath.Join(dir, "data"),
+	})
+	if n == nil {
+		t.Fatalf("the configuration is refused: %v", problems)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- n.Run(ctx) }() // ends when stop is called
+	select {
+	case <-n.Ready():
+	case err := <-ended:
+		t.Fatalf("the node does not start: %v", err)
+	case <-time.After(20 * time.Second):
+		t.Fatal("the node is not ready after 20 s")
+	}
+	done := false
+	stop = func() {
+		if done {
+			return
+		}
+		done = true
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("the node ended with %v", err)
+		}
+	}
+	t.Cleanup(stop)
+	return stop
+}
+
+func runGenerator(t *testing.T, server, callee netip.AddrPort, count int) *load.CallResult {
+	t.Helper()
+	text, err := json.Marshal(job{server, callee, count})
+	if err != nil {
+		t.Fatal(err)
+	}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), self)
+	cmd.Env = append(os.Environ(), envGenerator+"="+string(text))
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("the generator: %v", err)
+	}
+	result := new(load.CallResult)
+	if err := json.Unmarshal(out, result); err != nil {
+		t.Fatalf("the generator printed %q: %v", out, err)
+	}
+	time.Sleep(settle - 5*time.Second)
+	return result
+}
+
+func countCDRs(t *testing.T, dir string) int {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "data", "*.db"))
+	if err != nil || len(files) != 1 {
+		t.Fatalf("the records' file: %v, %v", files, err)
+	}
+	db, err := sql.Open("sqlite", files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	var count int
+	if err := db.QueryRow("SELECT count(*) FROM cdr").Scan(&count); err != nil {
+		t.Fatal(err)
+	}
+	return count
+}
