@@ -1,6 +1,20 @@
-// Package config reads what operators write: hometone.yaml and the files of
-// the programs Hometone takes the place of.
 package config
+
+import (
+	"path/filepath"
+	"strings"
+)
+
+// Limits of Asterisk files. They are far above what real files use.
+const (
+	maxLine         = 8191      // bytes of one line, as in Asterisk
+	maxFile         = 32 << 20  // bytes of one file
+	maxIncludeDepth = 10        // nested #include, as in Asterisk
+	maxFiles        = 1_000     // files read in all
+	maxEntries      = 1_000_000 // values in all, inherited ones counted
+	maxCommentDepth = 128       // nested block comments, as in Asterisk
+	maxProblems     = 1_000     // findings kept
+)
 
 // Document is one Asterisk configuration file with everything it includes,
 // in the order of reading. It is immutable once loaded.
@@ -9,16 +23,17 @@ type Document struct {
 	Files    []string // every file read, the main one first
 }
 
-// Section is one [name] of a file. Sections with one name are not merged:
+// Section is one [name] of a file. Sections of one name are not merged:
 // pjsip.conf repeats names on purpose.
 type Section struct {
 	Pos
 	Name     string
-	Template bool
-	Entries  []Entry // inherited ones first
+	Template bool // marked (!): a base for others, not an object itself
+	Entries  []Entry
 }
 
-// Entry is one name=value or name=>value.
+// Entry is one name=value or name=>value. An inherited entry keeps the place
+// where its template has it.
 type Entry struct {
 	Pos
 	Name, Value string
@@ -26,12 +41,64 @@ type Entry struct {
 	Inherited   bool // came from a template
 }
 
-// ReadOptions limits and allows what reading a file may do.
-type ReadOptions struct {
-	Exec bool // allow #exec; default: refused
+// Get returns the last value of name, which is the one that counts where an
+// option may be given once.
+func (s *Section) Get(name string) (Entry, bool) {
+	for i := len(s.Entries) - 1; i >= 0; i-- {
+		if strings.EqualFold(s.Entries[i].Name, name) {
+			return s.Entries[i], true
+		}
+	}
+	return Entry{}, false
 }
 
-// ReadAsterisk reads a file in Asterisk's syntax.
+// Named returns the sections of that name that are not templates.
+func (d *Document) Named(name string) []*Section {
+	var found []*Section
+	for _, s := range d.Sections {
+		if s.Name == name && !s.Template {
+			found = append(found, s)
+		}
+	}
+	return found
+}
+
+// ReadOptions says what reading a file may do.
+type ReadOptions struct {
+	// Exec allows #exec, which runs a command and reads its output. Default:
+	// refused with a warning, as Asterisk does unless execincludes is set.
+	Exec bool
+	// Dir is where relative #include names are looked up. Default: the
+	// directory of the file, as Asterisk's configuration directory.
+	Dir string
+}
+
+// ReadAsterisk reads a file in Asterisk's syntax with what it includes. The
+// Document is never nil; use it only if HasErrors(problems) is false.
 func ReadAsterisk(path string, opt ReadOptions) (*Document, []Problem) {
-	return &Document{}, nil
+	r := newReader(path, opt)
+	r.include(path, Pos{File: path})
+	return r.finish()
+}
+
+// ParseAsterisk reads source as if it stood in a file called name. Relative
+// includes are looked up in opt.Dir, or beside name.
+func ParseAsterisk(name, source string, opt ReadOptions) (*Document, []Problem) {
+	r := newReader(name, opt)
+	r.text(name, source)
+	return r.finish()
+}
+
+func newReader(path string, opt ReadOptions) *reader {
+	if opt.Dir == "" {
+		opt.Dir = filepath.Dir(path)
+	}
+	return &reader{opt: opt, doc: &Document{}}
+}
+
+func (r *reader) finish() (*Document, []Problem) {
+	for _, s := range r.doc.Sections {
+		s.Entries = s.Entries[:len(s.Entries):len(s.Entries)]
+	}
+	return r.doc, r.problems
 }

@@ -9,7 +9,8 @@ import (
 // make a role (pbx, edge, turn, ha) are pointers: nil means the file does not
 // ask for the role. A Node is immutable once loaded.
 type Node struct {
-	File string `yaml:"-"` // path it was read from; "" = built-in defaults
+	File   string         `yaml:"-"` // path it was read from; "" = built-in defaults
+	Places map[string]Pos `yaml:"-"` // dotted key, such as media.ports → where the file sets it
 
 	Node    Identity `yaml:"node"`
 	SIP     SIP      `yaml:"sip"`
@@ -45,11 +46,12 @@ type PBX struct {
 
 // Edge is the section edge: a balancer.
 type Edge struct {
-	Dispatcher string    `yaml:"dispatcher"` // path of a dispatcher.list
-	Set        int       `yaml:"set"`        // default 1
-	Algorithm  Algorithm `yaml:"algorithm"`  // number or name; default 4, round robin
+	Dispatcher string    `yaml:"dispatcher"`   // path of a dispatcher.list
+	Set        int       `yaml:"set"`          // default 1
+	Algorithm  Algorithm `yaml:"algorithm"`    // number or name; default 4, round robin
+	Locations  []string  `yaml:"destinations"` // SIP URIs, instead of a file
 	Probe      Probe     `yaml:"probe"`
-	NotFound   bool      `yaml:"answer_404"` // all destinations down: 404 instead of 503
+	NotFound   bool      `yaml:"answer_404"` // all destinations down: 404 as Kamailio's sample instead of 503
 }
 
 // Algorithm is a dispatcher algorithm's number or name, as written.
@@ -154,19 +156,4 @@ type Console struct {
 type Monitor struct {
 	Metrics string   `yaml:"metrics"` // host:port; default "" = none
 	Alarms  []string `yaml:"alarms"`
-}
-
-// Default returns the configuration of a node without a file.
-func Default() *Node {
-	return &Node{
-		Node:    Identity{Data: "./hometone-data"},
-		Media:   Media{Ports: PortRange{10000, 20000}},
-		Console: Console{Listen: "127.0.0.1:8080"},
-	}
-}
-
-// LoadNode reads a hometone.yaml. The Node is never nil; use it only if
-// HasErrors(problems) is false.
-func LoadNode(path string) (*Node, []Problem) {
-	return Default(), nil
 }

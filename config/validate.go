@@ -1,0 +1,157 @@
+package config
+
+import (
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// validate checks values that only make sense together or within limits.
+// Each room checks further what only it knows.
+func (n *Node) validate(d *decoder) {
+	n.validateListen(d)
+	n.validateEdge(d)
+	n.validateHA(d)
+	n.validateTLS(d)
+	if t := n.TURN; t != nil && t.Secret.IsZero() {
+		d.errorf(n.At("turn"), `add secret: "${TURN_SECRET}"`, "turn: no secret; anybody could relay through this node")
+	}
+	if c := n.Console.Listen; c != "off" {
+		n.validateHostPort(d, "console.listen", c)
+	}
+	if m := n.Monitor.Metrics; m != "" {
+		n.validateHostPort(d, "monitor.metrics", m)
+	}
+	n.validateCluster(d)
+	if dsn := n.Records.DSN.Reveal(); dsn != "" && !hasAnyPrefix(dsn, "sqlite:", "postgres://", "postgresql://") {
+		d.errorf(n.At("records.dsn"), "write sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME", "records.dsn: not a database that is supported")
+	}
+}
+
+func hasAnyPrefix(s string, prefixes ...string) bool {
+	for _, p := range prefixes {
+		if strings.HasPrefix(s, p) {
+			return true
+		}
+	}
+	return false
+}
+
+func (n *Node) validateHostPort(d *decoder, key, value string) {
+	if _, err := ParseHostPort(value, 0); err != nil {
+		d.errorf(n.At(key), "write ADDRESS:PORT, for instance 127.0.0.1:8080", "%s: %v", key, err)
+	}
+}
+
+func (n *Node) validateListen(d *decoder) {
+	for i, a := range n.SIP.Listen {
+		for j, b := range n.SIP.Listen[:i] {
+			if a.Overlaps(b) {
+				key := "sip.listen[" + strconv.Itoa(i) + "]"
+				d.errorf(n.At(key), "give one of them another port", "%s and sip.listen[%d] need the same port: %s, %s", key, j, a, b)
+			}
+		}
+	}
+}
+
+func (n *Node) validateEdge(d *decoder) {
+	e := n.Edge
+	if e == nil {
+		return
+	}
+	if e.Dispatcher == "" && len(e.Locations) == 0 {
+		d.errorf(n.At("edge"), "add dispatcher: ./dispatcher.list", "edge: no destinations")
+	}
+	if _, ok := e.Algorithm.Number(); !ok {
+		d.errorf(n.At("edge.algorithm"), DidYouMean(string(e.Algorithm), algorithmNames()), "edge.algorithm: %q is not known", string(e.Algorithm))
+	}
+	if e.Probe.Interval < 100*time.Millisecond {
+		d.errorf(n.At("edge.probe.interval"), "", "edge.probe.interval: %v is below 100ms", e.Probe.Interval)
+	}
+	if e.Probe.Rise < 1 || e.Probe.Fall < 1 {
+		d.errorf(n.At("edge.probe"), "", "edge.probe: rise and fall count from 1")
+	}
+}
+
+func (n *Node) validateHA(d *decoder) {
+	h := n.HA
+	if h == nil {
+		return
+	}
+	if !h.VIP.IsValid() {
+		d.errorf(n.At("ha"), "add vip: ADDRESS/BITS", "ha: no virtual address")
+	}
+	if h.Interface == "" {
+		d.errorf(n.At("ha"), "add interface: NAME", "ha: no interface")
+	}
+	if h.RouterID < 1 || h.RouterID > 255 {
+		d.errorf(n.At("ha.router_id"), "", "ha.router_id: %d is not between 1 and 255 (RFC 9568 §5.2.3)", h.RouterID)
+	}
+	if h.Priority < 1 || h.Priority > 254 {
+		d.errorf(n.At("ha.priority"), "", "ha.priority: %d is not between 1 and 254 (RFC 9568 §5.2.4)", h.Priority)
+	}
+	if h.Advert < 10*time.Millisecond || h.Advert > 40950*time.Millisecond {
+		d.errorf(n.At("ha.advert"), "", "ha.advert: %v is not between 10ms and 40.95s (RFC 9568 §5.2.7)", h.Advert)
+	}
+}
+
+func (n *Node) validateTLS(d *decoder) {
+	t := n.TLS
+	if (t.Cert == "") != (t.Key == "") {
+		d.errorf(n.At("tls"), "give both cert and key, or none", "tls: a certificate needs its key")
+	}
+	if t.ACME != nil && t.Cert != "" {
+		d.errorf(n.At("tls"), "keep one", "tls: both acme and cert are given")
+	}
+	if t.ACME != nil && len(t.ACME.Domains) == 0 {
+		d.errorf(n.At("tls.acme"), "add domains: [sip.example.org]", "tls.acme: no domains")
+	}
+}
+
+// validateCluster names trap T12: two voters stop when one is lost.
+func (n *Node) validateCluster(d *decoder) {
+	for _, s := range n.Cluster.Servers {
+		if u, err := url.Parse(s); err != nil || u.Host == "" {
+			d.errorf(n.At("cluster.servers"), "write nats://HOST:4222", "cluster.servers: %q is not a URL", s)
+		}
+	}
+	if len(n.Cluster.Peers) == 1 {
+		p := n.At("cluster.peers").Problem(Warning, "add a third node; a small witness without calls is enough",
+			"cluster.peers: two nodes have no majority when one is lost")
+		p.Trap = "T12"
+		d.problems = append(d.problems, p)
+	}
+}
+
+// Number returns the dispatcher algorithm's number in Kamailio's counting;
+// our own algorithms have numbers from 100. ok is false if it is not known.
+func (a Algorithm) Number() (number int, ok bool) {
+	text := strings.ToLower(string(a))
+	for _, known := range algorithms {
+		if text == known.name || text == strconv.Itoa(known.number) {
+			return known.number, true
+		}
+	}
+	return 0, false
+}
+
+// algorithms are Kamailio's dispatcher algorithms and ours.
+var algorithms = [...]struct {
+	number int
+	name   string
+}{
+	{0, "hash-callid"}, {1, "hash-from"}, {2, "hash-to"}, {3, "hash-ruri"},
+	{4, "round-robin"}, {5, "hash-auth"}, {6, "random"}, {7, "hash-pv"},
+	{8, "priority"}, {9, "weight"}, {10, "call-load"}, {11, "relative-weight"},
+	{12, "parallel"}, {13, "latency"}, {14, "round-robin-over-limit"}, {15, "hash-ruri-user"}, {64, "first"},
+	{100, "resource"}, {101, "rendezvous"}, {102, "two-choices"},
+}
+
+func algorithmNames() []string {
+	names := make([]string, 0, len(algorithms))
+	for _, a := range algorithms {
+		names = append(names, a.name)
+	}
+	return names
+}
