@@ -3,24 +3,37 @@
 // no port and writes to the node's data directory.
 //
 // A Bucket is a set of keys with one value each. Writes are asynchronous: Put,
-// Delete and Swap return at once and call done when the store has
-// acknowledged that very write, so a caller keeps thousands of writes in
+// Delete and Swap queue and return, and call done when the store has
+// acknowledged that very write. So a caller keeps thousands of writes in
 // flight and still answers its peer only after its own write is safe. Writes
-// to one key are applied in the order of the calls. What an acknowledgement is
-// worth: the bytes have been handed to the kernel, so they outlive the
-// process (kill -9); they reach the disk within Config.Sync, so a power cut
-// can cost that much (docs/adr/0060).
+// to one bucket are applied in the order of the calls. A bucket gathers writes
+// for Linger and hands them over together, because what a lone write costs is
+// mostly the waking of goroutines on its way.
 //
-// The store owns the embedded server and one connection. done functions and
-// watch functions run on the connection's reader goroutine: they must not
-// block and may call Put, Delete and Swap.
+// What an acknowledgement is worth: the bytes have been handed to the kernel
+// with write(2), so they outlive the process (kill -9). They reach the disk
+// within Config.Sync, so a power cut can cost the writes of that time
+// (docs/adr/0060).
+//
+// Ownership: the Store owns the embedded server, one connection to it and the
+// goroutine that reads acknowledgements, on which the done functions run; a
+// watch has a goroutine of its own for its function. Such functions must not
+// block; they may call Put, Delete and Swap. A directory belongs to one
+// process at a time; a lock file holds that.
 package state
 
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"golang.org/x/sys/unix"
 )
 
 // The kinds of failure a caller can tell apart with errors.Is.
@@ -33,89 +46,163 @@ var (
 	ErrClosed = errors.New("state: store closed")
 	// ErrBusy: more writes are in flight than Config.MaxPending.
 	ErrBusy = errors.New("state: too many writes in flight")
-	// ErrKey: the key is empty, too long or has a character a key cannot have.
+	// ErrKey: the key is empty or too long.
 	ErrKey = errors.New("state: bad key")
-	// ErrTooLarge: the value is larger than the bucket allows.
-	ErrTooLarge = errors.New("state: value too large")
+	// ErrValue: the value is empty or larger than the bucket allows.
+	ErrValue = errors.New("state: bad value size")
 	// ErrTimeout: the store did not answer in time; the write may or may not
 	// have happened.
 	ErrTimeout = errors.New("state: no answer from the store")
+	// ErrInUse: another process has the directory.
+	ErrInUse = errors.New("state: directory in use by another process")
+)
+
+// The defaults of Config.
+const (
+	DefaultSync       = time.Second
+	DefaultMaxPending = 65536
+	DefaultTimeout    = 5 * time.Second
 )
 
 // Config says where and how a Store keeps its data.
 type Config struct {
 	// Dir is the directory of the store, created if missing. Required.
 	Dir string
-	// Sync is the longest time between a write and its fsync. 0 = 1 s.
+	// Sync is the longest time between a write and its fsync.
+	// 0 = DefaultSync.
 	Sync time.Duration
-	// MaxPending is the number of writes in flight before Put answers
-	// ErrBusy. 0 = 65536.
+	// MaxPending is the number of unacknowledged writes before Put answers
+	// ErrBusy. 0 = DefaultMaxPending.
 	MaxPending int
-	// Timeout is how long an acknowledgement may take. 0 = 5 s.
+	// Timeout is how long an acknowledgement may take. 0 = DefaultTimeout.
 	Timeout time.Duration
 	// Logger receives the server's warnings and errors. nil = discarded.
 	Logger *slog.Logger
 }
 
-// BucketConfig describes one bucket.
-type BucketConfig struct {
-	// Name is one word of letters, digits, '-' and '_'. Required.
-	Name string
-	// MaxValue is the largest value in bytes. 0 = 64 KiB.
-	MaxValue int
-	// MaxBytes bounds the bucket on disk; writes beyond it fail. 0 = 4 GiB.
-	MaxBytes int64
-	// BlockSize is the unit of files on disk in bytes; a dead write costs
-	// disk until its block is compacted. 0 = chosen by the store.
-	BlockSize int
-}
-
-// Entry is the last value of a key.
-type Entry struct {
-	Key      string
-	Value    []byte    // owned by the receiver
-	Revision uint64    // grows with every write of the bucket
-	Time     time.Time // when the store took it
-	Deleted  bool      // in Watch only: the key was deleted; Value is nil
-}
-
-// Done is told the outcome of one write: the revision it got, or why it
-// failed.
-type Done func(revision uint64, err error)
-
-var _ context.Context
-
 // Store is the embedded JetStream server and the connection to it.
-type Store struct{}
+type Store struct {
+	cfg    Config
+	lock   *os.File // holds the flock on Dir
+	server *server.Server
+	conn   *nats.Conn
+	js     nats.JetStreamContext
+	acks   *acks
+}
 
 // Open starts the server on cfg.Dir and recovers what is there.
-func Open(ctx context.Context, cfg Config) (*Store, error) { return nil, ErrClosed }
+func Open(ctx context.Context, cfg Config) (*Store, error) {
+	cfg = withDefaults(cfg)
+	lock, err := lockDir(cfg.Dir)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{cfg: cfg, lock: lock}
+	if err := s.start(ctx); err != nil {
+		s.stop()
+		return nil, fmt.Errorf("state: open %s: %w", cfg.Dir, err)
+	}
+	return s, nil
+}
 
-// Close waits for the writes in flight, stops the server and syncs.
-func (s *Store) Close() error { return nil }
+func withDefaults(cfg Config) Config {
+	if cfg.Sync <= 0 {
+		cfg.Sync = DefaultSync
+	}
+	if cfg.MaxPending <= 0 {
+		cfg.MaxPending = DefaultMaxPending
+	}
+	if cfg.Timeout <= 0 {
+		cfg.Timeout = DefaultTimeout
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	return cfg
+}
 
-// Bucket opens a bucket, creating it if it does not exist.
-func (s *Store) Bucket(ctx context.Context, cfg BucketConfig) (*Bucket, error) { return nil, ErrClosed }
+// lockDir creates dir and takes the lock that keeps a second process out. The
+// kernel gives it back when the process ends, however it ends.
+func lockDir(dir string) (*os.File, error) {
+	if dir == "" {
+		return nil, errors.New("state: no directory")
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("state: %w", err)
+	}
+	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("state: %w", err)
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		_ = f.Close()
+		return nil, fmt.Errorf("%w: %s", ErrInUse, dir)
+	}
+	return f, nil
+}
 
-// Bucket is a set of keys with one value each.
-type Bucket struct{}
+func (s *Store) start(ctx context.Context) error {
+	srv, err := server.NewServer(&server.Options{
+		ServerName:   "hometone",
+		DontListen:   true,
+		JetStream:    true,
+		StoreDir:     s.cfg.Dir,
+		SyncInterval: s.cfg.Sync,
+		NoSigs:       true,
+		NoLog:        true,
+	})
+	if err != nil {
+		return err
+	}
+	s.server = srv
+	srv.SetLogger(serverLog{s.cfg.Logger}, false, false)
+	srv.Start()
+	wait := 30 * time.Second
+	if deadline, ok := ctx.Deadline(); ok {
+		wait = time.Until(deadline)
+	}
+	if !srv.ReadyForConnections(wait) || !srv.JetStreamEnabled() {
+		return errors.New("the embedded server did not start")
+	}
+	return s.connect()
+}
 
-// Put sets the value of key and calls done when that is durable.
-func (b *Bucket) Put(key string, value []byte, done Done) {}
+func (s *Store) connect() error {
+	conn, err := nats.Connect("", nats.InProcessServer(s.server), nats.Name("hometone"),
+		nats.MaxReconnects(-1), nats.ReconnectWait(50*time.Millisecond), nats.ReconnectJitter(0, 0),
+		nats.ErrorHandler(func(_ *nats.Conn, sub *nats.Subscription, err error) {
+			s.cfg.Logger.Warn("state: connection to the store", "err", err)
+		}))
+	if err != nil {
+		return err
+	}
+	s.conn = conn
+	if s.js, err = conn.JetStream(nats.MaxWait(s.cfg.Timeout)); err != nil {
+		return err
+	}
+	s.acks, err = newAcks(conn, s.cfg.MaxPending, s.cfg.Timeout)
+	return err
+}
 
-// Delete removes key and calls done when that is durable.
-func (b *Bucket) Delete(key string, done Done) {}
+// Close waits for the writes in flight (at most Config.Timeout), stops the
+// server and gives the directory back. Writes that were not acknowledged get
+// ErrClosed.
+func (s *Store) Close() error {
+	s.acks.drain(s.cfg.Timeout)
+	s.stop()
+	return nil
+}
 
-// Swap sets the value only if the key's last revision is the given one (0 =
-// the key must not exist), or fails with ErrConflict.
-func (b *Bucket) Swap(key string, value []byte, revision uint64, done Done) {}
-
-// Get reads one key from the store.
-func (b *Bucket) Get(ctx context.Context, key string) (Entry, error) { return Entry{}, ErrNotFound }
-
-// Load calls fn with every key's value, in no particular order.
-func (b *Bucket) Load(ctx context.Context, fn func(Entry) error) error { return nil }
-
-// Watch calls fn with every change from the given revision on (0 = all
-// present values first) until stop is called.
-func (b *Bucket) Watch(from uint64, fn func(Entry)) (stop func(), err error) { return nil, ErrClosed }
+func (s *Store) stop() {
+	if s.acks != nil {
+		s.acks.close()
+	}
+	if s.conn != nil {
+		s.conn.Close()
+	}
+	if s.server != nil {
+		s.server.Shutdown()
+		s.server.WaitForShutdown()
+	}
+	_ = s.lock.Close()
+}

@@ -1,0 +1,156 @@
+package state
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+)
+
+// Entry is the last value of a key.
+type Entry struct {
+	Key      string
+	Value    []byte    // owned by the receiver
+	Revision uint64    // grows with every write of the bucket
+	Time     time.Time // when the store took it
+	Deleted  bool      // in Watch only: the key was deleted; Value is empty
+}
+
+// Get reads one key from the store.
+func (b *Bucket) Get(ctx context.Context, key string) (Entry, error) {
+	subj, err := subject(b.prefix, key)
+	if err != nil {
+		return Entry{}, err
+	}
+	m, err := b.store.js.GetLastMsg(b.cfg.Name, subj, nats.DirectGet(), nats.Context(ctx))
+	if errors.Is(err, nats.ErrMsgNotFound) {
+		return Entry{}, ErrNotFound
+	}
+	if err != nil {
+		return Entry{}, fmt.Errorf("state: get %s: %w", key, err)
+	}
+	if len(m.Data) == 0 {
+		return Entry{Key: key, Revision: m.Sequence, Time: m.Time, Deleted: true}, ErrNotFound
+	}
+	return Entry{Key: key, Value: m.Data, Revision: m.Sequence, Time: m.Time}, nil
+}
+
+// Load calls fn with every key's value, in the order of their last writes, and
+// returns the revision up to which it saw everything: Watch from the next one
+// misses nothing. An error of fn ends it.
+func (b *Bucket) Load(ctx context.Context, fn func(Entry) error) (revision uint64, err error) {
+	info, err := b.store.js.StreamInfo(b.cfg.Name, nats.Context(ctx))
+	if err != nil {
+		return 0, fmt.Errorf("state: load %s: %w", b.cfg.Name, err)
+	}
+	if info.State.Msgs == 0 {
+		return info.State.LastSeq, nil
+	}
+	l := loader{fn: fn, last: info.State.LastSeq, finished: make(chan struct{})}
+	sub, err := b.consume(1, l.take)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = sub.Unsubscribe() }()
+	if err := l.wait(ctx, sub); err != nil {
+		return 0, err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return max(l.seen, l.last), l.err
+}
+
+// loader is one Load under way.
+type loader struct {
+	fn       func(Entry) error
+	last     uint64 // the revision to reach
+	finished chan struct{}
+
+	mu   sync.Mutex // guards the following
+	seen uint64
+	err  error
+	done bool
+}
+
+func (l *loader) take(e Entry, pending uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.done {
+		return
+	}
+	l.seen = e.Revision
+	if !e.Deleted {
+		l.err = l.fn(e)
+	}
+	if l.err != nil || pending == 0 || e.Revision >= l.last {
+		l.finish()
+	}
+}
+
+// finish ends the load. l.mu is held.
+func (l *loader) finish() {
+	l.done = true
+	close(l.finished)
+}
+
+// wait returns when everything has been delivered. Deletion markers can lapse
+// while they are being read, so when nothing comes it asks whether anything is
+// still to come.
+func (l *loader) wait(ctx context.Context, sub *nats.Subscription) error {
+	tick := time.NewTicker(250 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-l.finished:
+			return nil
+		case <-ctx.Done():
+			l.mu.Lock()
+			l.done = true
+			l.mu.Unlock()
+			return ctx.Err()
+		case <-tick.C:
+		}
+		info, err := sub.ConsumerInfo()
+		if err != nil || info.NumPending > 0 {
+			continue
+		}
+		if n, _, err := sub.Pending(); err == nil && n == 0 {
+			l.mu.Lock()
+			if !l.done {
+				l.finish()
+			}
+			l.mu.Unlock()
+		}
+	}
+}
+
+// Watch calls fn, on a goroutine of its own, with every write from the given
+// revision on, in order, until stop is called. fn may still be running when
+// stop returns.
+func (b *Bucket) Watch(from uint64, fn func(Entry)) (stop func(), err error) {
+	sub, err := b.consume(from, func(e Entry, _ uint64) { fn(e) })
+	if err != nil {
+		return nil, err
+	}
+	return func() { _ = sub.Unsubscribe() }, nil
+}
+
+func (b *Bucket) consume(from uint64, fn func(e Entry, pending uint64)) (*nats.Subscription, error) {
+	sub, err := b.store.js.Subscribe(b.prefix+">", func(m *nats.Msg) {
+		meta, err := m.Metadata()
+		if err != nil {
+			return
+		}
+		fn(Entry{
+			Key: keyOf(m.Subject[len(b.prefix):]), Value: m.Data,
+			Revision: meta.Sequence.Stream, Time: meta.Timestamp, Deleted: len(m.Data) == 0,
+		}, meta.NumPending)
+	}, nats.OrderedConsumer(), nats.StartSequence(max(from, 1)), nats.BindStream(b.cfg.Name))
+	if err != nil {
+		return nil, fmt.Errorf("state: read %s: %w", b.cfg.Name, err)
+	}
+	return sub, sub.SetPendingLimits(-1, -1)
+}
