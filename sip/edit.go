@@ -26,8 +26,7 @@ func (m *Message) Prepend(id HeaderID, value string) {
 	if id == HeaderOther {
 		return
 	}
-	at := slices.IndexFunc(m.fields, func(f field) bool { return f.id == id })
-	m.fields = slices.Insert(m.fields, max(at, 0), newField(id, value))
+	m.fields = slices.Insert(m.fields, max(m.index(id), 0), newField(id, value))
 }
 
 // Set makes value the only line of the field, in the place of its first.
@@ -35,20 +34,26 @@ func (m *Message) Set(id HeaderID, value string) {
 	if id == HeaderOther {
 		return
 	}
-	f := m.find(id)
-	if f == nil {
+	at := m.index(id)
+	if at < 0 {
 		m.Add(id, value)
 		return
 	}
-	f.edit(value)
-	first := true
-	m.fields = slices.DeleteFunc(m.fields, func(f field) bool {
-		if f.id != id || first && f.edited && f.own == value {
-			first = first && f.id != id
-			return false
+	m.fields[at].edit(value)
+	for i := len(m.fields) - 1; i > at; i-- {
+		if m.fields[i].id == id {
+			m.fields = slices.Delete(m.fields, i, i+1)
 		}
-		return true
-	})
+	}
+}
+
+func (m *Message) index(id HeaderID) int {
+	for i := range m.fields {
+		if m.fields[i].id == id {
+			return i
+		}
+	}
+	return -1
 }
 
 // SetName is Set by name.

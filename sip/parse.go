@@ -1,9 +1,6 @@
 package sip
 
-import (
-	"strconv"
-	"strings"
-)
+import "strings"
 
 // Limits of what the parser accepts. They bound the memory that one message
 // of a stranger can cost; larger ones are answered 400 or dropped.
@@ -103,23 +100,37 @@ func (m *Message) line(pos int) (end, next int, ok bool) {
 func (m *Message) parseRequestLine(fault **Error) {
 	end, next, ok := m.line(0)
 	text := m.src[:end]
-	first, last := strings.IndexByte(text, ' '), strings.LastIndexByte(strings.TrimRight(text, " \t"), ' ')
-	if !ok || first <= 0 || last <= first || !IsToken(text[:first]) {
+	m.lineEnd, m.bodyStart = next, next
+	first := strings.IndexByte(text, ' ')
+	if !ok || first <= 0 || !IsToken(text[:first]) {
 		*fault = &Error{Reason: "not a SIP message"}
 		return
 	}
-	m.method, m.uri = internMethod(text[:first]), text[first+1:last]
-	m.lineEnd, m.bodyStart = next, next
+	m.method = internMethod(text[:first])
+	text = text[first+1:]
+	last := strings.LastIndexByte(strings.TrimRight(text, " \t"), ' ')
+	m.uri = trim(text[:max(last, 0)])
 	version := text[last+1:]
 	switch {
 	case len(version) < 4 || !equalFold(version[:4], "SIP/"):
-		*fault = &Error{Reason: "not a SIP message"}
-	case strings.ContainsAny(version, " \t"), strings.ContainsAny(m.uri, " \t"), m.uri == "":
+		m.uri = trim(text)
+		*fault = notSIP(m.uri)
+	case last <= 0, len(m.uri) != last, len(trim(version)) != len(version), strings.ContainsAny(m.uri, " \t"):
 		*fault = &Error{Status: 400, Reason: "Malformed Request Line"}
-		m.uri = trim(m.uri)
 	case !equalFold(version, "SIP/2.0"):
 		*fault = &Error{Status: 505, Reason: ReasonPhrase(505)}
 	}
+}
+
+// notSIP is the fault of a request line without SIP-Version: a 400 if it
+// names a URI that only SIP uses, else no message of ours.
+func notSIP(uri string) *Error {
+	for _, scheme := range [...]string{"sip:", "sips:"} {
+		if len(uri) > len(scheme) && equalFold(uri[:len(scheme)], scheme) {
+			return &Error{Status: 400, Reason: "Missing SIP-Version"}
+		}
+	}
+	return &Error{Reason: "not a SIP message"}
 }
 
 // parseStatusLine parses SIP-Version SP Status-Code SP Reason-Phrase (§7.2).
@@ -141,26 +152,24 @@ func (m *Message) parseStatusLine(fault **Error) {
 func (m *Message) parseHeader(pos int, fault **Error) {
 	for {
 		end, next, ok := m.line(pos)
-		if next > MaxHeaderBytes {
-			*fault = &Error{Status: 513, Reason: "Header Too Large", Pos: pos}
+		if end == pos && next <= MaxHeaderBytes {
 			m.sepStart, m.bodyStart = pos, next
+			if !ok {
+				setFault(fault, "Header Does Not End", HeaderOther, pos)
+			}
 			return
 		}
-		if end == pos {
-			m.sepStart, m.bodyStart = pos, next
-			return
-		}
+		folded := false
 		for ok && next < len(m.src) && (m.src[next] == ' ' || m.src[next] == '\t') && next <= MaxHeaderBytes {
 			end, next, ok = m.line(next) // a folded line goes on (§7.3.1)
+			folded = true
 		}
-		if next <= MaxHeaderBytes {
-			m.parseField(pos, end, next, fault)
-		}
-		if !ok {
-			m.sepStart, m.bodyStart = len(m.src), len(m.src)
-			setFault(fault, "Header Does Not End", HeaderOther, pos)
+		if next > MaxHeaderBytes {
+			m.sepStart, m.bodyStart = pos, len(m.src)
+			setFault(fault, "Header Too Large", HeaderOther, pos)
 			return
 		}
+		m.parseField(pos, end, next, folded, fault)
 		pos = next
 	}
 }
@@ -172,7 +181,7 @@ func setFault(fault **Error, reason string, id HeaderID, pos int) {
 }
 
 // parseField records one field: name, white space, colon, value.
-func (m *Message) parseField(start, end, next int, fault **Error) {
+func (m *Message) parseField(start, end, next int, folded bool, fault **Error) {
 	src := m.src
 	nameEnd := start
 	for nameEnd < end && is(src[nameEnd], classToken) {
@@ -202,16 +211,17 @@ func (m *Message) parseField(start, end, next int, fault **Error) {
 		start: uint16(start), nameEnd: uint16(nameEnd),
 		valueStart: uint16(from), valueEnd: uint16(to), end: uint16(next),
 	}
-	if n := next - end; n <= 2 && strings.IndexByte(src[from:to], '\n') >= 0 {
+	if folded {
 		f.own, f.folded = unfold(src[from:to]), true
-	}
-	if strings.IndexByte(src[from:to], '\r') >= 0 && !f.folded {
+	} else if strings.IndexByte(src[from:to], '\r') >= 0 {
 		setFault(fault, "Bare CR in Header Field", f.id, start)
+		return
 	}
 	m.fields = append(m.fields, f)
 }
 
-// unfold replaces each line break with the white space around it by one space.
+// unfold replaces each line break with the white space around it by one space
+// (RFC 3261 §7.3.1).
 func unfold(s string) string {
 	b := make([]byte, 0, len(s))
 	for i := 0; i < len(s); i++ {
@@ -240,9 +250,9 @@ func (m *Message) finish(fault *Error) error {
 		return fault
 	}
 	if f := m.find(HeaderContentLength); f != nil {
-		n, err := strconv.ParseUint(m.value(f), 10, 31)
+		n, ok := number(m.value(f), 1<<31-1)
 		switch {
-		case err != nil || m.value(f)[0] == '+':
+		case !ok:
 			setFault(&fault, "Malformed Content-Length", HeaderContentLength, int(f.start))
 		case int(n) > len(m.body):
 			setFault(&fault, "Body Shorter Than Content-Length", HeaderContentLength, int(f.start))

@@ -153,10 +153,23 @@ func (m *Message) number(id HeaderID, max uint64) (n uint32, ok bool, err error)
 	return uint32(v), true, nil
 }
 
-// Expires returns the Expires field in seconds (RFC 3261 §20.19). A value of
-// 2^32 and above is a malformed one.
+// Expires returns the Expires field in seconds (RFC 3261 §20.19); a value
+// above 2^32-1 counts as that.
 func (m *Message) Expires() (sec uint32, ok bool, err error) {
-	return m.number(HeaderExpires, 1<<32-1)
+	return m.clamped(HeaderExpires, 1<<32-1)
+}
+
+// clamped is number for fields where a large value is as good as the largest.
+func (m *Message) clamped(id HeaderID, max uint32) (n uint32, ok bool, err error) {
+	f := m.find(id)
+	if f == nil {
+		return 0, false, nil
+	}
+	n, good := clamped(m.value(f))
+	if !good {
+		return 0, true, bad(id, "Malformed "+id.String())
+	}
+	return min(n, max), true, nil
 }
 
 // MinExpires returns Min-Expires in seconds (RFC 3261 §20.23).
@@ -164,9 +177,10 @@ func (m *Message) MinExpires() (sec uint32, ok bool, err error) {
 	return m.number(HeaderMinExpires, 1<<32-1)
 }
 
-// MaxForwards returns Max-Forwards (RFC 3261 §20.22), 0..255.
+// MaxForwards returns Max-Forwards (RFC 3261 §20.22), 0..255; a larger value
+// counts as 255.
 func (m *Message) MaxForwards() (n uint32, ok bool, err error) {
-	return m.number(HeaderMaxForwards, 255)
+	return m.clamped(HeaderMaxForwards, 255)
 }
 
 // MaxBreadth returns Max-Breadth (RFC 5393 §5.3.1).

@@ -49,6 +49,10 @@ func HostAddr(host string) (netip.Addr, bool) {
 	} else if host == "" || host[0] != ':' && !is(host[0], classHex) {
 		return netip.Addr{}, false
 	}
+	// RFC 5118 §4.10: three colons, a slip of old grammars, count as two.
+	if i := strings.Index(host, ":::"); i >= 0 {
+		host = host[:i] + host[i+1:]
+	}
 	a, err := netip.ParseAddr(host)
 	return a, err == nil && a.Zone() == ""
 }
