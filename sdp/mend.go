@@ -45,6 +45,7 @@ func mend(body string) (mended, error) {
 	if len(body) > maxBody {
 		return mended{}, fmt.Errorf("%w: more than %d bytes", ErrSyntax, maxBody)
 	}
+	body = strings.Map(blankControl, body)
 	session := &block{one: map[byte]string{}}
 	blocks := []*block{session}
 	lines := 0
@@ -52,7 +53,7 @@ func mend(body string) (mended, error) {
 		if lines++; lines > maxLines {
 			return mended{}, fmt.Errorf("%w: more than %d lines", ErrSyntax, maxLines)
 		}
-		line = strings.Trim(line, " \t\x00")
+		line = strings.TrimSpace(line)
 		if len(line) < 2 || line[1] != '=' {
 			if line == "" {
 				continue
@@ -80,6 +81,15 @@ func mend(body string) (mended, error) {
 		return mended{}, fmt.Errorf("%w: it is empty", ErrSyntax)
 	}
 	return assemble(session, blocks[1:])
+}
+
+// blankControl turns NUL and other control characters into blanks; RFC 8866 §9
+// has no place for NUL, and nobody means the others.
+func blankControl(r rune) rune {
+	if r < ' ' && r != '\n' && r != '\r' {
+		return ' '
+	}
+	return r
 }
 
 // newBlock reads the value of an m= line: <media> <port>[/<n>] <proto> <fmt> …
