@@ -1,32 +1,31 @@
-// Package media is audio without sockets: linear frames, the G.711 laws, sound
-// files, call progress tones, tone and gap detection, in-band DTMF, and the
-// E-model.
+// Package media is audio without sockets: the G.711 laws, sound files, call
+// progress tones, tone and gap detection, in-band DTMF, and the E-model.
 //
-// Audio inside Hometone is []int16, mono, 8000 samples a second (Rate).
+// Audio inside Hometone is []int16, mono, 8000 samples a second (Rate). What
+// is sent comes from a Source, frame by frame, already encoded; a Clip is
+// audio in memory that any number of Sources share. Files of other sampling
+// rates are resampled while they are read.
+//
+// Nothing here starts a goroutine or reads a clock. Clips and tables are
+// immutable and may be shared; Sources, readers, writers and detectors belong
+// to one goroutine.
 package media
 
-// Rate is the sampling rate of all linear frames, in Hz.
+import "time"
+
+// Rate is the sampling rate of all linear audio, in Hz.
 const Rate = 8000
 
 // Source gives encoded audio, frame by frame. Next appends exactly samples
-// samples in the RTP encoding named ("PCMU" or "PCMA") to dst; false says that
-// the audio has ended (the returned slice may hold a last frame). It is called
-// every packet time by the one goroutine that plays; it must not block.
+// samples in the RTP encoding named ("PCMU" or "PCMA") to dst, and returns the
+// result; false says that this was the last frame. It is called every packet
+// time by the one goroutine that plays; it must not block.
 type Source interface {
 	Next(dst []byte, encoding string, samples int) ([]byte, bool)
 }
 
-// Clip is a whole piece of audio in memory, immutable, shared by any number of players.
-type Clip struct{ samples []int16 }
+// Samples is the number of samples in d.
+func Samples(d time.Duration) int { return int(d * Rate / time.Second) }
 
-// Load reads a sound file whole (wav, ulaw, ul, alaw, al, sln, raw), at most limit of audio.
-func Load(path string) (*Clip, error) { return nil, nil }
-
-// NewClip makes a clip of samples, which must not be changed after.
-func NewClip(samples []int16) *Clip { return &Clip{samples} }
-
-// Samples returns the audio; it must not be changed.
-func (c *Clip) Samples() []int16 { return c.samples }
-
-// Play returns a Source of the clip, played times times; 0 means for ever.
-func (c *Clip) Play(times int) Source { return nil }
+// Duration is how long n samples last.
+func Duration(n int) time.Duration { return time.Duration(n) * time.Second / Rate }
