@@ -46,7 +46,7 @@ func parseAddress(s string) (a Address, fault string) {
 	if end < 0 {
 		return a, "angle bracket does not close"
 	}
-	a.URI = trim(rest[open+1 : open+end])
+	a.URI = closeUp(trim(rest[open+1 : open+end]))
 	if a.URI == "" {
 		return a, "empty address"
 	}
@@ -56,6 +56,21 @@ func parseAddress(s string) (a Address, fault string) {
 	}
 	a.Params = Params(tail)
 	return a, ""
+}
+
+// closeUp removes blanks behind semicolons, which stand there when a peer folds
+// a long URI. Other blanks stay, and make the URI a malformed one.
+func closeUp(uri string) string {
+	if strings.IndexByte(uri, ' ') < 0 {
+		return uri
+	}
+	b := make([]byte, 0, len(uri))
+	for i := 0; i < len(uri); i++ {
+		if c := uri[i]; c != ' ' || len(b) == 0 || b[len(b)-1] != ';' {
+			b = append(b, c)
+		}
+	}
+	return string(b)
 }
 
 // parseSpec parses an addr-spec without brackets: parameters belong to the
