@@ -4,10 +4,13 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"log/slog"
-	"net/netip"
+	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/hometone/hometone/internal/report"
 	"github.com/hometone/hometone/sip"
 )
 
@@ -35,40 +38,6 @@ type Handler interface {
 	FlowClosed(f Flow, err error)
 }
 
-// Listen describes one address to listen on.
-type Listen struct {
-	Name  string // chosen by the user; used in Target.Listener and logs
-	Proto Proto
-	Addr  netip.AddrPort // port 0: chosen by the kernel, see Layer.Addrs
-	TLS   *tls.Config    // required for TLS and WSS
-	// External is what is written into Via and Contact towards peers outside
-	// Local, when this host is behind a NAT; zero: the socket's own address. A
-	// port of 0 means the listener's port.
-	External netip.AddrPort
-	Local    []netip.Prefix // networks that reach this host without the NAT
-	Path     string         // WS and WSS: the path of the URL; "": any
-	// Origins lists the values of the Origin header field that browsers may
-	// come with (WS and WSS); empty: any.
-	Origins []string
-}
-
-// Limits bounds what strangers can grow. Zero fields take the default.
-type Limits struct {
-	Message          int           // bytes of one message; default 65,535
-	Head             int           // bytes of start line and header fields on streams; default 32 KiB
-	HeadTime         time.Duration // from a message's first byte to its last; default 10 s
-	Connections      int           // open connections in total; default 20,000
-	ConnectionsPerIP int           // open accepted connections per source address; default 1,000
-	Handshakes       int           // TLS and WebSocket handshakes under way; default 1,000
-	HandshakeTime    time.Duration // for one of them; default 10 s
-	Unproven         time.Duration // a connection that has brought no valid message is closed; default 32 s
-	Idle             time.Duration // a connection silent in both directions is closed; default 65 min
-	WriteQueue       int           // bytes queued per connection; default 256 KiB
-	WriteTime        time.Duration // for a write to make progress; default 10 s
-	ConnectTime      time.Duration // for opening a connection; default 5 s
-	Resolver         int           // entries of the DNS cache; default 10,000
-}
-
 // A TapEvent is one message as it was on the wire, decrypted.
 type TapEvent struct {
 	Time time.Time
@@ -77,69 +46,214 @@ type TapEvent struct {
 	Data []byte // valid only during the call
 }
 
-// Config configures a Layer.
-type Config struct {
-	Listen   []Listen
-	Resolver *Resolver // nil: one that follows the system's configuration
-	Limits   Limits
-	// Tap sees every message once, on the goroutine that reads or sends it. It
-	// must not block nor keep Data. nil: nobody watches.
-	Tap func(TapEvent)
-	// TLS is the configuration for outgoing TLS and WSS connections; nil: the
-	// system's roots, TLS 1.2 or newer.
-	TLS    *tls.Config
-	Logger *slog.Logger // nil: discard
-	// Sockets is the number of UDP sockets per listener; 0: one per core.
-	Sockets int
-	// ReadBuffer is the kernel's receive buffer in bytes for each UDP socket;
-	// 0: 4 MiB, or what the system allows.
-	ReadBuffer int
-}
-
 // A Layer is the transport layer of one node.
 type Layer struct {
-	cfg Config
+	cfg       Config
+	limits    Limits
+	logger    *slog.Logger
+	listeners []*listener
+	resolver  *Resolver
+	sources   sources
+	report    report.Reporter
+	count     counters
+
+	handler Handler // set by Run before any reader starts
+	bound   bool    // owned by Listen
+
+	nextID atomic.Uint64  // of connections
+	wg     sync.WaitGroup // all goroutines of Run
+	conns  connTable
+}
+
+// counters are the layer's events worth telling once a second.
+type counters struct {
+	garbage, dropped, blocked, refused, slow, overrun *report.Counter
 }
 
 // New checks cfg and returns a Layer that has bound nothing yet.
-func New(cfg Config) (*Layer, error) { return &Layer{cfg: cfg}, nil }
+func New(cfg Config) (*Layer, error) {
+	l := &Layer{cfg: cfg, limits: cfg.Limits.withDefaults(), logger: cfg.Logger, resolver: cfg.Resolver}
+	if l.logger == nil {
+		l.logger = slog.New(slog.DiscardHandler)
+	}
+	if l.resolver == nil {
+		l.resolver = NewResolver(ResolverConfig{CacheSize: l.limits.Resolver})
+	}
+	names := make(map[string]bool)
+	for i, ln := range cfg.Listen {
+		if err := ln.check(names); err != nil {
+			return nil, err
+		}
+		l.listeners = append(l.listeners, newListener(uint16(i+1), ln))
+	}
+	l.conns.init()
+	l.count = counters{
+		garbage: l.report.Counter("garbage"), // no SIP message at all
+		dropped: l.report.Counter("dropped"), // a SIP message that must not be answered
+		blocked: l.report.Counter("blocked"), // the kernel took no more datagrams
+		refused: l.report.Counter("refused"), // connections beyond a limit
+		slow:    l.report.Counter("slow"),    // connections closed for being slow
+		overrun: l.report.Counter("overrun"), // connections that did not read what we wrote
+	}
+	return l, nil
+}
 
-// Listen binds all listeners.
-func (l *Layer) Listen() error { return nil }
+// Listen binds all listeners, so that privileged ports can be opened before
+// privileges are dropped. On error nothing stays bound.
+func (l *Layer) Listen() error {
+	if l.bound {
+		return nil
+	}
+	for _, ln := range l.listeners {
+		if err := ln.bind(l); err != nil {
+			for _, bound := range l.listeners {
+				bound.close()
+			}
+			return fmt.Errorf("transport: listen on %s %s: %w", ln.Proto, ln.Addr, err)
+		}
+	}
+	l.bound = true
+	return nil
+}
 
 // Run serves until ctx ends, then closes everything and returns when all of
-// the layer's goroutines have ended. It calls Listen if nobody did.
-func (l *Layer) Run(ctx context.Context, h Handler) error { <-ctx.Done(); return nil }
+// the layer's goroutines have ended. It calls Listen if nobody did. A Layer
+// runs once.
+func (l *Layer) Run(ctx context.Context, h Handler) error {
+	if err := l.Listen(); err != nil {
+		return err
+	}
+	l.handler = h
+	l.conns.open()
+	for _, ln := range l.listeners {
+		ln.serve(ctx, l)
+	}
+	l.wg.Go(func() { l.report.Run(ctx, l.logger, "transport: unusual traffic", time.Second) })
+	<-ctx.Done()
+	for _, ln := range l.listeners {
+		ln.close()
+	}
+	l.conns.closeAll()
+	l.wg.Wait()
+	return nil
+}
 
 // Addrs returns the listeners with the addresses they are bound to.
-func (l *Layer) Addrs() []Listen { return nil }
+func (l *Layer) Addrs() []Listen {
+	list := make([]Listen, len(l.listeners))
+	for i, ln := range l.listeners {
+		list[i] = ln.Listen
+		list[i].Addr = ln.bound
+	}
+	return list
+}
+
+// Counters calls yield with the name and total of each counter of unusual
+// events since the start.
+func (l *Layer) Counters(yield func(name string, total uint64) bool) { l.report.Totals(yield) }
 
 // Send sends msg over f. It never blocks and does not keep msg.
-func (l *Layer) Send(f Flow, msg []byte) error { return ErrFlowClosed }
+func (l *Layer) Send(f Flow, msg []byte) error {
+	if f.proto != UDP {
+		c := l.conns.get(f.id)
+		if c == nil {
+			return ErrFlowClosed
+		}
+		return c.send(msg)
+	}
+	ln := l.listenerOf(f)
+	if ln == nil {
+		return ErrNoListener
+	}
+	l.tap(f, true, msg)
+	return ln.sendDatagram(l, f, msg)
+}
 
 // SendTo sends msg to t, over an open connection if there is one, else over a
 // new one. It never blocks and does not keep msg. done, if not nil, is called
 // once: before SendTo returns for datagrams and open connections, from another
 // goroutine after connecting.
-func (l *Layer) SendTo(t Target, msg []byte, done func(Flow, error)) { done(Flow{}, ErrNoListener) }
+func (l *Layer) SendTo(t Target, msg []byte, done func(Flow, error)) {
+	if done == nil {
+		done = func(Flow, error) {}
+	}
+	if f, ok := l.Find(t); ok {
+		done(f, l.Send(f, msg))
+		return
+	}
+	if t.Flow.Valid() {
+		done(t.Flow, ErrFlowClosed)
+		return
+	}
+	if t.Proto == UDP {
+		done(Flow{}, ErrNoListener)
+		return
+	}
+	l.connect(t, msg, done)
+}
 
 // Find returns the flow that reaches t at once: always for UDP, for streams if
 // a connection is open.
-func (l *Layer) Find(t Target) (Flow, bool) { return Flow{}, false }
+func (l *Layer) Find(t Target) (Flow, bool) {
+	if t.Flow.Valid() {
+		return t.Flow, t.Flow.proto == UDP || l.conns.get(t.Flow.id) != nil
+	}
+	if t.Proto != UDP {
+		return l.conns.find(keyOf(t))
+	}
+	ln := l.listenerFor(t)
+	if ln == nil {
+		return Flow{}, false
+	}
+	return Flow{proto: UDP, local: ln.bound, remote: t.Addr, listener: ln.index}, true
+}
 
-// SentBy returns host and port for a Via or Contact towards t, without
-// connecting. An IPv6 host comes in brackets.
-func (l *Layer) SentBy(t Target) (host string, port uint16) { return "", 0 }
-
-// Resolve finds the targets of uri in the order they are to be tried (RFC
-// 3263 §4). It blocks on the network unless ResolveNumeric answers.
-func (l *Layer) Resolve(ctx context.Context, uri sip.URI) ([]Target, error) { return nil, ErrNoAddress }
-
-// ResolveNumeric is Resolve for a uri whose host is an IP address.
-func (l *Layer) ResolveNumeric(uri sip.URI) (Target, bool) { return Target{}, false }
+// Close closes the connection f; UDP flows have nothing to close.
+func (l *Layer) Close(f Flow) {
+	if c := l.conns.get(f.id); c != nil {
+		c.shut(ErrFlowClosed)
+	}
+}
 
 // Peer returns the TLS state of the connection f, if it has one.
-func (l *Layer) Peer(f Flow) (tls.ConnectionState, bool) { return tls.ConnectionState{}, false }
+func (l *Layer) Peer(f Flow) (tls.ConnectionState, bool) {
+	c := l.conns.get(f.id)
+	if c == nil || c.tls == nil {
+		return tls.ConnectionState{}, false
+	}
+	return *c.tls, true
+}
 
-// Close closes the connection f.
-func (l *Layer) Close(f Flow) {}
+func (l *Layer) tap(f Flow, sent bool, data []byte) {
+	if l.cfg.Tap != nil {
+		l.cfg.Tap(TapEvent{Time: time.Now(), Flow: f, Sent: sent, Data: data})
+	}
+}
+
+// listenerOf returns the UDP listener that f belongs to.
+func (l *Layer) listenerOf(f Flow) *listener {
+	if f.listener == 0 || int(f.listener) > len(l.listeners) {
+		return nil
+	}
+	return l.listeners[f.listener-1]
+}
+
+// listenerFor returns the listener whose address stands for this host towards
+// t: the one t names, else the first of its protocol and address family. A
+// loopback listener does not serve targets elsewhere, if there is another.
+func (l *Layer) listenerFor(t Target) *listener {
+	var fallback *listener
+	for _, ln := range l.listeners {
+		switch {
+		case ln.Proto != t.Proto || ln.Addr.Addr().Is4() != t.Addr.Addr().Is4():
+		case t.Listener != "" && ln.Name != t.Listener:
+		case ln.Addr.Addr().IsLoopback() != t.Addr.Addr().IsLoopback() && !ln.Addr.Addr().IsUnspecified():
+			if fallback == nil {
+				fallback = ln
+			}
+		default:
+			return ln
+		}
+	}
+	return fallback
+}

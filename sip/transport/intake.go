@@ -1,0 +1,151 @@
+package transport
+
+import (
+	"bytes"
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"github.com/hometone/hometone/sip"
+)
+
+// datagram takes one UDP payload from a socket's reader. data is valid only
+// during the call. What is no SIP message is counted and costs no memory.
+func (l *Layer) datagram(f Flow, data []byte) {
+	switch {
+	case looksLikeSIP(data):
+		l.tap(f, false, data)
+		l.message(f, string(data))
+	case len(data) <= 4:
+		// Phones keep NAT bindings open with empty, CRLF or zero datagrams.
+	case isBindingRequest(data):
+		var answer [44]byte
+		_ = l.listenerOf(f).sendDatagram(l, f, appendBindingSuccess(answer[:0], data, f.remote))
+	case isBindingResponse(data):
+		// The answer to our own keep-alive.
+	default:
+		l.count.garbage.Note(func() string { return f.remote.String() })
+	}
+}
+
+// message parses one message and hands it on. It reports whether src was a
+// message at all.
+func (l *Layer) message(f Flow, src string) bool {
+	req, res, err := sip.Parse(src)
+	switch {
+	case res != nil:
+		if err := res.Validate(); err != nil {
+			l.count.dropped.Note(func() string { return f.remote.String() + " " + err.Error() })
+			return true
+		}
+		l.handler.ServeResponse(f, res)
+	case req != nil:
+		markReceived(f, req)
+		if f.proto.Secure() {
+			l.noteAlias(f, req)
+		}
+		l.handler.ServeRequest(f, req, err)
+	default:
+		l.count.garbage.Note(func() string { return f.remote.String() + " " + err.Error() })
+		return false
+	}
+	return true
+}
+
+var version = []byte("SIP/")
+
+// looksLikeSIP is a cheap test that comes before any allocation: the first line
+// starts with a token and a space or with "SIP/", and the version is in it.
+func looksLikeSIP(data []byte) bool {
+	for len(data) > 0 && (data[0] == '\r' || data[0] == '\n') {
+		data = data[1:]
+	}
+	line, _, ok := bytes.Cut(data, []byte{'\n'})
+	if !ok || len(line) < len("A a SIP/2") {
+		return false
+	}
+	if bytes.EqualFold(line[:4], version) {
+		return true
+	}
+	line = bytes.TrimRight(line, " \t\r")
+	i := bytes.LastIndexByte(line, ' ')
+	return i > 0 && len(line) >= i+5 && bytes.EqualFold(line[i+1:i+5], version)
+}
+
+// markReceived completes the top Via of a request: received if the sent-by is
+// not the source address (RFC 3261 §18.2.1), received and rport if the client
+// asked for rport (RFC 3581 §4). A received that the sender wrote is replaced.
+func markReceived(f Flow, req *sip.Request) {
+	via, err := req.TopVia()
+	if err != nil {
+		return
+	}
+	_, rport := via.RPort()
+	addr := f.remote.Addr()
+	host, numeric := sip.HostAddr(via.Host)
+	same := numeric && host == addr
+	if _, has := via.Params.Get("received"); has {
+		via.Params = via.Params.Without("received")
+	} else if same && !rport {
+		return
+	}
+	req.SetFirst(sip.HeaderVia, viaReceived(via, addr, f.remote.Port(), rport))
+}
+
+// viaReceived writes via with received and, if asked for, rport.
+func viaReceived(via sip.Via, addr netip.Addr, port uint16, rport bool) string {
+	params := string(via.Params)
+	via.Params = ""
+	var buf [256]byte
+	b := via.Append(buf[:0])
+	if rport {
+		before, after := cutParam(params, "rport")
+		b = append(b, before...)
+		b = append(b, ";rport="...)
+		b = strconv.AppendUint(b, uint64(port), 10)
+		b = append(b, after...)
+	} else {
+		b = append(b, params...)
+	}
+	b = append(b, ";received="...)
+	b = addr.WithZone("").AppendTo(b)
+	return string(b)
+}
+
+// cutParam splits params around the parameter name, which it leaves out.
+func cutParam(params, name string) (before, after string) {
+	rest := params
+	for rest != "" {
+		start := len(params) - len(rest)
+		end := strings.IndexByte(rest[1:], ';') + 1
+		if end == 0 {
+			end = len(rest)
+		}
+		key, _, _ := strings.Cut(rest[1:end], "=")
+		if strings.EqualFold(strings.TrimSpace(key), name) {
+			return params[:start], rest[end:]
+		}
+		rest = rest[end:]
+	}
+	return params, ""
+}
+
+// Reply returns the flow that responses to a request with the top Via via go
+// to, if the request came over f (RFC 3261 §18.2.2, RFC 3581 §4): the
+// connection, or the source address with the source port if the client asked
+// for rport, else with the port of the sent-by. maddr is not followed: it would
+// let a stranger aim our answers at anybody.
+func (f Flow) Reply(via sip.Via) Flow {
+	if f.proto != UDP {
+		return f
+	}
+	if _, rport := via.RPort(); rport {
+		return f
+	}
+	port := via.Port
+	if port == 0 {
+		port = UDP.DefaultPort()
+	}
+	f.remote = netip.AddrPortFrom(f.remote.Addr(), port)
+	return f
+}

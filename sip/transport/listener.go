@@ -1,0 +1,100 @@
+package transport
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"runtime"
+	"strconv"
+	"sync"
+)
+
+// A listener is one bound address: several UDP sockets, or one stream listener.
+type listener struct {
+	Listen
+	index uint16         // in Layer.listeners plus one
+	bound netip.AddrPort // Addr with the port the kernel chose
+
+	udp    []*udpSocket
+	stream net.Listener
+
+	closeOnce sync.Once
+}
+
+func newListener(index uint16, ln Listen) *listener {
+	return &listener{Listen: ln, index: index, bound: ln.Addr}
+}
+
+// network returns the name of the address family for package net. "udp6" and
+// "tcp6" sockets take no IPv4 (IPV6_V6ONLY), so both families can be bound.
+func (ln *listener) network(proto string) string {
+	if ln.Addr.Addr().Is4() {
+		return proto + "4"
+	}
+	return proto + "6"
+}
+
+func (ln *listener) bind(l *Layer) (err error) {
+	if ln.Proto != UDP {
+		return ln.bindStream()
+	}
+	n := l.cfg.Sockets
+	if n <= 0 {
+		n = runtime.GOMAXPROCS(0)
+	}
+	for range n {
+		s, err := openUDP(ln.network("udp"), ln.bound, n > 1, l.cfg.Buffer)
+		if err != nil {
+			return err
+		}
+		ln.udp = append(ln.udp, s)
+		ln.bound = netip.AddrPortFrom(ln.bound.Addr(), s.port())
+	}
+	return nil
+}
+
+func (ln *listener) bindStream() (err error) {
+	host := ln.Addr.Addr().String()
+	port := strconv.Itoa(int(ln.Addr.Port()))
+	ln.stream, err = net.Listen(ln.network("tcp"), net.JoinHostPort(host, port))
+	if err != nil {
+		return err
+	}
+	bound := ln.stream.Addr().(*net.TCPAddr).AddrPort()
+	ln.bound = netip.AddrPortFrom(ln.bound.Addr(), bound.Port())
+	return nil
+}
+
+// serve starts the listener's goroutines; they end when ln is closed.
+func (ln *listener) serve(ctx context.Context, l *Layer) {
+	switch ln.Proto {
+	case UDP:
+		for _, s := range ln.udp {
+			l.wg.Go(func() { s.read(l, ln) })
+		}
+	case TCP, TLS:
+		l.wg.Go(func() { l.accept(ctx, ln) })
+	case WS, WSS:
+		l.wg.Go(func() { l.serveWebSocket(ctx, ln) })
+	}
+}
+
+func (ln *listener) close() {
+	ln.closeOnce.Do(func() {
+		for _, s := range ln.udp {
+			s.close()
+		}
+		if ln.stream != nil {
+			ln.stream.Close()
+		}
+	})
+}
+
+// sendDatagram sends msg over one of the sockets; all are bound alike.
+func (ln *listener) sendDatagram(l *Layer, f Flow, msg []byte) error {
+	if len(ln.udp) == 0 {
+		return ErrNoListener
+	}
+	s := ln.udp[int(f.remote.Port())%len(ln.udp)]
+	return s.send(l, f, msg)
+}
