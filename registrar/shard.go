@@ -1,0 +1,281 @@
+package registrar
+
+import (
+	"hash/maphash"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/hometone/hometone/sip"
+	"github.com/hometone/hometone/sip/transport"
+)
+
+// maxWaiting is the number of REGISTERs that may wait for the write of an
+// earlier one to the same AOR; more are answered 503.
+const maxWaiting = 16
+
+// shard is a part of the AORs.
+type shard struct {
+	mu   sync.RWMutex // guards the following and the entries
+	aors map[string]*entry
+	due  schedule
+}
+
+// entry is what memory holds of one AOR.
+type entry struct {
+	aor    string
+	record string           // the durable bindings, "" = none
+	flows  []transport.Flow // the connections, by index of the binding; nil = none. Never changed, only replaced
+	due    int64            // Unix milliseconds of its place in the schedule, 0 = none
+	busy   bool             // a write is under way
+	dirty  bool             // a write failed halfway: the store may hold something else
+	queue  []*job
+}
+
+// job is one change on its way: a REGISTER, or with a nil change the removal of
+// lapsed bindings.
+type job struct {
+	change *change
+	answer func(next []Binding, no *refusal)
+
+	next   []Binding
+	record string
+	events []Event
+}
+
+func (r *Registrar) shard(aor string) *shard {
+	return &r.shards[maphash.String(r.seed, aor)&(shards-1)]
+}
+
+func attach(list []Binding, flows []transport.Flow) {
+	for i := range min(len(list), len(flows)) {
+		list[i].Flow = flows[i]
+	}
+}
+
+// submit carries out a REGISTER for an AOR, or queues it behind the write that
+// is under way.
+func (r *Registrar) submit(aor string, j *job, now time.Time) {
+	sh := r.shard(aor)
+	sh.mu.Lock()
+	e := sh.aors[aor]
+	if e == nil {
+		e = &entry{aor: aor}
+		sh.aors[aor] = e
+	}
+	var after []func()
+	switch {
+	case !e.busy:
+		after = r.begin(sh, e, j, now)
+	case len(e.queue) < maxWaiting:
+		e.queue = append(e.queue, j)
+	default:
+		after = append(after, func() { j.answer(nil, refuseBusy) })
+	}
+	sh.mu.Unlock()
+	run(after)
+}
+
+func run(list []func()) {
+	for _, f := range list {
+		f()
+	}
+}
+
+// begin computes a job and starts its write. It returns what is to be done
+// after the shard's lock, which is held, has been given back.
+func (r *Registrar) begin(sh *shard, e *entry, j *job, now time.Time) (after []func()) {
+	old, _ := decodeRecord(e.aor, e.record)
+	attach(old, e.flows)
+	var no *refusal
+	j.next, j.events, no = apply(old, j.change, now)
+	if no != nil {
+		sh.tidy(e)
+		return []func(){func() { j.answer(nil, no) }}
+	}
+	if j.change == nil && len(j.events) == 0 && !e.dirty || j.change != nil && !j.changed() {
+		sh.tidy(e)
+		return []func(){func() { j.answer(j.next, nil) }}
+	}
+	if err := r.write(sh, e, j); err != nil {
+		r.log.Error("registrar: bindings not stored", "aor", e.aor, "err", err)
+		sh.tidy(e)
+		return []func(){func() { j.answer(nil, refuseBusy) }}
+	}
+	e.busy = true
+	return nil
+}
+
+// changed reports whether the job has anything to write: not so for a query, a
+// retransmission, or the removal of what is not there.
+func (j *job) changed() bool {
+	return slices.ContainsFunc(j.events, func(ev Event) bool {
+		_, lapsed := ev.(Expired)
+		return !lapsed
+	})
+}
+
+func (r *Registrar) write(sh *shard, e *entry, j *job) error {
+	done := func(_ uint64, err error) { r.finish(sh, e, j, err) }
+	if len(j.next) == 0 {
+		return r.cfg.Store.Delete(aorKey+e.aor, done)
+	}
+	value := appendRecord(make([]byte, 0, 320), j.next)
+	j.record = string(value)
+	return r.cfg.Store.Put(aorKey+e.aor, value, done)
+}
+
+// finish takes over what has become durable, answers, and begins what waited.
+func (r *Registrar) finish(sh *shard, e *entry, j *job, err error) {
+	var after []func()
+	now := time.Now()
+	sh.mu.Lock()
+	e.busy = false
+	if err == nil {
+		r.install(sh, e, j, now)
+		after = append(after, func() { j.answer(j.next, nil); r.notify(j.events) })
+	} else {
+		// The store may or may not have it: write again what memory says.
+		e.dirty = true
+		sh.schedule(e, now.Add(time.Second).UnixMilli())
+		r.log.Error("registrar: bindings not stored", "aor", e.aor, "err", err)
+		after = append(after, func() { j.answer(nil, refuseStore) })
+	}
+	for !e.busy && len(e.queue) > 0 {
+		next := e.queue[0]
+		e.queue = slices.Delete(e.queue, 0, 1)
+		after = append(after, r.begin(sh, e, next, now)...)
+	}
+	sh.tidy(e)
+	sh.mu.Unlock()
+	run(after)
+}
+
+func (r *Registrar) install(sh *shard, e *entry, j *job, now time.Time) {
+	e.record, e.dirty = j.record, false
+	e.flows = r.flows.update(e.aor, e.flows, j.next)
+	if len(j.next) > 0 {
+		sh.schedule(e, earliest(j.next, now))
+	}
+}
+
+// tidy forgets an entry that holds nothing. sh.mu is held.
+func (sh *shard) tidy(e *entry) {
+	if e.record == "" && !e.busy && !e.dirty && len(e.queue) == 0 && sh.aors[e.aor] == e {
+		delete(sh.aors, e.aor)
+	}
+	if len(e.queue) == 0 {
+		e.queue = nil
+	}
+}
+
+func (r *Registrar) notify(events []Event) {
+	if r.cfg.Notify == nil {
+		return
+	}
+	for _, ev := range events {
+		r.cfg.Notify(ev)
+	}
+}
+
+// expire begins the removal of what has lapsed.
+func (r *Registrar) expire(now time.Time) {
+	for i := range r.shards {
+		sh := &r.shards[i]
+		var after []func()
+		sh.mu.Lock()
+		for e := sh.due.next(now.UnixMilli()); e != nil; e = sh.due.next(now.UnixMilli()) {
+			if e.busy {
+				sh.schedule(e, now.Add(time.Second).UnixMilli())
+				continue
+			}
+			list, _ := decodeRecord(e.aor, e.record)
+			if at := earliest(list, now); at > now.UnixMilli() && !e.dirty {
+				sh.schedule(e, at)
+				continue
+			}
+			j := &job{answer: func([]Binding, *refusal) {}}
+			after = append(after, r.begin(sh, e, j, now)...)
+			if !e.busy && (e.record != "" || e.dirty) { // the store took nothing: again later
+				sh.schedule(e, now.Add(time.Second).UnixMilli())
+			}
+		}
+		sh.mu.Unlock()
+		run(after)
+	}
+}
+
+// earliest returns when the first of the bindings lapses, in Unix
+// milliseconds.
+func earliest(list []Binding, now time.Time) int64 {
+	at := now.Add(24 * time.Hour)
+	for i := range list {
+		if list[i].Expires.Before(at) {
+			at = list[i].Expires
+		}
+	}
+	return at.UnixMilli()
+}
+
+// flowIndex knows which AORs have bindings over which connection.
+type flowIndex struct {
+	mu   sync.Mutex // guards the following
+	aors map[uint64][]string
+}
+
+// open notes that a REGISTER for aor came over f. It comes before the write,
+// so that a connection that closes meanwhile is not taken for open.
+func (x *flowIndex) open(f transport.Flow, aor string) {
+	if !f.Reliable() {
+		return
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if !slices.Contains(x.aors[f.ID()], aor) {
+		x.aors[f.ID()] = append(x.aors[f.ID()], aor)
+	}
+}
+
+func (x *flowIndex) close(id uint64) []string {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	list := x.aors[id]
+	delete(x.aors, id)
+	return list
+}
+
+// update returns the connections of the new bindings, without those that have
+// closed, and forgets the connections that no binding uses any more.
+func (x *flowIndex) update(aor string, old []transport.Flow, next []Binding) []transport.Flow {
+	var flows []transport.Flow
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for i := range next {
+		f := next[i].Flow
+		if _, open := x.aors[f.ID()]; !f.Valid() || !open {
+			continue
+		}
+		if flows == nil {
+			flows = make([]transport.Flow, len(next))
+		}
+		flows[i] = f
+	}
+	for _, f := range old {
+		if !f.Valid() || slices.Contains(flows, f) {
+			continue
+		}
+		list := slices.DeleteFunc(x.aors[f.ID()], func(s string) bool { return s == aor })
+		if x.aors[f.ID()] = list; len(list) == 0 {
+			delete(x.aors, f.ID())
+		}
+	}
+	return flows
+}
+
+// respond builds the answer to a REGISTER that was carried out or refused.
+func (r *Registrar) respond(req *sip.Request, to sip.URI, c *change, next []Binding, no *refusal, now time.Time) *sip.Response {
+	if no != nil {
+		return no.response(req)
+	}
+	return r.accept(req, to, c, next, now)
+}
