@@ -102,3 +102,23 @@ func (r *reader) finish() (*Document, []Problem) {
 	}
 	return r.doc, r.problems
 }
+
+// True reports whether a value switches something on in Asterisk's files:
+// yes, true, y, t, 1 or on, in any case.
+func True(value string) bool {
+	switch strings.ToLower(value) {
+	case "yes", "true", "y", "t", "1", "on":
+		return true
+	}
+	return false
+}
+
+// False reports whether a value switches something off: no, false, n, f, 0 or
+// off, in any case.
+func False(value string) bool {
+	switch strings.ToLower(value) {
+	case "no", "false", "n", "f", "0", "off":
+		return true
+	}
+	return false
+}
