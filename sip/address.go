@@ -38,7 +38,8 @@ func parseAddress(s string) (a Address, fault string) {
 	}
 	if open > 0 {
 		a.Display = trim(rest[:open])
-		if !validDisplay(a.Display) {
+		// *(token LWS) by the grammar; harmless others that peers send pass.
+		if a.Display != "" && !all(a.Display, classDisplay) {
 			return a, "bad display name"
 		}
 	}
@@ -82,22 +83,11 @@ func (a Address) parseSpec(s string) (Address, string) {
 	if s == "" {
 		return a, "empty address"
 	}
-	if strings.ContainsAny(s, "?,>\" \t\r\n") {
+	if !all(s, classSpec) {
 		return a, "address must stand in angle brackets"
 	}
 	a.URI = s
 	return a, ""
-}
-
-// validDisplay: *(token LWS); bytes above ASCII and harmless punctuation, which
-// peers send, pass as well.
-func validDisplay(s string) bool {
-	for i := 0; i < len(s); i++ {
-		if c := s[i]; c < ' ' && !isSpace(c) || c == 0x7f || strings.IndexByte(`,;"<>\`, c) >= 0 {
-			return false
-		}
-	}
-	return true
 }
 
 // ParsedURI parses the URI.

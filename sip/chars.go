@@ -13,8 +13,10 @@ const (
 	classHost                   // hostname or IPv4 letters, and "_"
 	classDigit
 	classHex
-	classWord // word: Call-ID
-	classReg  // reg-name and opaque part letters: reserved / unreserved
+	classSpace   // linear white space
+	classDisplay // what a display name without quotes may hold, read liberally
+	classSpec    // what an address without angle brackets may hold, read liberally
+	classCallID  // what a Call-ID may hold, read liberally
 )
 
 var classes = func() (t [256]uint16) {
@@ -24,12 +26,10 @@ var classes = func() (t [256]uint16) {
 		}
 	}
 	const (
-		digits  = "0123456789"
-		alpha   = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-		alnum   = alpha + digits
-		mark    = "-_.!~*'()"
-		unres   = alnum + mark
-		reserve = ";/?:@&=+$,"
+		digits = "0123456789"
+		alpha  = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+		alnum  = alpha + digits
+		unres  = alnum + "-_.!~*'()"
 	)
 	set(classDigit, digits)
 	set(classHex, digits+"abcdefABCDEF")
@@ -40,8 +40,21 @@ var classes = func() (t [256]uint16) {
 	set(classParam, unres+"[]/:&+$")
 	set(classHeader, unres+"[]/?:+$")
 	set(classHost, alnum+"-._")
-	set(classWord, alnum+"-.!%*_+`'~()<>:\\\"/[]?{}")
-	set(classReg, unres+reserve)
+	set(classSpace, " \t\r\n")
+	for c := ' '; c < 256; c++ {
+		if c != 0x7f {
+			t[c] |= classDisplay | classSpec | classCallID
+		}
+	}
+	t['\t'] |= classDisplay
+	clear := func(class uint16, chars string) {
+		for i := 0; i < len(chars); i++ {
+			t[chars[i]] &^= class
+		}
+	}
+	clear(classDisplay, `,;"<>\`)
+	clear(classSpec, `?,<>" `)
+	clear(classCallID, ", ")
 	return t
 }()
 
@@ -77,7 +90,17 @@ func allEscaped(s string, class uint16) bool {
 // IsToken reports whether s is a token of RFC 3261 §25.1.
 func IsToken(s string) bool { return all(s, classToken) }
 
-func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\n' }
+func isSpace(c byte) bool { return classes[c]&classSpace != 0 }
+
+// indexSpace returns the index of the first white space, or -1.
+func indexSpace(s string) int {
+	for i := 0; i < len(s); i++ {
+		if isSpace(s[i]) {
+			return i
+		}
+	}
+	return -1
+}
 
 // trim removes linear white space at both ends.
 func trim(s string) string {
@@ -101,6 +124,9 @@ func lower(c byte) byte {
 func equalFold(a, b string) bool {
 	if len(a) != len(b) {
 		return false
+	}
+	if a == b {
+		return true
 	}
 	for i := 0; i < len(a); i++ {
 		if a[i] != b[i] && lower(a[i]) != lower(b[i]) {
@@ -187,6 +213,9 @@ func Unquote(s string) string {
 // quoted strings and in angle brackets do not separate. more is false when
 // nothing is left.
 func nextElement(s string) (elem, rest string, more bool) {
+	if strings.IndexByte(s, ',') < 0 {
+		return trim(s), "", false
+	}
 	for i := 0; i < len(s); {
 		switch s[i] {
 		case ',':

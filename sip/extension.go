@@ -79,7 +79,7 @@ func parseDialogRef(id HeaderID, s, to, from string) (DialogRef, error) {
 	callID, params := splitParams(s)
 	toTag, ok1 := params.Get(to)
 	fromTag, ok2 := params.Get(from)
-	if callID == "" || strings.ContainsAny(callID, " \t,") || !ok1 || !ok2 {
+	if !all(callID, classCallID) || !ok1 || !ok2 {
 		return DialogRef{}, bad(id, "Malformed "+id.String())
 	}
 	return DialogRef{callID, toTag, fromTag, params.Has("early-only")}, nil

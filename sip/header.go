@@ -237,13 +237,9 @@ func LookupHeader(name string) HeaderID {
 	if len(name) == 1 {
 		return compactIndex[name[0]|0x20]
 	}
-	for _, id := range &nameIndex[nameSlot(name)] {
-		if id == HeaderOther {
-			return HeaderOther
-		}
-		if equalFold(headers[id].name, name) {
-			return id
-		}
+	id := nameIndex[nameSlot(name)]
+	if equalFold(headers[id].name, name) {
+		return id
 	}
 	return HeaderOther
 }
@@ -258,27 +254,24 @@ var compactIndex = func() (t [256]HeaderID) {
 	return t
 }()
 
-const nameSlots = 256
-
-// nameSlot hashes a name by its length, first, middle and last letter.
-func nameSlot(name string) uint8 {
+// nameSlot hashes a name by its first, middle and last letter and its length.
+// The factor is chosen so that no two known names share a slot; a test holds
+// that. After adding a header field, look for another one.
+func nameSlot(name string) uint32 {
 	n := len(name)
 	if n == 0 {
 		return 0
 	}
-	h := uint32(name[0]|0x20)*7 + uint32(name[n/2]|0x20)*31 + uint32(name[n-1]|0x20)*13 + uint32(n)*101
-	return uint8(h ^ h>>8)
+	key := uint32(name[0]|0x20) | uint32(name[n-1]|0x20)<<8 | uint32(name[n/2]|0x20)<<16 | uint32(n)<<24
+	return key * 0xaf964a13 >> (32 - nameSlotBits)
 }
 
-// nameIndex is a small hash table with up to four headers in a slot.
-var nameIndex = func() (t [nameSlots][4]HeaderID) {
+const nameSlotBits = 9
+
+// nameIndex maps the slot of a name to its header.
+var nameIndex = func() (t [1 << nameSlotBits]HeaderID) {
 	for id := HeaderOther + 1; id < headerCount; id++ {
-		slot := &t[nameSlot(headers[id].name)]
-		n := 0
-		for slot[n] != HeaderOther {
-			n++
-		}
-		slot[n] = id
+		t[nameSlot(headers[id].name)] = id
 	}
 	return t
 }()

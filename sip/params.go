@@ -20,32 +20,39 @@ func (p Params) next() (name, value string, hasValue bool, rest Params, ok bool)
 		if s == "" {
 			return "", "", false, "", false
 		}
-		eq, end := -1, len(s)
-	scan:
-		for i := 0; i < len(s); {
-			switch s[i] {
-			case ';':
-				end = i
-				break scan
-			case '=':
-				if eq < 0 {
-					eq = i
-				}
-				i++
-			case '"':
-				if i = skipQuoted(s, i); i < 0 {
-					break scan
-				}
-			default:
-				i++
-			}
-		}
-		rest = Params(s[end:])
+		end := paramEnd(s)
+		rest, s = Params(s[end:]), s[:end]
+		eq := strings.IndexByte(s, '=')
 		if eq < 0 {
-			return trim(s[:end]), "", false, rest, true
+			return trim(s), "", false, rest, true
 		}
-		return trim(s[:eq]), trim(s[eq+1 : end]), true, rest, true
+		return trim(s[:eq]), trim(s[eq+1:]), true, rest, true
 	}
+}
+
+// paramEnd returns the index of the semicolon behind the first parameter, or
+// the length.
+func paramEnd(s string) int {
+	end := strings.IndexByte(s, ';')
+	if end < 0 {
+		return len(s)
+	}
+	if strings.IndexByte(s[:end], '"') < 0 {
+		return end
+	}
+	for i := 0; i < len(s); {
+		switch s[i] {
+		case ';':
+			return i
+		case '"':
+			if i = skipQuoted(s, i); i < 0 {
+				return len(s)
+			}
+		default:
+			i++
+		}
+	}
+	return len(s)
 }
 
 // Get returns the value of the first parameter of that name, without the

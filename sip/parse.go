@@ -108,18 +108,28 @@ func (m *Message) parseRequestLine(fault **Error) {
 	}
 	m.method = internMethod(text[:first])
 	text = text[first+1:]
-	last := strings.LastIndexByte(strings.TrimRight(text, " \t"), ' ')
-	m.uri = trim(text[:max(last, 0)])
-	version := text[last+1:]
-	switch {
-	case len(version) < 4 || !equalFold(version[:4], "SIP/"):
-		m.uri = trim(text)
-		*fault = notSIP(m.uri)
-	case last <= 0, len(m.uri) != last, len(trim(version)) != len(version), strings.ContainsAny(m.uri, " \t"):
-		*fault = &Error{Status: 400, Reason: "Malformed Request Line"}
-	case !equalFold(version, "SIP/2.0"):
-		*fault = &Error{Status: 505, Reason: ReasonPhrase(505)}
+	var version string
+	if second := strings.IndexByte(text, ' '); second > 0 {
+		m.uri, version = text[:second], text[second+1:]
 	}
+	if !equalFold(version, "SIP/2.0") {
+		*fault = m.requestLineFault(text)
+	}
+}
+
+// requestLineFault tells what is wrong with a request line behind the method.
+func (m *Message) requestLineFault(text string) *Error {
+	m.uri = trim(text)
+	last := strings.LastIndexByte(m.uri, ' ')
+	version := m.uri[last+1:]
+	if last < 0 || len(version) < 4 || !equalFold(version[:4], "SIP/") {
+		return notSIP(m.uri)
+	}
+	m.uri = trim(m.uri[:last])
+	if text != m.uri+" "+version || indexSpace(m.uri) >= 0 || equalFold(version, "SIP/2.0") {
+		return &Error{Status: 400, Reason: "Malformed Request Line"}
+	}
+	return &Error{Status: 505, Reason: ReasonPhrase(505)}
 }
 
 // notSIP is the fault of a request line without SIP-Version: a 400 if it
@@ -150,18 +160,24 @@ func (m *Message) parseStatusLine(fault **Error) {
 // parseHeader splits the header into fields. It goes on behind a fault, so
 // that the message can be answered.
 func (m *Message) parseHeader(pos int, fault **Error) {
+	first, returns := pos, 0 // returns counts the CR that belong to line ends
 	for {
 		end, next, ok := m.line(pos)
+		returns += max(next-end-1, 0)
 		if end == pos && next <= MaxHeaderBytes {
 			m.sepStart, m.bodyStart = pos, next
 			if !ok {
 				setFault(fault, "Header Does Not End", HeaderOther, pos)
+			}
+			if strings.Count(m.src[first:next], "\r") > returns {
+				setFault(fault, "Bare CR in Header Field", HeaderOther, first)
 			}
 			return
 		}
 		folded := false
 		for ok && next < len(m.src) && (m.src[next] == ' ' || m.src[next] == '\t') && next <= MaxHeaderBytes {
 			end, next, ok = m.line(next) // a folded line goes on (§7.3.1)
+			returns += max(next-end-1, 0)
 			folded = true
 		}
 		if next > MaxHeaderBytes {
@@ -183,15 +199,13 @@ func setFault(fault **Error, reason string, id HeaderID, pos int) {
 // parseField records one field: name, white space, colon, value.
 func (m *Message) parseField(start, end, next int, folded bool, fault **Error) {
 	src := m.src
-	nameEnd := start
-	for nameEnd < end && is(src[nameEnd], classToken) {
-		nameEnd++
+	colon := start + max(strings.IndexByte(src[start:end], ':'), 0)
+	nameEnd := colon
+	for nameEnd > start && (src[nameEnd-1] == ' ' || src[nameEnd-1] == '\t') {
+		nameEnd--
 	}
-	colon := nameEnd
-	for colon < end && (src[colon] == ' ' || src[colon] == '\t') {
-		colon++
-	}
-	if nameEnd == start || colon >= end || src[colon] != ':' {
+	id := LookupHeader(src[start:nameEnd])
+	if id == HeaderOther && !all(src[start:nameEnd], classToken) {
 		setFault(fault, "Malformed Header Field", HeaderOther, start)
 		return
 	}
@@ -206,18 +220,23 @@ func (m *Message) parseField(start, end, next int, folded bool, fault **Error) {
 	for to > from && isSpace(src[to-1]) {
 		to--
 	}
-	f := field{
-		id:    LookupHeader(src[start:nameEnd]),
-		start: uint16(start), nameEnd: uint16(nameEnd),
-		valueStart: uint16(from), valueEnd: uint16(to), end: uint16(next),
-	}
+	f := m.nextField()
+	f.id, f.edited, f.folded, f.own = id, false, folded, ""
+	f.start, f.nameEnd, f.end = uint16(start), uint16(nameEnd), uint16(next)
+	f.valueStart, f.valueEnd = uint16(from), uint16(to)
 	if folded {
-		f.own, f.folded = unfold(src[from:to]), true
-	} else if strings.IndexByte(src[from:to], '\r') >= 0 {
-		setFault(fault, "Bare CR in Header Field", f.id, start)
-		return
+		f.own = unfold(src[from:to])
 	}
-	m.fields = append(m.fields, f)
+}
+
+// nextField appends a field in place, which is cheaper than to copy one.
+func (m *Message) nextField() *field {
+	n := len(m.fields)
+	if n == cap(m.fields) {
+		m.fields = append(m.fields, field{})
+	}
+	m.fields = m.fields[:n+1]
+	return &m.fields[n]
 }
 
 // unfold replaces each line break with the white space around it by one space

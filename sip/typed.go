@@ -14,7 +14,7 @@ func (m *Message) CallID() string { return m.Get(HeaderCallID) }
 // CSeq returns sequence number and method (RFC 3261 §20.16).
 func (m *Message) CSeq() (seq uint32, method Method, err error) {
 	v := m.Get(HeaderCSeq)
-	end := strings.IndexAny(v, " \t")
+	end := indexSpace(v)
 	if end < 0 {
 		return 0, "", bad(HeaderCSeq, "Malformed CSeq")
 	}
@@ -231,6 +231,9 @@ func (m *Message) RAck() (r RAck, ok bool, err error) {
 // splitParams cuts "value;params"; a semicolon in quotes or angle brackets does
 // not count.
 func splitParams(s string) (value string, params Params) {
+	if strings.IndexByte(s, ';') < 0 {
+		return trim(s), ""
+	}
 	for i := 0; i < len(s); {
 		switch s[i] {
 		case ';':

@@ -50,7 +50,7 @@ func (m *Message) validateFields() error {
 			return bad(id, "Missing "+id.String())
 		}
 	}
-	if m.CallID() == "" || strings.ContainsAny(m.CallID(), " \t,") {
+	if !all(m.CallID(), classCallID) {
 		return bad(HeaderCallID, "Malformed Call-ID")
 	}
 	return nil

@@ -38,7 +38,7 @@ func parseVia(s string) (v Via, fault string) {
 	if !equalFold(name, "SIP") || version != "2.0" {
 		v.Protocol = name + "/" + version
 	}
-	end := strings.IndexAny(s, " \t\r\n")
+	end := indexSpace(s)
 	if end < 0 {
 		return v, "no sent-by"
 	}
