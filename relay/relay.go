@@ -1,136 +1,204 @@
-// Package relay forwards RTP between legs and plays to and listens on legs.
+// Package relay carries RTP between two legs of a call, and between a leg and
+// an application, without a goroutine per leg.
+//
+// A Leg is one stream towards one peer: a pair of UDP ports (RTP even, RTCP
+// odd), a Description of what was negotiated, and explicit state of what was
+// received and sent. Two joined legs forward to each other: the header is
+// rewritten in place, G.711 is turned from one law into the other by table if
+// the peers differ, payload types are translated, nothing else of a packet is
+// touched and samples are never decoded. An application may play a
+// media.Source on a leg, echo it, or listen to it with a sink; that needs no
+// goroutine either.
+//
+// Towards each peer a leg is a sender of its own: one SSRC for its life,
+// sequence numbers and timestamps that go on without a break when the source
+// behind it changes (join, hold, play); and an RTCP session of its own, in which
+// we report on what the peer sends (docs/adr/0041-rtcp-per-leg.md).
+//
+// A few loops, one per core, own all sockets: each is a goroutine over one
+// epoll set with batched, non-blocking reads. Legs are spread over the loops;
+// Leg.mu guards a leg's state, is held for less than a batch, and two of them
+// are never held together, so every method may be called from anywhere, also
+// from sinks, sources and watchers. These are called on a loop, with no lock
+// held, and must not block.
+//
+// What a stranger can do: packets from a source that is not the peer's are
+// counted and dropped (latch.go says who is the peer); they cost no memory.
 package relay
 
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net/netip"
+	"runtime"
+	"sync"
+	"sync/atomic"
 	"time"
-
-	"github.com/hometone/hometone/media"
 )
 
-// Config of a Relay.
+// Config of a Relay. The zero value works.
 type Config struct {
-	PortMin, PortMax uint16        // range of ports, even ones RTP, odd ones RTCP; zero: 10000-20000
-	Loops            int           // epoll loops; zero: one per core
-	Quarantine       time.Duration // a closed port stays unused for this time; zero: 5 s
+	PortMin, PortMax uint16        // range of ports, even ones RTP, odd ones RTCP; zero: 10000 and 20000
+	Loops            int           // loops; zero: one per core
 	Timeout          time.Duration // no RTP on a leg that should receive: Timeout event; zero: never
-	HoldTimeout      time.Duration // the same while the leg is on hold; zero: never
-	RTCPInterval     time.Duration // between our RTCP reports; zero: 5 s; negative: none
-	DSCP             uint8         // differentiated services code point (EF is 46); zero: default
+	HoldTimeout      time.Duration // nothing at all on a leg that is on hold: HoldTimeout event; zero: never
+	RTCPInterval     time.Duration // between our RTCP reports, varied by half; zero: 5 s; negative: none
+	DSCP             uint8         // differentiated services code point, 0-63 (46 is EF); zero: the system's
 	Logger           *slog.Logger  // nil: none
-}
-
-// Format is a payload format a leg speaks.
-type Format struct {
-	Encoding  string // RTP encoding name, "PCMU"; "telephone-event"
-	ClockRate int    // Hz; zero: 8000
-	SendPT    uint8  // in packets we send to the peer
-	RecvPT    uint8  // in packets the peer sends
-}
-
-// Description is what a leg was negotiated to. It is a value; Set swaps it whole.
-type Description struct {
-	Remote    netip.AddrPort // where the peer receives RTP by its SDP
-	RTCP      netip.AddrPort // zero: Remote's port + 1
-	RTCPMux   bool
-	Symmetric bool          // learn the peer's address from what it sends (RFC 4961)
-	Formats   []Format      // best first; telephone-event among them
-	Ptime     time.Duration // of what we generate; zero: 20 ms
-	Send      bool          // we may send to the peer
-	Recv      bool          // the peer may send to us
-}
-
-// EventKind says what happened on a leg.
-type EventKind uint8
-
-// The kinds of events.
-const (
-	Timeout     EventKind = iota // nothing received for Config.Timeout
-	HoldTimeout                  // nothing received for Config.HoldTimeout, on hold
-	Played                       // a source has ended
-	Latched                      // the peer's real address was learnt
-)
-
-// Event of a leg, delivered on the loop: the receiver must not block.
-type Event struct {
-	Leg    *Leg
-	Kind   EventKind
-	Source media.Source   // Played: the source that ended
-	Remote netip.AddrPort // Latched: the address
-}
-
-// Packet as an application's sink sees it. Payload is valid during the call only.
-type Packet struct {
-	Payload   []byte
-	Encoding  string
-	Timestamp uint32
-	Sequence  uint16
-	SSRC      uint32
-	Marker    bool
 }
 
 // Errors of Open.
 var (
-	ErrNoPort = errors.New("relay: no free port pair in the range")
+	ErrNoPort = errors.New("relay: no free port pair")
 	ErrClosed = errors.New("relay: closed")
 )
 
 // Relay owns the loops and the ports.
-type Relay struct{}
+type Relay struct {
+	config Config
+	start  time.Time
+	ports  *ports
+	loops  []*loop
+	next   atomic.Uint32 // loop of the next leg
+	ids    atomic.Uint64 // identities of sources, see origin
 
-// New checks the configuration. Nothing is opened before Run or Open.
-func New(c Config) (*Relay, error) { return &Relay{}, nil }
+	joins sync.Mutex // makes Join, Part and Close one step each
 
-// Run serves the legs until ctx ends; then closes what is left.
-func (r *Relay) Run(ctx context.Context) error { <-ctx.Done(); return nil }
+	mu     sync.Mutex // guards the following
+	closed bool
+}
 
-// Open binds a port pair on local. watch (may be nil) gets the leg's events.
-func (r *Relay) Open(local netip.Addr, watch func(Event)) (*Leg, error) { return nil, ErrNoPort }
+// New checks the configuration and prepares the loops. No port is bound
+// before Open, nothing runs before Run.
+func New(c Config) (*Relay, error) {
+	if c.PortMin == 0 && c.PortMax == 0 {
+		c.PortMin, c.PortMax = 10000, 20000
+	}
+	if c.Loops <= 0 {
+		c.Loops = runtime.GOMAXPROCS(0)
+	}
+	if c.RTCPInterval == 0 {
+		c.RTCPInterval = 5 * time.Second
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.DSCP > 63 {
+		return nil, fmt.Errorf("relay: DSCP %d is over 63", c.DSCP)
+	}
+	p, err := newPorts(c.PortMin, c.PortMax)
+	if err != nil {
+		return nil, err
+	}
+	r := &Relay{config: c, start: time.Now(), ports: p}
+	for range c.Loops {
+		lp, err := newLoop(r)
+		if err != nil {
+			r.release()
+			return nil, fmt.Errorf("relay: set up a loop: %w", err)
+		}
+		r.loops = append(r.loops, lp)
+	}
+	return r, nil
+}
 
-// Join forwards between a and b, both ways, from now on. It ends what either was joined to.
-func (r *Relay) Join(a, b *Leg) error { return nil }
+// Run serves the legs until ctx ends; then it closes what is left. It may be
+// called once.
+func (r *Relay) Run(ctx context.Context) error {
+	var all sync.WaitGroup
+	for _, lp := range r.loops {
+		all.Go(lp.run) // owns lp's epoll set; ends by lp.stop
+	}
+	<-ctx.Done()
+	r.mu.Lock()
+	r.closed = true
+	r.mu.Unlock()
+	for _, lp := range r.loops {
+		for _, l := range lp.all() {
+			l.Close()
+		}
+		lp.stop()
+	}
+	all.Wait()
+	r.release()
+	return nil
+}
 
-// Part ends a leg's join; both legs go silent.
-func (r *Relay) Part(l *Leg) {}
+func (r *Relay) release() {
+	for _, lp := range r.loops {
+		lp.close()
+	}
+}
 
-// Leg is one stream towards one peer.
-type Leg struct{}
+// now is the relay's clock: monotonic time since New.
+func (r *Relay) now() time.Duration { return time.Since(r.start) }
 
-// Addr is where the leg receives RTP.
-func (l *Leg) Addr() netip.AddrPort { return netip.AddrPort{} }
+// Open binds a port pair on local, which decides IPv4 or IPv6, and takes the
+// leg into service. A specific address is better than an unspecified one,
+// which costs more per packet. watch (may be nil) gets the leg's events, on a
+// loop; it must not block. Errors: ErrNoPort (with the figures), ErrClosed, or
+// what the system says of the address.
+func (r *Relay) Open(local netip.Addr, watch func(Event)) (*Leg, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return nil, ErrClosed
+	}
+	pair, err := r.ports.open(local.Unmap(), r.config.DSCP)
+	if err != nil {
+		return nil, err
+	}
+	now := r.now()
+	l := &Leg{
+		relay: r, pair: pair, watch: watch, id: r.ids.Add(1),
+		loop: r.loops[int(r.next.Add(1))%len(r.loops)],
+	}
+	l.out = newOutput()
+	l.active, l.heard = now, now
+	l.reportAt = now + r.reportDelay()/2
+	if err := l.loop.add(l); err != nil {
+		r.ports.close(pair)
+		return nil, fmt.Errorf("relay: watch the ports: %w", err)
+	}
+	return l, nil
+}
 
-// RTCPAddr is where the leg receives RTCP.
-func (l *Leg) RTCPAddr() netip.AddrPort { return netip.AddrPort{} }
+// reportDelay is the time to the next RTCP report: the interval, varied over
+// half to one and a half of it (RFC 3550 §6.2: to avoid synchronisation).
+func (r *Relay) reportDelay() time.Duration {
+	if r.config.RTCPInterval < 0 {
+		return 1<<63 - 1
+	}
+	return r.config.RTCPInterval/2 + rand.N(r.config.RTCPInterval)
+}
 
-// Set swaps the description.
-func (l *Leg) Set(d Description) {}
+// Join forwards between a and b, both ways, from now on. It ends what either
+// was joined to, and an echo. A source that plays on a leg goes on, and what
+// comes from the other leg waits behind it.
+func (r *Relay) Join(a, b *Leg) error {
+	if a == b || a == nil || b == nil {
+		return errors.New("relay: join needs two legs")
+	}
+	r.joins.Lock()
+	defer r.joins.Unlock()
+	a.leave()
+	b.leave()
+	if !a.forwardTo(b) {
+		return fmt.Errorf("relay: join: %w", ErrClosed)
+	}
+	if !b.forwardTo(a) {
+		a.forwardTo(nil)
+		return fmt.Errorf("relay: join: %w", ErrClosed)
+	}
+	return nil
+}
 
-// Play sends src to the peer, instead of what is forwarded; nil stops it.
-func (l *Leg) Play(src media.Source) {}
-
-// Sink gives the leg's received packets to f (on the loop, must not block); nil stops it.
-func (l *Leg) Sink(f func(Packet)) {}
-
-// Echo sends what the leg receives back to its peer.
-func (l *Leg) Echo(on bool) {}
-
-// Stats returns the figures of the leg.
-func (l *Leg) Stats() Stats { return Stats{} }
-
-// Close releases the ports.
-func (l *Leg) Close() {}
-
-// Stats are the figures of a leg.
-type Stats struct {
-	Received, ReceivedBytes uint64
-	Sent, SentBytes         uint64
-	Dropped                 uint64 // not RTP, wrong source, no route, by direction
-	Lost                    int64
-	Jitter                  time.Duration
-	LastReceived            time.Time
-	SSRC                    uint32
-	Remote                  netip.AddrPort // where we send
+// Part ends a leg's join or echo; both legs then send nothing.
+func (r *Relay) Part(l *Leg) {
+	r.joins.Lock()
+	defer r.joins.Unlock()
+	l.leave()
 }

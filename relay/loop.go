@@ -1,0 +1,340 @@
+package relay
+
+import (
+	"os"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// housekeeping is how often a loop looks after all its legs.
+const housekeeping = 250 * time.Millisecond
+
+// Kinds of descriptors in an epoll set, in the lowest bit of the event's data.
+const (
+	kindRTP  = 0
+	kindRTCP = 1
+	timerKey = -1 // data of the timer
+)
+
+// loop is one epoll set with its legs and timers, served by one goroutine.
+// Between rounds the goroutine parks in the runtime's own poller, so that an
+// idle loop holds no thread.
+type loop struct {
+	relay *Relay
+	epoll *os.File
+	wait  syscall.RawConn
+	ep    int
+	timer int // timerfd in the set
+
+	mu       sync.Mutex // guards the following
+	legs     []*Leg     // by slot; nil: free
+	free     []int32
+	dues     []due // heap of players
+	armed    time.Duration
+	stopping bool
+	closed   bool
+
+	// owned by the goroutine
+	events   [128]unix.EpollEvent
+	targets  [128]*Leg
+	batch    *batch
+	arrivals arrivals
+	frame    [packetSize]byte
+	nextKeep time.Duration
+	keeping  []*Leg
+}
+
+// due is the next frame of a player.
+type due struct {
+	at  time.Duration
+	leg *Leg
+	id  uint64 // of the player
+}
+
+func newLoop(r *Relay) (*loop, error) {
+	ep, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return nil, err
+	}
+	lp := &loop{relay: r, ep: ep, timer: -1, batch: newBatch(), armed: 1<<63 - 1, nextKeep: housekeeping}
+	if err := lp.setUp(); err != nil {
+		lp.close()
+		return nil, err
+	}
+	return lp, nil
+}
+
+func (lp *loop) setUp() (err error) {
+	// A non-blocking descriptor is what makes os.NewFile register it with the poller.
+	if err = unix.SetNonblock(lp.ep, true); err != nil {
+		return err
+	}
+	lp.epoll = os.NewFile(uintptr(lp.ep), "epoll")
+	if lp.wait, err = lp.epoll.SyscallConn(); err != nil {
+		return err
+	}
+	if lp.timer, err = unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_NONBLOCK|unix.TFD_CLOEXEC); err != nil {
+		return err
+	}
+	return unix.EpollCtl(lp.ep, unix.EPOLL_CTL_ADD, lp.timer, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: timerKey})
+}
+
+// close releases the descriptors; the goroutine has ended.
+func (lp *loop) close() {
+	lp.mu.Lock()
+	defer lp.mu.Unlock()
+	if lp.closed {
+		return
+	}
+	lp.closed = true
+	if lp.epoll != nil {
+		_ = lp.epoll.Close()
+	} else {
+		_ = unix.Close(lp.ep)
+	}
+	if lp.timer >= 0 {
+		_ = unix.Close(lp.timer)
+	}
+}
+
+// add takes a leg's sockets into the set.
+func (lp *loop) add(l *Leg) error {
+	lp.mu.Lock()
+	defer lp.mu.Unlock()
+	if lp.closed {
+		return ErrClosed
+	}
+	if n := len(lp.free); n > 0 {
+		l.slot = lp.free[n-1]
+		lp.free = lp.free[:n-1]
+	} else {
+		l.slot = int32(len(lp.legs))
+		lp.legs = append(lp.legs, nil)
+	}
+	lp.legs[l.slot] = l
+	for kind, fd := range [...]int{kindRTP: l.pair.rtp, kindRTCP: l.pair.rtcp} {
+		e := unix.EpollEvent{Events: unix.EPOLLIN, Fd: l.slot<<1 | int32(kind)}
+		if err := unix.EpollCtl(lp.ep, unix.EPOLL_CTL_ADD, fd, &e); err != nil {
+			lp.drop(l.slot)
+			return err
+		}
+	}
+	return nil
+}
+
+// remove forgets a leg; its sockets leave the set when they are closed.
+func (lp *loop) remove(l *Leg) {
+	lp.mu.Lock()
+	defer lp.mu.Unlock()
+	lp.drop(l.slot)
+}
+
+func (lp *loop) drop(slot int32) {
+	lp.legs[slot] = nil
+	lp.free = append(lp.free, slot)
+}
+
+// all are the legs of the loop now.
+func (lp *loop) all() []*Leg {
+	lp.mu.Lock()
+	defer lp.mu.Unlock()
+	var out []*Leg
+	for _, l := range lp.legs {
+		if l != nil {
+			out = append(out, l)
+		}
+	}
+	return out
+}
+
+func (lp *loop) stop() {
+	lp.mu.Lock()
+	defer lp.mu.Unlock()
+	lp.stopping = true
+	lp.arm(0)
+}
+
+// run serves until stop.
+func (lp *loop) run() {
+	lp.mu.Lock()
+	lp.nextKeep = lp.relay.now() + housekeeping
+	lp.arm(lp.nextKeep)
+	lp.mu.Unlock()
+	for {
+		n := lp.ready()
+		if n < 0 {
+			return
+		}
+		now := lp.relay.now()
+		timers := lp.resolve(n)
+		for i := range n {
+			l := lp.targets[i]
+			if l == nil {
+				continue
+			}
+			if lp.events[i].Fd&1 == kindRTCP {
+				lp.readRTCP(l, now)
+			} else {
+				lp.readRTP(l, now)
+			}
+		}
+		clear(lp.targets[:n])
+		if timers && !lp.tick(lp.relay.now()) {
+			return
+		}
+	}
+}
+
+// ready waits for events and returns how many there are; -1 if the set is gone.
+func (lp *loop) ready() int {
+	if n := lp.poll(lp.ep); n > 0 {
+		return n
+	}
+	n := 0
+	err := lp.wait.Read(func(fd uintptr) bool {
+		n = lp.poll(int(fd))
+		return n != 0
+	})
+	if err != nil {
+		return -1
+	}
+	return n
+}
+
+func (lp *loop) poll(ep int) int {
+	for {
+		n, err := unix.EpollWait(ep, lp.events[:], 0)
+		switch {
+		case err == nil:
+			return n
+		case err != unix.EINTR:
+			return -1
+		}
+	}
+}
+
+// resolve finds the legs of n events, and whether the timer is among them.
+func (lp *loop) resolve(n int) (timers bool) {
+	lp.mu.Lock()
+	defer lp.mu.Unlock()
+	for i := range n {
+		key := lp.events[i].Fd
+		if key == timerKey {
+			timers = true
+			continue
+		}
+		if slot := int(key >> 1); slot < len(lp.legs) {
+			lp.targets[i] = lp.legs[slot]
+		}
+	}
+	return timers
+}
+
+// tick plays what is due and looks after the legs; false when it is time to stop.
+func (lp *loop) tick(now time.Duration) bool {
+	var count [8]byte
+	_, _ = unix.Read(lp.timer, count[:])
+	lp.mu.Lock()
+	lp.armed = 1<<63 - 1
+	lp.mu.Unlock()
+	for {
+		d, ok, stopping := lp.pop(now)
+		if stopping {
+			return false
+		}
+		if !ok {
+			break
+		}
+		if next := lp.playNext(d.leg, d.id, now); next > 0 {
+			lp.schedule(due{at: next, leg: d.leg, id: d.id})
+		}
+	}
+	if now >= lp.nextKeep {
+		lp.keep(now)
+		lp.nextKeep = now + housekeeping
+	}
+	lp.mu.Lock()
+	defer lp.mu.Unlock()
+	next := lp.nextKeep
+	if len(lp.dues) > 0 {
+		next = min(next, lp.dues[0].at)
+	}
+	lp.arm(next)
+	return !lp.stopping
+}
+
+// keep looks after all legs.
+func (lp *loop) keep(now time.Duration) {
+	lp.mu.Lock()
+	lp.keeping = append(lp.keeping[:0], lp.legs...)
+	lp.mu.Unlock()
+	for i, l := range lp.keeping {
+		if l != nil {
+			l.keep(now)
+		}
+		lp.keeping[i] = nil
+	}
+}
+
+// arm sets the timer to at, unless it stands earlier. Times within a
+// millisecond are one. Needs mu.
+func (lp *loop) arm(at time.Duration) {
+	const grain = time.Millisecond
+	at = (at + grain - 1) / grain * grain
+	if at >= lp.armed || lp.closed {
+		return
+	}
+	lp.armed = at
+	in := max(at-lp.relay.now(), 1)
+	spec := unix.ItimerSpec{Value: unix.NsecToTimespec(int64(in))}
+	_ = unix.TimerfdSettime(lp.timer, 0, &spec, nil)
+}
+
+// schedule puts a player's next frame on the heap.
+func (lp *loop) schedule(d due) {
+	lp.mu.Lock()
+	defer lp.mu.Unlock()
+	h := append(lp.dues, d)
+	for i := len(h) - 1; i > 0; {
+		up := (i - 1) / 2
+		if h[up].at <= h[i].at {
+			break
+		}
+		h[up], h[i] = h[i], h[up]
+		i = up
+	}
+	lp.dues = h
+	lp.arm(h[0].at)
+}
+
+// pop takes the first player that is due.
+func (lp *loop) pop(now time.Duration) (d due, ok, stopping bool) {
+	lp.mu.Lock()
+	defer lp.mu.Unlock()
+	h := lp.dues
+	if lp.stopping || len(h) == 0 || h[0].at > now {
+		return due{}, false, lp.stopping
+	}
+	d = h[0]
+	last := len(h) - 1
+	h[0], h[last] = h[last], due{}
+	h = h[:last]
+	for i := 0; ; {
+		least := i
+		for _, child := range [2]int{2*i + 1, 2*i + 2} {
+			if child < len(h) && h[child].at < h[least].at {
+				least = child
+			}
+		}
+		if least == i {
+			break
+		}
+		h[i], h[least] = h[least], h[i]
+		i = least
+	}
+	lp.dues = h
+	return d, true, false
+}

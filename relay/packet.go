@@ -1,0 +1,173 @@
+package relay
+
+import (
+	"time"
+
+	"github.com/hometone/hometone/media"
+	"github.com/hometone/hometone/rtp"
+)
+
+// received is a packet that passed a leg's checks.
+type received struct {
+	packet []byte
+	header rtp.Header
+	format *Format // of the leg's description
+	from   origin
+}
+
+// arrivals is the harvest of one batch on one leg.
+type arrivals struct {
+	list  [batchSize]received
+	n     int
+	peer  *Leg
+	sink  func(Packet)
+	moved bool // the peer's address changed
+}
+
+// readRTP takes what waits on a leg's RTP socket, judges it under the leg's
+// lock, and passes it on without.
+func (lp *loop) readRTP(l *Leg, now time.Duration) {
+	a := &lp.arrivals
+	a.n, a.moved = 0, false
+	l.mu.Lock()
+	if l.closed {
+		l.mu.Unlock()
+		return
+	}
+	n := lp.batch.receive(l.pair.rtp, l.pair.any)
+	for i := range n {
+		l.arrive(lp, i, now, a)
+	}
+	a.peer, a.sink = l.peer, l.sink
+	source := l.latch.Source
+	l.mu.Unlock()
+	if a.moved && l.watch != nil {
+		l.watch(Event{Leg: l, Kind: Latched, Remote: source})
+	}
+	for i := range a.n {
+		if a.sink != nil {
+			a.list[i].give(a.sink)
+		}
+	}
+	if a.peer != nil && a.n > 0 {
+		a.peer.forward(a, now)
+	}
+}
+
+// arrive judges one datagram. Needs mu.
+func (l *Leg) arrive(lp *loop, i int, now time.Duration, a *arrivals) {
+	b := lp.batch.packet(i)
+	if rtp.IsRTCP(b) {
+		// Also if not agreed on: a phone that multiplexes unasked is understood.
+		l.arriveRTCP(lp.batch, i, now)
+		return
+	}
+	h, ok := rtp.Parse(b)
+	if !ok {
+		if rtp.IsSTUN(b) {
+			l.drops.STUN++
+		} else {
+			l.drops.Malformed++
+		}
+		return
+	}
+	f := l.desc.receives(h.PT)
+	if f == nil {
+		l.drops.Format++
+		return
+	}
+	ok, moved := l.latch.accept(lp.batch.source(i), h, now, !l.desc.Recv)
+	if !ok {
+		l.drops.Source++
+		return
+	}
+	if moved {
+		l.aim()
+		a.moved = true
+	}
+	l.heard = now
+	if l.pair.any {
+		l.replyAs = lp.batch.destination(i)
+	}
+	if !l.desc.Recv {
+		l.drops.Direction++
+		return
+	}
+	l.active, l.quiet = now, false
+	l.octets += uint64(h.End - h.Start)
+	switch l.in.Update(h, now, f.ClockRate, f.event()) {
+	case rtp.Duplicate:
+		l.drops.Duplicate++
+		return
+	case rtp.Jumped:
+		// The next one tells whether the source began anew; this one would look
+		// like thousands of lost packets to the other peer.
+		return
+	}
+	a.list[a.n] = received{packet: b, header: h, format: f, from: origin{l.id, h.SSRC, l.in.Restarts}}
+	a.n++
+}
+
+// give shows a packet to an application.
+func (r *received) give(sink func(Packet)) {
+	h := r.header
+	sink(Packet{
+		Payload: r.packet[h.Start:h.End], Encoding: r.format.Encoding,
+		Timestamp: h.Timestamp, Sequence: h.Sequence, SSRC: h.SSRC, Marker: h.Marker,
+	})
+}
+
+// forward sends packets of another leg (or of this one: echo) to the peer.
+func (l *Leg) forward(a *arrivals, now time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed || l.player.source != nil {
+		return
+	}
+	for i := range a.n {
+		l.pass(&a.list[i], now)
+	}
+}
+
+// pass rewrites one packet in place and sends it. Needs mu.
+func (l *Leg) pass(r *received, now time.Duration) {
+	to, transcode := l.desc.route(r.format)
+	switch {
+	case to == nil:
+		l.drops.Format++
+		l.out.skip(r.from)
+		return
+	case !l.desc.Send || l.to.n == 0:
+		l.drops.Unsent++
+		l.out.interrupt()
+		return
+	}
+	h, clock := r.header, to.ClockRate
+	frame := uint32(l.desc.Ptime * time.Duration(clock) / time.Second)
+	if !l.out.number(&h, r.from, now, clock, frame, to.event()) {
+		l.drops.Unsent++
+		return
+	}
+	h.PT = to.SendPT
+	if transcode {
+		law, _ := media.LawOf(r.format.Encoding)
+		law.Transcode(r.packet[h.Start:h.End])
+	}
+	rtp.Rewrite(r.packet, h)
+	l.sendRTP(r.packet, h, now)
+}
+
+// sendRTP sends a finished packet. Needs mu.
+func (l *Leg) sendRTP(packet []byte, h rtp.Header, now time.Duration) {
+	var ok bool
+	if l.pair.any && l.replyAs.IsValid() {
+		ok = sendFrom(l.pair.rtp, packet, &l.to, l.replyAs)
+	} else {
+		ok = send(l.pair.rtp, packet, &l.to)
+	}
+	if !ok {
+		l.drops.Unsent++
+		return
+	}
+	l.out.sent(h, now, h.End-h.Start)
+}

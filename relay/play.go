@@ -1,0 +1,101 @@
+package relay
+
+import (
+	"time"
+
+	"github.com/hometone/hometone/media"
+	"github.com/hometone/hometone/rtp"
+)
+
+// player is what an application plays on a leg.
+type player struct {
+	source media.Source
+	id     uint64        // unique in the relay
+	due    time.Duration // of the next frame
+	seq    uint16
+	ts     uint32
+	muted  bool // the last frame was not sent
+}
+
+// late is how far a player may lag behind its schedule before it gives up catching up.
+const late = 100 * time.Millisecond
+
+// playNext makes and sends the frame of a player that is due. It returns when
+// the next one is; 0 if the player has ended or was replaced.
+func (lp *loop) playNext(l *Leg, id uint64, now time.Duration) (next time.Duration) {
+	l.mu.Lock()
+	source, ptime, f := l.player.source, l.desc.Ptime, l.desc.playing()
+	if l.closed || l.player.id != id || source == nil {
+		l.mu.Unlock()
+		return 0
+	}
+	encoding, described := "", l.described
+	if f != nil {
+		encoding = f.Encoding
+	}
+	l.mu.Unlock()
+	if !described {
+		return now + 20*time.Millisecond // not yet negotiated: wait
+	}
+	packet, more := lp.frame[:rtp.HeaderSize], f != nil
+	samples := media.Samples(ptime)
+	if more {
+		packet, more = source.Next(packet, encoding, samples)
+	}
+	if !l.sendFrame(id, packet, samples, now) {
+		return 0
+	}
+	if !more {
+		l.played(id, source)
+		return 0
+	}
+	return l.advance(id, now)
+}
+
+// sendFrame sends one frame; false if the player was replaced meanwhile.
+func (l *Leg) sendFrame(id uint64, packet []byte, samples int, now time.Duration) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed || l.player.id != id {
+		return false
+	}
+	p, f := &l.player, l.desc.playing()
+	p.ts += uint32(samples)
+	if f == nil || !l.desc.Send || l.to.n == 0 || len(packet) == rtp.HeaderSize {
+		l.out.interrupt()
+		return true
+	}
+	p.seq++
+	h := rtp.Header{Sequence: p.seq, Timestamp: p.ts, PT: f.SendPT, Start: rtp.HeaderSize, End: len(packet)}
+	l.out.number(&h, origin{id: id}, now, f.ClockRate, uint32(samples), false)
+	rtp.AppendHeader(packet[:0], h)
+	l.sendRTP(packet, h, now)
+	return true
+}
+
+// advance sets the next frame's time on the absolute schedule.
+func (l *Leg) advance(id uint64, now time.Duration) time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed || l.player.id != id {
+		return 0
+	}
+	l.player.due += l.desc.Ptime
+	if now-l.player.due > late {
+		l.player.due = now
+	}
+	return l.player.due
+}
+
+// played ends a player and tells it.
+func (l *Leg) played(id uint64, source media.Source) {
+	l.mu.Lock()
+	current := l.player.id == id
+	if current {
+		l.player = player{}
+	}
+	l.mu.Unlock()
+	if current && l.watch != nil {
+		l.watch(Event{Leg: l, Kind: Played, Source: source})
+	}
+}
