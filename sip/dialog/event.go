@@ -80,6 +80,10 @@ type Answer struct {
 	Err     error
 }
 
+// Withdrawn tells that the peer took an Offer back with CANCEL before it was
+// answered.
+type Withdrawn struct{ Session *Session }
+
 // Refer asks to contact To (RFC 3515). Call Request.Accept or Request.Reject.
 type Refer struct {
 	Session    *Session
@@ -154,6 +158,7 @@ func (Rejected) event()          {}
 func (Confirmed) event()         {}
 func (Offer) event()             {}
 func (Answer) event()            {}
+func (Withdrawn) event()         {}
 func (Refer) event()             {}
 func (Info) event()              {}
 func (Message) event()           {}
@@ -161,6 +166,18 @@ func (Notified) event()          {}
 func (Subscribed) event()        {}
 func (SubscriptionEnded) event() {}
 func (Ended) event()             {}
+
+// Reason is one value of the Reason header field (RFC 3326); the zero value
+// means none was given.
+type Reason = sip.Reason
+
+// Reasons that users of this package send often.
+var (
+	// AnsweredElsewhere goes with the CANCEL of the forks that lost.
+	AnsweredElsewhere = Reason{Protocol: "SIP", Cause: 200, Text: "Call completed elsewhere"}
+	// NormalClearing is the ordinary end of a call (Q.850 cause 16).
+	NormalClearing = Reason{Protocol: "Q.850", Cause: 16, Text: "Normal call clearing"}
+)
 
 // Cause says why a session ended.
 type Cause uint8

@@ -1,0 +1,149 @@
+package dialog
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/hometone/hometone/sip"
+	"github.com/hometone/hometone/sip/transaction"
+)
+
+// serve takes a request in the dialog (RFC 3261 §12.2.2).
+func (d *Dialog) serve(tx *transaction.Server, req *sip.Request) {
+	now := d.strand.enter()
+	defer d.strand.leave()
+	if req.Method() == sip.ACK {
+		return // the transaction layer gives ACKs to the INVITE they belong to
+	}
+	tx.TakeOver()
+	if r := d.admit(tx, req); r != nil {
+		d.strand.do(respond{tx, d.strand.layer.refusal(tx, req, *r)})
+		return
+	}
+	switch req.Method() {
+	case sip.SUBSCRIBE:
+		d.serveSUBSCRIBE(now, tx, req)
+	case sip.NOTIFY:
+		d.serveNOTIFY(now, tx, req)
+	case sip.OPTIONS:
+		d.serveOPTIONS(tx, req)
+	default:
+		d.session.serve(now, tx, req)
+	}
+}
+
+// admit checks what RFC 3261 §8.2 and §12.2.2 ask of every request.
+func (d *Dialog) admit(tx *transaction.Server, req *sip.Request) *refusal {
+	l := d.strand.layer
+	m := req.Method()
+	if !l.methods[m] {
+		return l.notAllowed(m)
+	}
+	if !d.inOrder(req) {
+		// "If the remote sequence number ... is lower ... the request is out of
+		// order and MUST be rejected with a 500" (§12.2.2).
+		return &refusal{status: 500, reason: "CSeq Out Of Order"}
+	}
+	if tx.Merged() {
+		return &refusal{status: 482}
+	}
+	if r := l.unsupported(req, true); r != nil {
+		return r
+	}
+	if r := encoded(&req.Message); r != nil {
+		return r
+	}
+	switch m {
+	case sip.SUBSCRIBE, sip.NOTIFY, sip.OPTIONS:
+		return nil
+	}
+	if d.session == nil || d.session.state == stateEnded && m != sip.BYE {
+		return &refusal{status: 481} // no such usage (RFC 5057 §5.1)
+	}
+	return nil
+}
+
+// serve takes the requests of the INVITE usage.
+func (s *Session) serve(now time.Time, tx *transaction.Server, req *sip.Request) {
+	switch req.Method() {
+	case sip.INVITE:
+		s.serveINVITE(now, tx, req)
+	case sip.BYE:
+		s.serveBYE(tx, req)
+	case sip.UPDATE:
+		s.serveUPDATE(now, tx, req)
+	case sip.PRACK:
+		s.servePRACK(now, tx, req)
+	case sip.REFER:
+		s.serveREFER(now, tx, req)
+	case sip.INFO, sip.MESSAGE:
+		s.serveText(tx, req)
+	default:
+		s.answerWith(tx, *s.layer().notAllowed(req.Method()))
+	}
+}
+
+// serveBYE ends the session (§15.1.2). What else waits for an answer gets 487.
+func (s *Session) serveBYE(tx *transaction.Server, req *sip.Request) {
+	s.strand.do(respond{tx, s.layer().response(tx, req, 200, "")})
+	if s.state == stateEnded {
+		return // it crossed ours
+	}
+	e := Ended{Cause: CauseBye, Req: req}
+	if r := req.Reasons(); len(r) > 0 {
+		e.Reason = r[0]
+	}
+	if s.state == stateEarly && s.caller != nil {
+		s.endFork()
+		return
+	}
+	if s.state == stateAcking {
+		s.acknowledge("", nil)
+	}
+	s.end(e)
+	s.gone()
+}
+
+// endFork forgets an early dialog that its callee ended; the INVITE goes on.
+func (s *Session) endFork() {
+	inv := s.caller
+	inv.sessions = slices.DeleteFunc(inv.sessions, func(x *Session) bool { return x == s })
+	s.ended = true
+	s.end(Ended{})
+	s.gone()
+}
+
+// serveText takes INFO (RFC 6086) and MESSAGE (RFC 3428).
+func (s *Session) serveText(tx *transaction.Server, req *sip.Request) {
+	kind := req.Get(sip.HeaderContentType)
+	if req.Body() != "" && !s.layer().accepts(kind) {
+		s.answerWith(tx, refusal{status: 415, headers: []Header{{"Accept", strings.Join(s.layer().cfg.Accept, ", ")}}})
+		return
+	}
+	s.strand.do(respond{tx, s.layer().response(tx, req, 200, "")})
+	if req.Method() == sip.INFO {
+		s.tell(Info{Session: s, Package: req.Get(sip.HeaderInfoPackage), ContentType: kind, Body: req.Body(), Req: req})
+		return
+	}
+	s.tell(Message{Session: s, ContentType: kind, Body: req.Body(), Req: req})
+}
+
+// accepts reports whether INFO and MESSAGE may carry this media type.
+func (l *Layer) accepts(contentType string) bool {
+	if l.cfg.Accept == nil {
+		return true
+	}
+	kind, _, _ := strings.Cut(contentType, ";")
+	return slices.ContainsFunc(l.cfg.Accept, func(s string) bool { return strings.EqualFold(s, strings.TrimSpace(kind)) })
+}
+
+// serveOPTIONS answers what the dialog can do (§11.2).
+func (d *Dialog) serveOPTIONS(tx *transaction.Server, req *sip.Request) {
+	l := d.strand.layer
+	res := l.response(tx, req, 200, "")
+	res.Add(sip.HeaderContact, "<"+d.contact+">")
+	res.Add(sip.HeaderAccept, sdpType)
+	l.abilities(&res.Message)
+	d.strand.do(respond{tx, res})
+}
