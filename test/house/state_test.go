@@ -7,9 +7,15 @@ import (
 	"testing"
 )
 
-// mutable lists the package variables that may change or have no value at
-// start, as "dir.name", with the reason.
-var mutable = map[string]string{}
+// mutable lists the package variables that may change, have no value at start
+// or are given away by address, as "dir.name", with the reason.
+var mutable = map[string]string{
+	"media.ulawLevels": "a table of 512 bytes; its address saves copying it, nobody writes",
+	"media.alawLevels": "a table of 512 bytes; its address saves copying it, nobody writes",
+	"media.ulawToALaw": "a table of 256 bytes; its address saves copying it, nobody writes",
+	"media.alawToULaw": "a table of 256 bytes; its address saves copying it, nobody writes",
+	"sip.nameIndex":    "a table; its address saves copying it, nobody writes",
+}
 
 // TestNothingRunsBeforeMain proves that there is no init function: what a
 // program does begins in main and can be read from there.
@@ -39,7 +45,7 @@ func TestPackageVariablesAreConstant(t *testing.T) {
 			}
 			for _, w := range writes(s.file) {
 				name := w.ident.Name
-				if !vars[name] || local(s.file, w.ident) {
+				if name == "_" || !vars[name] || local(s.file, w.ident) {
 					continue
 				}
 				key := dir + "." + name
