@@ -1,0 +1,260 @@
+package dispatch
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+// State says whether new calls may go to a destination.
+type State uint8
+
+// The states; the letters are those of Kamailio's listing.
+const (
+	Active   State = iota // A: takes calls
+	Trying                // T: takes calls, has failed but not yet often enough
+	Inactive              // I: found dead, takes none
+	Disabled              // D: switched off by the operator
+	Draining              // takes no new calls, keeps those it has
+)
+
+// String returns the state's word.
+func (s State) String() string {
+	return [...]string{"active", "trying", "inactive", "disabled", "draining"}[s]
+}
+
+// Letter returns the state's letter in Kamailio's listing.
+func (s State) Letter() string { return [...]string{"A", "T", "I", "D", "D"}[s] }
+
+// takesCalls reports whether Select may choose a destination in this state.
+func (s State) takesCalls() bool { return s <= Trying }
+
+// Flags of a line of dispatcher.list.
+const (
+	FlagInactive = 1 << 0
+	FlagTrying   = 1 << 1
+	FlagDisabled = 1 << 2
+	FlagProbing  = 1 << 3
+	FlagNoDNS    = 1 << 4 // the host name is looked up when it is used
+	FlagNoPing   = 1 << 5
+)
+
+// Attr is one name=value of a destination.
+type Attr struct{ Name, Value string }
+
+// Spec describes a destination as configured.
+type Spec struct {
+	URI      string
+	Flags    uint32
+	Priority int // the higher, the earlier
+	Attrs    []Attr
+}
+
+// Destination is one place calls can go to, with what is known of it now.
+// Its configuration is immutable; load, latency and state are atomic.
+type Destination struct {
+	URI      string
+	ID       string // attribute duid, else the URI
+	Priority int
+	Flags    uint32
+	Attrs    []Attr
+
+	weight, rweight   int // percent; 0: takes no part in that algorithm
+	maxLoad           int64
+	congestionControl bool
+	ocMin, ocRate     int // percent
+	resources         []Attr
+	seed              uint64 // of the rendezvous hash
+
+	state     atomic.Uint32
+	live      *live
+	overloads atomic.Uint32 // counts the offers that Overload has made
+}
+
+// live is what outlives a reload.
+type live struct {
+	load     atomic.Int64  // calls, from the dialog table
+	latency  atomic.Uint64 // float64 bits, ms: recent estimate
+	normal   atomic.Uint64 // float64 bits, ms: long-term average
+	upSince  atomic.Int64  // Unix nanoseconds of the last change to Active, 0: always was
+	warming  atomic.Uint64 // counts the offers during slow start
+	resource []atomic.Int64
+}
+
+func newDestination(spec Spec) (*Destination, []error) {
+	d := &Destination{URI: spec.URI, ID: spec.URI, Priority: spec.Priority, Flags: spec.Flags, Attrs: spec.Attrs, ocMin: 10, ocRate: 100, live: new(live)}
+	var faults []error
+	percent := func(name, value string, low int, into *int) {
+		n, err := strconv.Atoi(value)
+		if err != nil || n < low || n > 100 {
+			faults = append(faults, fmt.Errorf("dispatch: %s: %s=%s is no number from %d to 100 and is taken as %d", spec.URI, name, value, low, *into))
+			return
+		}
+		*into = n
+	}
+	for _, a := range spec.Attrs {
+		switch a.Name {
+		case "duid":
+			d.ID = a.Value
+		case "weight":
+			percent(a.Name, a.Value, 1, &d.weight)
+		case "rweight":
+			percent(a.Name, a.Value, 1, &d.rweight)
+		case "ocmin":
+			percent(a.Name, a.Value, 0, &d.ocMin)
+		case "ocrate":
+			percent(a.Name, a.Value, 0, &d.ocRate)
+		case "cc":
+			d.congestionControl = a.Value == "1"
+		case "maxload":
+			n, err := strconv.ParseInt(a.Value, 10, 64)
+			if err != nil || n < 0 {
+				faults = append(faults, fmt.Errorf("dispatch: %s: maxload=%s is no number of calls; no limit is set", spec.URI, a.Value))
+				continue
+			}
+			d.maxLoad = n
+		case "latency":
+			if ms, err := strconv.ParseFloat(a.Value, 64); err == nil && ms >= 0 {
+				d.live.latency.Store(math.Float64bits(ms))
+				d.live.normal.Store(math.Float64bits(ms))
+			}
+		case "resources":
+			faults = append(faults, d.parseResources(a.Value)...)
+		}
+	}
+	d.live.resource = make([]atomic.Int64, len(d.resources))
+	d.seed = mix(hashText(d.ID))
+	d.state.Store(uint32(initialState(spec.Flags)))
+	return d, faults
+}
+
+func initialState(flags uint32) State {
+	switch {
+	case flags&FlagDisabled != 0:
+		return Disabled
+	case flags&FlagInactive != 0:
+		return Inactive
+	case flags&FlagTrying != 0:
+		return Trying
+	}
+	return Active
+}
+
+// parseResources reads name:capacity,… of the attribute resources.
+func (d *Destination) parseResources(text string) []error {
+	var faults []error
+	for item := range strings.SplitSeq(text, ",") {
+		name, capacity, found := strings.Cut(item, ":")
+		if n, err := strconv.ParseInt(capacity, 10, 64); !found || err != nil || n <= 0 {
+			faults = append(faults, fmt.Errorf("dispatch: %s: resource %q is not name:capacity", d.URI, item))
+			continue
+		}
+		d.resources = append(d.resources, Attr{name, capacity})
+	}
+	return faults
+}
+
+// State returns the state.
+func (d *Destination) State() State { return State(d.state.Load()) }
+
+// Load returns how many calls the destination has.
+func (d *Destination) Load() int64 { return d.live.load.Load() }
+
+// Begin counts a call that goes to the destination with the resources it uses,
+// End the same call's end. They belong to the beginning and the end of a dialog
+// in the dialog table, so the count cannot drift from it.
+func (d *Destination) Begin(resources ...string) { d.count(1, resources) }
+
+// End is the counterpart of Begin.
+func (d *Destination) End(resources ...string) { d.count(-1, resources) }
+
+func (d *Destination) count(by int64, resources []string) {
+	d.live.load.Add(by)
+	for _, name := range resources {
+		if i := d.resourceIndex(name); i >= 0 {
+			d.live.resource[i].Add(by)
+		}
+	}
+}
+
+func (d *Destination) resourceIndex(name string) int {
+	return slices.IndexFunc(d.resources, func(r Attr) bool { return r.Name == name })
+}
+
+// full reports whether maxload is reached.
+func (d *Destination) full() bool { return d.maxLoad > 0 && d.Load() >= d.maxLoad }
+
+// free returns the smallest share of what is left of the resources, 0 to 1; 0
+// if the destination lacks one of them. Without resources it is the share of maxload.
+func (d *Destination) free(resources []string) float64 {
+	least := 1.0
+	if len(resources) == 0 && d.maxLoad > 0 {
+		least = 1 - float64(d.Load())/float64(d.maxLoad)
+	}
+	for _, name := range resources {
+		i := d.resourceIndex(name)
+		if i < 0 {
+			return 0
+		}
+		capacity, _ := strconv.ParseFloat(d.resources[i].Value, 64) // checked when it was parsed
+		least = min(least, 1-float64(d.live.resource[i].Load())/capacity)
+	}
+	return max(least, 0)
+}
+
+// latencyAlpha is the weight of the past in the recent estimate, normalAlpha
+// in the long-term average (Kamailio's ds_latency_estimator_alpha is 900‰).
+const (
+	latencyAlpha = 0.9
+	normalAlpha  = 0.99
+)
+
+// Measured takes the time a probe took.
+func (d *Destination) Measured(rtt time.Duration) {
+	ms := float64(rtt) / float64(time.Millisecond)
+	average(&d.live.latency, ms, latencyAlpha)
+	average(&d.live.normal, ms, normalAlpha)
+}
+
+func average(into *atomic.Uint64, sample, alpha float64) {
+	for {
+		old := into.Load()
+		value := math.Float64frombits(old)
+		if old == 0 {
+			value = sample
+		}
+		if into.CompareAndSwap(old, math.Float64bits(alpha*value+(1-alpha)*sample)) {
+			return
+		}
+	}
+}
+
+// LatencyMS returns the recent estimate and the long-term average, in ms.
+func (d *Destination) LatencyMS() (estimate, normal float64) {
+	return math.Float64frombits(d.live.latency.Load()), math.Float64frombits(d.live.normal.Load())
+}
+
+// congestion returns by how many ms the destination is slower than normally,
+// or than nothing if cc is not set.
+func (d *Destination) congestion() float64 {
+	estimate, normal := d.LatencyMS()
+	if d.congestionControl {
+		return max(estimate-normal, 0)
+	}
+	return estimate
+}
+
+// adjustedPriority is PRIORITY − LATENCY/PRIORITY, in whole points.
+func (d *Destination) adjustedPriority() int {
+	if d.Priority <= 0 {
+		return d.Priority
+	}
+	return d.Priority - int(d.congestion())/d.Priority
+}
+
+func byPriority(a, b *Destination) int { return cmp.Compare(b.Priority, a.Priority) }
