@@ -1,26 +1,32 @@
 package transaction
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
 	"log/slog"
+	"runtime"
+	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/hometone/hometone/internal/report"
 	"github.com/hometone/hometone/sip"
 	"github.com/hometone/hometone/sip/transport"
 )
 
-// Errors that end transactions. They reach watchers wrapped; test with errors.Is.
+// Errors that end transactions or refuse a call. They come wrapped; test with
+// errors.Is.
 var (
 	ErrTimeout    = errors.New("transaction: timeout")                     // Timer B or F: no response
 	ErrTransport  = errors.New("transaction: transport failed")            // §17.1.4
-	ErrNoACK      = errors.New("transaction: no ACK")                      // Timer H or 64*T1 after a 2xx
+	ErrNoACK      = errors.New("transaction: no ACK")                      // Timer H, or 64*T1 after a 2xx
 	ErrTerminated = errors.New("transaction: terminated")                  // the transaction is over
 	ErrAnswered   = errors.New("transaction: final response already sent") // Respond after a final response
+	ErrStateless  = errors.New("transaction: an ACK is not answered")      // Respond without a transaction
 	ErrOverload   = errors.New("transaction: too many transactions")       // Limits.Client
 	ErrNoTarget   = errors.New("transaction: no target")                   // Request without targets
-	ErrClosed     = errors.New("transaction: layer closed")
 )
 
 // Transport is what the layer needs from below; *transport.Layer has it.
@@ -48,18 +54,6 @@ type HandlerFunc func(ctx context.Context, tx *Server, req *sip.Request)
 // ServeSIP calls f.
 func (f HandlerFunc) ServeSIP(ctx context.Context, tx *Server, req *sip.Request) { f(ctx, tx, req) }
 
-// Timers are the base values of RFC 3261 Table 4. Zero fields take the default.
-type Timers struct {
-	T1 time.Duration // round-trip estimate; default 500 ms
-	T2 time.Duration // longest retransmission interval; default 4 s
-	T4 time.Duration // life of a message in the network; default 5 s
-	C  time.Duration // §16.6: longest wait of an INVITE for a final response after a provisional; 0: for ever (the TU decides)
-	D  time.Duration // wait for retransmitted responses; default 32 s
-	// Trying is how long an INVITE waits for the TU before the layer answers
-	// 100 (§17.2.1); default 200 ms; negative: at once.
-	Trying time.Duration
-}
-
 // Limits bounds the layer. Zero fields take the default.
 type Limits struct {
 	Server int // server transactions; beyond it requests get 503; default 500,000
@@ -72,7 +66,7 @@ type Limits struct {
 type Config struct {
 	Transport Transport
 	Handler   Handler
-	Shards    int // rounded up to a power of two; default: 4 per core, at most 256
+	Shards    int // rounded up to a power of two; default: 8 per core, at most 256
 	Timers    Timers
 	Limits    Limits
 	// DatagramSize is the size in bytes beyond which a request for a UDP target
@@ -86,37 +80,171 @@ type Config struct {
 
 // A Layer is the transaction layer of one node. It is a transport.Handler.
 type Layer struct {
-	cfg Config
+	cfg       Config
+	transport Transport
+	handler   Handler
+	timers    Timers
+	logger    *slog.Logger
+	keys      keys
+	began     time.Time
+	shards    []*shard
+	clocks    []*clock
+	ctx       context.Context // of Run: what ServeSIP is given
+	report    report.Reporter
+	count     counters
+
+	servers, clients atomic.Int64 // transactions that exist
+	draining         atomic.Bool
+}
+
+type counters struct {
+	malformed, overload, stray, unanswered *report.Counter
 }
 
 // New returns a Layer; nothing runs before Run.
-func New(cfg Config) (*Layer, error) { return &Layer{cfg: cfg}, nil }
-
-// Run runs the transport and the layer until ctx ends and all goroutines have.
-func (l *Layer) Run(ctx context.Context) error { return l.cfg.Transport.Run(ctx, l) }
-
-// ServeRequest implements transport.Handler.
-func (l *Layer) ServeRequest(f transport.Flow, req *sip.Request, err error) {}
-
-// ServeResponse implements transport.Handler.
-func (l *Layer) ServeResponse(f transport.Flow, res *sip.Response) {}
-
-// FlowClosed implements transport.Handler.
-func (l *Layer) FlowClosed(f transport.Flow, err error) {}
-
-// Drain refuses new server transactions with 503 from now on and returns when
-// the running ones have ended or ctx does.
-func (l *Layer) Drain(ctx context.Context) error { return nil }
-
-// Request sends req in a new client transaction to the first of the targets
-// that answers (RFC 3263 §4.3: a timeout, a transport error or a 503 leads to
-// the next). It adds a Via with a new branch. req belongs to the layer from
-// now on. w is called on the shard of req's Call-ID.
-func (l *Layer) Request(req *sip.Request, to []transport.Target, w ClientWatcher) *Client {
-	return &Client{}
+func New(cfg Config) (*Layer, error) {
+	if cfg.Transport == nil || cfg.Handler == nil {
+		return nil, errors.New("transaction: Config needs Transport and Handler")
+	}
+	cfg.Limits.Server = cmp.Or(cfg.Limits.Server, 500_000)
+	cfg.Limits.Client = cmp.Or(cfg.Limits.Client, 500_000)
+	cfg.Limits.RetryAfter = cmp.Or(cfg.Limits.RetryAfter, 5*time.Second)
+	cfg.DatagramSize = cmp.Or(cfg.DatagramSize, 1300)
+	l := &Layer{
+		cfg: cfg, transport: cfg.Transport, handler: cfg.Handler, timers: cfg.Timers.withDefaults(),
+		logger: cfg.Logger, keys: newKeys(), began: time.Now(), ctx: context.Background(),
+	}
+	if l.logger == nil {
+		l.logger = slog.New(slog.DiscardHandler)
+	}
+	l.count = counters{
+		malformed:  l.report.Counter("malformed"),
+		overload:   l.report.Counter("overload"),
+		stray:      l.report.Counter("stray_responses"),
+		unanswered: l.report.Counter("unanswered"),
+	}
+	l.makeShards()
+	return l, nil
 }
 
-// Send sends req outside of a transaction: the ACK to a 2xx (§13.2.2.4). The
-// Via it is sent with is not left in req; sent again, the same ACK has the
-// same branch.
-func (l *Layer) Send(req *sip.Request, to transport.Target) error { return nil }
+func (l *Layer) makeShards() {
+	want := min(cmp.Or(l.cfg.Shards, 8*runtime.GOMAXPROCS(0)), 256)
+	n := 1
+	for n < want {
+		n *= 2
+	}
+	for i := range n {
+		if i%shardsPerClock == 0 {
+			l.clocks = append(l.clocks, newClock())
+		}
+		c := l.clocks[len(l.clocks)-1]
+		s := newShard(l, c)
+		c.shards = append(c.shards, s)
+		l.shards = append(l.shards, s)
+	}
+}
+
+// now is the time of the machines.
+func (l *Layer) now() time.Duration { return time.Since(l.began) }
+
+// Run runs the transport and the layer until ctx ends and all goroutines have.
+func (l *Layer) Run(ctx context.Context) error {
+	inner, cancel := context.WithCancel(ctx)
+	defer cancel()
+	l.ctx = inner
+	var wg sync.WaitGroup
+	for _, c := range l.clocks {
+		wg.Go(func() { c.run(inner, l) })
+	}
+	wg.Go(func() { l.report.Run(inner, l.logger, "transaction: unusual traffic", time.Second) })
+	err := l.transport.Run(inner, l)
+	cancel()
+	wg.Wait()
+	return err
+}
+
+// Counters calls yield with the name and total of each counter of unusual
+// events since the start.
+func (l *Layer) Counters(yield func(name string, total uint64) bool) { l.report.Totals(yield) }
+
+// Load returns the numbers of server and client transactions that exist.
+func (l *Layer) Load() (servers, clients int) {
+	return int(l.servers.Load()), int(l.clients.Load())
+}
+
+// Drain refuses requests outside of dialogs with 503 from now on. It returns
+// when no server transaction is left, or ctx ends.
+func (l *Layer) Drain(ctx context.Context) error {
+	l.draining.Store(true)
+	t := time.NewTicker(50 * time.Millisecond)
+	defer t.Stop()
+	for l.servers.Load() > 0 {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-t.C:
+		}
+	}
+	return nil
+}
+
+// ServeRequest implements transport.Handler.
+func (l *Layer) ServeRequest(f transport.Flow, req *sip.Request, fault error) {
+	if fault == nil {
+		fault = req.Validate()
+	}
+	via, err := req.TopVia()
+	if err != nil { // nobody to answer to
+		l.count.malformed.Note(f.String)
+		return
+	}
+	if fault != nil {
+		l.refuse(f, &via, req, fault)
+		return
+	}
+	l.shard(req.CallID()).arrive(&event{kind: evRequest, flow: f, req: req, via: &via})
+}
+
+// ServeResponse implements transport.Handler.
+func (l *Layer) ServeResponse(f transport.Flow, res *sip.Response) {
+	via, err := res.TopVia()
+	if err != nil {
+		l.count.malformed.Note(f.String)
+		return
+	}
+	l.shard(res.CallID()).arrive(&event{kind: evResponse, flow: f, res: res, via: &via})
+}
+
+// FlowClosed implements transport.Handler.
+func (l *Layer) FlowClosed(f transport.Flow, err error) {
+	for _, s := range l.shards {
+		s.arrive(&event{kind: evClosed, flow: f, err: err})
+	}
+}
+
+// refuse answers a request that cannot be served, without a transaction.
+func (l *Layer) refuse(f transport.Flow, via *sip.Via, req *sip.Request, fault error) {
+	l.count.malformed.Note(func() string { return f.String() + " " + fault.Error() })
+	status, reason := 400, ""
+	var e *sip.Error
+	if errors.As(fault, &e) {
+		status, reason = e.Status, e.Reason
+	}
+	l.stateless(f, via, req, status, reason)
+}
+
+// stateless answers req without a transaction (§8.2.7): copies of the request
+// get the same response. An ACK is never answered.
+func (l *Layer) stateless(f transport.Flow, via *sip.Via, req *sip.Request, status int, reason string, fields ...Field) {
+	if req.Method() == sip.ACK || status < 200 {
+		return
+	}
+	res := sip.NewResponse(req, status, reason)
+	if res.Has(sip.HeaderTo) && res.ToTag() == "" {
+		res.SetToTag(l.keys.tag(req))
+	}
+	for _, field := range fields {
+		res.Add(field.ID, field.Value)
+	}
+	_ = l.transport.Send(f.Reply(*via), res.Bytes()) // the client asks again
+}

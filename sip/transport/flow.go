@@ -105,6 +105,15 @@ func (f Flow) Reliable() bool { return f.proto.Reliable() }
 // Valid reports whether f names anything.
 func (f Flow) Valid() bool { return f.proto != 0 && f.remote.IsValid() }
 
+// WithRemotePort returns f with another port of the peer, for UDP; a connection
+// is what it is.
+func (f Flow) WithRemotePort(port uint16) Flow {
+	if f.proto == UDP {
+		f.remote = netip.AddrPortFrom(f.remote.Addr(), port)
+	}
+	return f
+}
+
 // String returns "udp 127.0.0.1:5060<-192.0.2.1:5060", with the number of the
 // connection after a '#' for streams. It serves logs and traces.
 func (f Flow) String() string {
@@ -134,6 +143,9 @@ type Target struct {
 	// Listener is the name of the listener whose socket sends datagrams and
 	// whose address is written into Via and Contact; "" means any that fits.
 	Listener string
+	// KeepProto forbids the switch from UDP to TCP for large requests (RFC 3261
+	// §18.1.1).
+	KeepProto bool
 }
 
 // String returns "udp 192.0.2.1:5060" or the flow's text.

@@ -40,7 +40,7 @@ func (l *Layer) message(f Flow, src string) bool {
 		}
 		l.handler.ServeResponse(f, res)
 	case req != nil:
-		markReceived(f, req)
+		MarkReceived(f, req)
 		if f.proto.Secure() {
 			l.noteAlias(f, req)
 		}
@@ -72,10 +72,10 @@ func looksLikeSIP(data []byte) bool {
 	return i > 0 && len(line) >= i+5 && bytes.EqualFold(line[i+1:i+5], version)
 }
 
-// markReceived completes the top Via of a request: received if the sent-by is
+// MarkReceived completes the top Via of a request: received if the sent-by is
 // not the source address (RFC 3261 §18.2.1), received and rport if the client
 // asked for rport (RFC 3581 §4). A received that the sender wrote is replaced.
-func markReceived(f Flow, req *sip.Request) {
+func MarkReceived(f Flow, req *sip.Request) {
 	via, err := req.TopVia()
 	if err != nil {
 		return
@@ -146,6 +146,5 @@ func (f Flow) Reply(via sip.Via) Flow {
 	if port == 0 {
 		port = UDP.DefaultPort()
 	}
-	f.remote = netip.AddrPortFrom(f.remote.Addr(), port)
-	return f
+	return f.WithRemotePort(port)
 }

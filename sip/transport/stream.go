@@ -195,7 +195,7 @@ func (r *streamReader) broken(data []byte, err error) error {
 	if errors.As(err, &fault) && fault.Status != 0 && looksLikeSIP(data) {
 		req, _, _ := sip.Parse(string(data))
 		if req != nil {
-			markReceived(r.c.flow, req)
+			MarkReceived(r.c.flow, req)
 			l.handler.ServeRequest(r.c.flow, req, fault)
 			r.c.flush(l.limits.WriteTime)
 		}

@@ -1,0 +1,231 @@
+package transaction
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hometone/hometone/sip"
+	"github.com/hometone/hometone/sip/transport"
+)
+
+// A shard is a part of the transactions and their timers. Whoever holds busy
+// runs it; all fields below busy belong to the holder. Nobody waits for busy:
+// who finds it taken leaves an event in the mailbox, and the holder looks
+// there before and after he lets go.
+//
+// Readers and the clock run everything (callers). Other goroutines, that call
+// Respond or Request, run only their own kind of events, so that no callback
+// ever runs on a goroutine that may hold the caller's locks; what they must
+// leave behind, the clock does.
+type shard struct {
+	layer *Layer
+	clock *clock
+
+	mu      sync.Mutex // guards mailbox
+	mailbox []event
+	waiting atomic.Int32 // length of mailbox
+
+	wake atomic.Int64 // when the wheel wants to turn, as time.Duration
+
+	busy    atomic.Bool
+	calls   bool // the holder may run callbacks
+	now     time.Duration
+	spare   []event
+	servers map[key]*Server
+	acks    map[key]*Server // 2xx responses that wait for their ACK, or had it
+	merged  map[key]*Server // requests outside of dialogs
+	clients map[key]*clientTx
+	flows   map[uint64][]*clientTx // client transactions over streams
+	wheel   wheel
+}
+
+// An event is what happens to a shard.
+type event struct {
+	kind    eventKind
+	retrans bool // respond: the layer retransmits a 2xx
+	status  int
+	flow    transport.Flow
+	req     *sip.Request
+	res     *sip.Response
+	via     *sip.Via
+	server  *Server
+	client  *Client
+	tx      *clientTx
+	msg     []byte
+	key     key
+	fields  []Field
+	err     error
+}
+
+type eventKind uint8
+
+const (
+	evRequest  eventKind = iota // a request has come
+	evResponse                  // a response has come
+	evClosed                    // a connection has ended
+	evFailed                    // client.watcher is to be told err
+	evEnded                     // server.watcher is to be told err
+	evConnect                   // tx has been sent over flow, or err
+
+	// The following call nobody back and may run on any goroutine.
+	evRespond // server sends msg with status
+	evStart   // tx begins
+	evCancel  // client is to be cancelled
+	evSent    // server's response went out over a new connection, or err
+)
+
+func (k eventKind) callsBack() bool { return k < evRespond }
+
+func newShard(l *Layer, c *clock) *shard {
+	s := &shard{
+		layer: l, clock: c,
+		servers: make(map[key]*Server), acks: make(map[key]*Server), merged: make(map[key]*Server),
+		clients: make(map[key]*clientTx), flows: make(map[uint64][]*clientTx),
+	}
+	s.wheel.init()
+	s.wake.Store(int64(never))
+	return s
+}
+
+// arrive runs an event of the network, or leaves it to the holder. Only
+// readers and the clock call it.
+func (s *shard) arrive(e *event) {
+	if s.waiting.Load() == 0 && s.busy.CompareAndSwap(false, true) {
+		s.calls = true
+		s.now = s.layer.now()
+		s.handle(e)
+		s.drain()
+		s.release()
+		return
+	}
+	s.leave(e)
+	s.run(true)
+}
+
+// post runs an event of this host's rooms, or leaves it to the holder.
+func (s *shard) post(e *event) {
+	s.leave(e)
+	s.run(false)
+}
+
+func (s *shard) leave(e *event) {
+	s.mu.Lock()
+	s.mailbox = append(s.mailbox, *e)
+	s.waiting.Store(int32(len(s.mailbox)))
+	s.mu.Unlock()
+}
+
+// run works the mailbox and the wheel off, if nobody else does.
+func (s *shard) run(calls bool) {
+	for s.busy.CompareAndSwap(false, true) {
+		s.calls = calls
+		s.now = s.layer.now()
+		s.drain()
+		again := s.release()
+		if !again || !calls {
+			return
+		}
+	}
+}
+
+// release lets go of the shard. It reports whether there is work that came
+// while it was held; who may not do it himself has woken the clock.
+func (s *shard) release() (again bool) {
+	next := s.wheel.next()
+	s.wake.Store(int64(next))
+	calls := s.calls
+	s.busy.Store(false)
+	if s.waiting.Load() > 0 {
+		if !calls {
+			s.clock.kick()
+		}
+		return true
+	}
+	s.clock.before(next)
+	return false
+}
+
+// drain handles the mailbox and turns the wheel. Without the right to call
+// back it stops at the first event, or timer, that needs it.
+func (s *shard) drain() {
+	for s.waiting.Load() > 0 {
+		s.mu.Lock()
+		if !s.calls && s.mailbox[0].kind.callsBack() {
+			s.mu.Unlock()
+			return
+		}
+		batch := s.mailbox
+		s.mailbox = s.spare[:0]
+		s.waiting.Store(0)
+		s.mu.Unlock()
+		s.work(batch)
+	}
+	if s.calls && s.now >= time.Duration(s.wake.Load()) {
+		s.wheel.advance(s.now)
+	}
+}
+
+// work handles a batch. What may not be handled goes back to the front.
+func (s *shard) work(batch []event) {
+	for i := range batch {
+		if !s.calls && batch[i].kind.callsBack() {
+			s.putBack(batch[i:])
+			break
+		}
+		s.handle(&batch[i])
+	}
+	clear(batch)
+	s.spare = batch[:0]
+	if cap(s.spare) > 1024 {
+		s.spare = nil
+	}
+}
+
+func (s *shard) putBack(rest []event) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mailbox = append(append([]event(nil), rest...), s.mailbox...)
+	s.waiting.Store(int32(len(s.mailbox)))
+}
+
+func (s *shard) handle(e *event) {
+	switch e.kind {
+	case evRequest:
+		s.request(e)
+	case evResponse:
+		s.response(e.flow, e.res, e.via)
+	case evClosed:
+		s.closed(e.flow.ID(), e.err)
+	case evFailed:
+		e.client.watcher.Failed(e.client, e.err)
+	case evEnded:
+		e.server.watcher.Ended(e.server, e.err)
+	case evConnect:
+		s.connected(e.tx, e.flow, e.err)
+	case evRespond:
+		s.respond(e)
+	case evStart:
+		s.start(e.tx)
+	case evCancel:
+		s.cancel(e.client, e.fields)
+	case evSent:
+		if e.err != nil {
+			e.server.lost = e.err
+		}
+	}
+}
+
+// arm sets t for the machine's next deadline. A deadline that moves away leaves
+// the timer where it is: it finds out when it fires.
+func (s *shard) arm(t *timer, deadline time.Duration) {
+	switch {
+	case deadline == never:
+		s.wheel.remove(t)
+	case !t.set():
+		s.wheel.add(t, deadline, s.now)
+	case int64(deadline>>tickShift) < t.at:
+		s.wheel.remove(t)
+		s.wheel.add(t, deadline, s.now)
+	}
+}
