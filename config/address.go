@@ -107,17 +107,14 @@ func ParseHostPort(text string, defaultPort uint16) (netip.AddrPort, error) {
 }
 
 // Overlaps reports whether two addresses cannot be listened on by one machine
-// at the same time: same kind of socket, same port (not 0), and one address
-// covers the other.
+// at the same time: same kind of socket, same family, same port (not 0), and
+// one address covers the other. [::] is for IPv6 only (RFC 3493 §5.3).
 func (a Address) Overlaps(b Address) bool {
 	if (a.Proto == "udp") != (b.Proto == "udp") || a.Addr.Port() != b.Addr.Port() || a.Addr.Port() == 0 {
 		return false
 	}
 	x, y := a.Addr.Addr(), b.Addr.Addr()
-	if x == y {
-		return true
-	}
-	return x.IsUnspecified() && (x.Is6() || y.Is4()) || y.IsUnspecified() && (y.Is6() || x.Is4())
+	return x == y || x.Is4() == y.Is4() && (x.IsUnspecified() || y.IsUnspecified())
 }
 
 // PortRange is an inclusive range of UDP ports.

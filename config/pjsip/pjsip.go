@@ -1,15 +1,34 @@
 // Package pjsip turns Asterisk's pjsip.conf into typed objects.
+//
+// Every option that Asterisk 22 documents stands in one closed table per kind
+// of object (endpoint.go, transport.go, location.go, …): its name, Asterisk's
+// default, how its value is read, and whether Hometone acts on it. An option
+// that Hometone does not act on yet gives a warning that names file, line and
+// consequence, but only if the file asks for something else than Hometone
+// does. An unknown option or type, or a value that cannot be read, is an error
+// with a hint. Defaults are applied by the same functions that read the file,
+// so they cannot differ from the table.
+//
+// Load reads the file with everything it includes, fills the objects, then
+// looks at them together: names that lead nowhere, sockets in each other's
+// way, passwords that invite fraud, settings that cut phones off. Findings
+// that belong to the list of known traps carry its number (T7, T8, T9, T10).
+//
+// A Config is an immutable value. The registrar reads AORs and Auths, the PBX
+// endpoints, the node transports; nobody writes.
 package pjsip
 
 import (
 	"net/netip"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/hometone/hometone/config"
 )
 
-// Config is a whole pjsip.conf. It is immutable once loaded. The slices keep
-// the file's order; the maps find objects by name.
+// Config is a whole pjsip.conf. The slices keep the file's order; the maps
+// find objects by name.
 type Config struct {
 	Global        Global
 	System        System
@@ -24,8 +43,8 @@ type Config struct {
 	Files         []string          // every file read
 }
 
-// Object is what every section has: its place and name, and the options its
-// file (or a template) set, for questions where "default" and "set to the
+// Object is what every section has: its place and name, and the options that
+// its file or a template set, for questions in which "default" and "set to the
 // default" differ.
 type Object struct {
 	config.Pos
@@ -36,52 +55,52 @@ type Object struct {
 // IsSet reports whether the file sets the option.
 func (o *Object) IsSet(option string) bool { _, ok := o.set[option]; return ok }
 
-// Transport is type=transport.
+// At returns where the file sets an option, or where the object begins.
+func (o *Object) At(option string) config.Pos {
+	if at, ok := o.set[option]; ok {
+		return at
+	}
+	return o.Pos
+}
+
+// Transport is type=transport: a socket to listen on.
 type Transport struct {
 	Object
 	Protocol                 string // udp tcp tls ws wss flow
 	Bind                     netip.AddrPort
-	ExternalMediaAddress     string
-	ExternalSignalingAddress string
-	ExternalSignalingPort    uint16
+	Path                     string // ws and wss: /ws
+	ExternalMediaAddress     string // address or host name put into SDP for peers outside LocalNet
+	ExternalSignalingAddress string // the same for Via and Contact
+	ExternalSignalingPort    uint16 // 0 = the port bound
 	LocalNet                 []netip.Prefix
 	Domain                   string
-	CertFile                 string
-	PrivKeyFile              string
+	CertFile, PrivKeyFile    string // PEM; relative to the file
 	Password                 config.Secret
-	CAListFile               string
-	CAListPath               string
-	Method                   string
-	Cipher                   []string
+	CAListFile, CAListPath   string
+	Method                   string   // tlsv1_2, tlsv1_3 or "" = both
+	Cipher                   []string // as written
 	VerifyServer             bool
 	VerifyClient             bool
 	RequireClientCert        bool
-	TOS                      int
-	COS                      int
-	WebsocketWriteTimeout    time.Duration
-	AsyncOperations          int
-	AllowReload              bool
 	AllowWildcardCerts       bool
 	SymmetricTransport       bool
+	AllowReload              bool
+	TOS, COS                 int // -1 = not set
+	WebsocketWriteTimeout    time.Duration
+	TCPKeepalive             bool
+	KeepaliveIdle            time.Duration
+	KeepaliveInterval        time.Duration
+	KeepaliveProbes          int
+
+	bindText string // as written: :0 asks for any free port
 }
 
-// Endpoint is type=endpoint.
-type Endpoint struct {
-	Object
-	Context                                  string
-	Transport                                string
-	AORs                                     []string
-	Auth                                     []string // inbound
-	OutboundAuth                             []string
-	Codecs                                   []string // allowed, in order of preference, lower case Asterisk names
-	DTMFMode                                 string   // rfc4733 inband info auto auto_info none
-	DirectMedia                              bool
-	RTPSymmetric, ForceRport, RewriteContact bool
-	CallerIDName, CallerIDNum                string
-	// further options follow
+// Address returns the transport as an address to listen on.
+func (t *Transport) Address() config.Address {
+	return config.Address{Proto: t.Protocol, Addr: t.Bind, Path: t.Path}
 }
 
-// AOR is type=aor.
+// AOR is type=aor: where endpoints can be reached.
 type AOR struct {
 	Object
 	MaxContacts         int
@@ -91,7 +110,7 @@ type AOR struct {
 	DefaultExpiration   time.Duration
 	MinimumExpiration   time.Duration
 	MaximumExpiration   time.Duration
-	QualifyFrequency    time.Duration
+	QualifyFrequency    time.Duration // 0 = contacts are not probed
 	QualifyTimeout      time.Duration
 	Qualify2xxOnly      bool
 	AuthenticateQualify bool
@@ -102,67 +121,101 @@ type AOR struct {
 	Contacts            []string // static contact URIs
 }
 
-// Auth is type=auth.
+// Auth is type=auth: a user name and what proves it.
 type Auth struct {
 	Object
-	Type          string // digest, md5, userpass (Asterisk 22: digest), google_oauth
+	Type          string // digest; the older md5 and userpass become digest. Or google_oauth
 	Username      string
-	Realm         string
+	Realm         string // "" = Global.DefaultRealm as a server, any as a client
 	Password      config.Secret
-	Digests       map[string]config.Secret // by algorithm: MD5, SHA-256, SHA-512-256
+	Digests       map[string]config.Secret // H(user:realm:password) by MD5, SHA-256, SHA-512-256
+	AlgorithmsUAS []string                 // accepted from clients; empty = the default of Global
+	AlgorithmsUAC []string                 // used towards servers; empty = the default of Global
 	NonceLifetime time.Duration
+	RefreshToken  config.Secret
+	OAuthClientID string
+	OAuthSecret   config.Secret
 }
 
-// Identify is type=identify.
+// Identify is type=identify: requests of an endpoint that are known by where
+// they come from or what they carry.
 type Identify struct {
 	Object
-	Endpoint    string
-	Match       []netip.Prefix
-	MatchHosts  []string // host names to resolve
-	SRVLookups  bool
-	MatchHeader string
+	Endpoint        string
+	Match           []netip.Prefix
+	MatchHosts      []string // host names, to be resolved
+	SRVLookups      bool
+	MatchHeader     string // "Name: value"; a value between slashes is a regular expression
+	MatchRequestURI string
 }
 
-// Registration is type=registration.
+// Registration is type=registration: we register elsewhere.
 type Registration struct {
 	Object
-	ServerURI, ClientURI, ContactUser                                     string
-	Transport, OutboundProxy, Endpoint                                    string
-	OutboundAuth                                                          []string
-	Expiration, RetryInterval, ForbiddenRetryInterval, FatalRetryInterval time.Duration
-	MaxRetries                                                            int
-	Line, AuthRejectionPermanent, SupportPath, SupportOutbound            bool
+	ServerURI, ClientURI   string
+	ContactUser            string
+	ContactHeaderParams    string
+	Transport              string
+	OutboundProxy          string
+	Endpoint               string // with Line: calls that come along this registration
+	OutboundAuth           []string
+	Expiration             time.Duration
+	RetryInterval          time.Duration
+	ForbiddenRetryInterval time.Duration // 0 = do not retry after 403
+	FatalRetryInterval     time.Duration // 0 = do not retry after a permanent failure
+	MaxRetries             int           // 0 = without end
+	MaxRandomInitialDelay  time.Duration
+	Line                   bool
+	AuthRejectionPermanent bool
+	SupportPath            bool
+	SupportOutbound        bool
+	UserAgent              string
 }
 
-// ACL is type=acl.
+// ACL is type=acl: addresses that may speak to us at all.
 type ACL struct {
 	Object
-	Rules        []ACLRule
-	ContactRules []ACLRule
+	Access
 }
 
-// ACLRule permits or denies a network; the last match decides.
+// Access is what acl, permit and deny options say together.
+type Access struct {
+	Rules        []ACLRule // of the sender's address
+	ContactRules []ACLRule // of the address in a Contact
+	Names        []string  // sections of acl.conf
+	ContactNames []string
+}
+
+// ACLRule permits or denies a network.
 type ACLRule struct {
 	Permit bool
 	Net    netip.Prefix
 }
 
-// Global is type=global.
-type Global struct {
-	Object
-	UserAgent               string
-	MaxForwards             int
-	DefaultRealm            string
-	KeepAlive               time.Duration
-	EndpointIdentifierOrder []string
+// Allowed applies rules in order: the last one that fits decides, and nothing
+// that fits means permitted.
+func Allowed(rules []ACLRule, addr netip.Addr) bool {
+	addr = addr.Unmap()
+	allowed := true
+	for _, r := range rules {
+		if r.Net.Contains(addr) {
+			allowed = r.Permit
+		}
+	}
+	return allowed
 }
 
-// System is type=system.
-type System struct {
-	Object
-	TimerT1, TimerB time.Duration
-	CompactHeaders  bool
+// Load reads pjsip.conf in a directory, or the file itself, with what it
+// includes. The Config is never nil; use it only if
+// config.HasErrors(problems) is false.
+func Load(path string) (*Config, []config.Problem) {
+	if st, err := os.Stat(path); err == nil && st.IsDir() {
+		path = filepath.Join(path, "pjsip.conf")
+	}
+	doc, problems := config.ReadAsterisk(path, config.ReadOptions{})
+	if config.HasErrors(problems) {
+		return newConfig(), problems
+	}
+	cfg, more := Compile(doc)
+	return cfg, append(problems, more...)
 }
-
-// Load reads pjsip.conf in dir, or the file itself.
-func Load(path string) (*Config, []config.Problem) { return &Config{}, nil }

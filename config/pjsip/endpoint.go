@@ -1,0 +1,304 @@
+package pjsip
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"time"
+)
+
+// Endpoint is type=endpoint: a phone, trunk or gateway.
+type Endpoint struct {
+	Object
+
+	// Where calls go and come from.
+	Context          string
+	MessageContext   string
+	SubscribeContext string
+	OverlapContext   string
+	Transport        string   // name; "" = the first that fits
+	AORs             []string // where the endpoint is reached
+	Auth             []string // what incoming requests must prove; empty = nothing
+	OutboundAuth     []string
+	OutboundProxy    string
+	IdentifyBy       []string // username auth_username ip header request_uri transport
+	Access
+
+	// Who calls.
+	CallerIDName, CallerIDNum string
+	CallerIDPrivacy           string
+	CallerIDTag               string
+	FromUser, FromDomain      string
+	ContactUser               string
+	TrustIDInbound            bool
+	TrustIDOutbound           bool
+	TrustConnectedLine        bool
+	SendConnectedLine         bool
+	SendPAI, SendRPID         bool
+	SendDiversion             bool
+	SendHistoryInfo           bool
+	RPIDImmediate             bool
+	ConnectedLineMethod       string // invite, update
+
+	// Signalling.
+	Rel100                   string // no, required, peer_supported, yes
+	Timers                   string // no, yes, required, always
+	TimersMinSE              time.Duration
+	TimersSessExpires        time.Duration
+	ForceRport               bool
+	RewriteContact           bool
+	AllowOverlap             bool
+	AllowTransfer            bool
+	AllowSubscribe           bool
+	SubMinExpiry             time.Duration
+	InbandProgress           bool
+	UserEqPhone              bool
+	RedirectMethod           string // user, uri_core, uri_pjsip
+	ReferBlindProgress       bool
+	Ignore183WithoutSDP      bool
+	SuppressQ850Reason       bool
+	AllowUnauthOptions       bool
+	NotifyEarlyInUseRinging  bool
+	DeviceStateBusyAt        int // 0 = never
+	FollowEarlyMediaFork     bool
+	AcceptMultipleSDPAnswers bool
+	MWISubscribeReplaces     bool
+	AggregateMWI             bool
+	Mailboxes                []string
+	MWIFromUser              string
+	IncomingMWIMailbox       string
+	VoicemailExtension       string
+
+	// Media.
+	Codecs                []string // Hometone has these, in order of preference, Asterisk's names
+	Missing               []string // allowed by the file, but Hometone lacks them
+	DTMFMode              string   // rfc4733 inband info auto auto_info none
+	DirectMedia           bool
+	DirectMediaMethod     string
+	DirectMediaGlare      string
+	NoDirectMediaOnNAT    bool
+	RTPSymmetric          bool
+	RTPIPv6               bool
+	MediaAddress          netip.Addr // put into SDP; zero = by route
+	BindRTPToMediaAddress bool
+	UsePtime              bool
+	RTPKeepalive          time.Duration // 0 = none
+	RTPTimeout            time.Duration // without packets until hang-up; 0 = never
+	RTPTimeoutHold        time.Duration // the same while on hold
+	AsymmetricCodec       bool
+	PreferredCodecOnly    bool
+	MaxAudioStreams       int
+	MaxVideoStreams       int
+	ICE                   bool
+	RTCPMux, Bundle       bool
+	WebRTC                bool
+	AVPF, ForceAVP        bool
+	UseReceivedTransport  bool
+	MediaEncryption       string // no, sdes, dtls
+	EncryptionOptimistic  bool
+	SRTPTag32             bool
+	DTLS                  DTLS
+	SDPOwner, SDPSession  string
+	TOSAudio, COSAudio    int // -1 = not set
+	TOSVideo, COSVideo    int
+	MusicOnHold           string
+	MOHPassthrough        bool
+	SuppressMOHOnSendonly bool
+
+	// The channel.
+	AccountCode      string
+	Language         string
+	ToneZone         string
+	SetVar           []string // NAME=VALUE
+	CallGroup        []string
+	PickupGroup      []string
+	NamedCallGroup   []string
+	NamedPickupGroup []string
+	TenantID         string
+	OneTouchRecord   bool
+	RecordOn         string
+	RecordOff        string
+	T38              bool
+	FaxDetect        bool
+}
+
+// DTLS is what dtls_* options say.
+type DTLS struct {
+	Verify      string // no, fingerprint, certificate, yes
+	Rekey       time.Duration
+	AutoCert    bool
+	CertFile    string
+	PrivateKey  string
+	Cipher      string
+	CAFile      string
+	CAPath      string
+	Setup       string // active, passive, actpass
+	Fingerprint string // SHA-256, SHA-1
+}
+
+type ep = Endpoint
+
+// endpointTable lists every option of type=endpoint that Asterisk 22 documents.
+func endpointTable() table[ep] {
+	t := table[ep]{kind: "endpoint"}
+	t.options = append(t.options, endpointRouting()...)
+	t.options = append(t.options, endpointIdentity()...)
+	t.options = append(t.options, endpointSignalling()...)
+	t.options = append(t.options, endpointMedia()...)
+	t.options = append(t.options, endpointSecurity()...)
+	t.options = append(t.options, endpointChannel()...)
+	return t
+}
+
+func endpointRouting() []option[ep] {
+	return []option[ep]{
+		yes("context", "default", str(func(e *ep) *string { return &e.Context })),
+		later("message_context", "", "", "MESSAGE requests are refused", str(func(e *ep) *string { return &e.MessageContext })),
+		later("subscribe_context", "", "", "subscriptions are refused", str(func(e *ep) *string { return &e.SubscribeContext })),
+		later("overlap_context", "", "", "numbers are completed in context", str(func(e *ep) *string { return &e.OverlapContext })),
+		yes("transport", "", str(func(e *ep) *string { return &e.Transport })),
+		yes("aors", "", list(func(e *ep) *[]string { return &e.AORs })),
+		yes("auth", "", list(func(e *ep) *[]string { return &e.Auth })),
+		yes("outbound_auth", "", list(func(e *ep) *[]string { return &e.OutboundAuth })),
+		yes("outbound_proxy", "", str(func(e *ep) *string { return &e.OutboundProxy })),
+		yes("identify_by", "username,ip", identifyBy),
+		later("acl", "", "", "acl.conf is not read; write permit and deny here", list(func(e *ep) *[]string { return &e.Names })),
+		yes("deny", "", rules(func(e *ep) *[]ACLRule { return &e.Rules }, false)),
+		yes("permit", "", rules(func(e *ep) *[]ACLRule { return &e.Rules }, true)),
+		later("contact_acl", "", "", "acl.conf is not read", list(func(e *ep) *[]string { return &e.ContactNames })),
+		later("contact_deny", "", "", "addresses in a Contact are not checked", rules(func(e *ep) *[]ACLRule { return &e.ContactRules }, false)),
+		later("contact_permit", "", "", "addresses in a Contact are not checked", rules(func(e *ep) *[]ACLRule { return &e.ContactRules }, true)),
+	}
+}
+
+// identifyBy reads the ways in which requests of an endpoint are known.
+func identifyBy(e *ep, v string) error {
+	words := []string{"username", "auth_username", "ip", "header", "request_uri", "transport"}
+	e.IdentifyBy = nil
+	for _, item := range commaList(v) {
+		var word string
+		if err := choice(func(*ep) *string { return &word }, words...)(e, item); err != nil {
+			return err
+		}
+		e.IdentifyBy = append(e.IdentifyBy, word)
+	}
+	return nil
+}
+
+func endpointIdentity() []option[ep] {
+	return []option[ep]{
+		yes("callerid", "", callerID),
+		later("callerid_privacy", "", "allowed", "the caller's number is always shown", choice(func(e *ep) *string { return &e.CallerIDPrivacy },
+			"allowed_not_screened", "allowed_passed_screen", "allowed_failed_screen", "allowed",
+			"prohib_not_screened", "prohib_passed_screen", "prohib_failed_screen", "prohib", "unavailable")),
+		later("callerid_tag", "", "", "nothing reads it", str(func(e *ep) *string { return &e.CallerIDTag })),
+		yes("from_user", "", str(func(e *ep) *string { return &e.FromUser })),
+		yes("from_domain", "", str(func(e *ep) *string { return &e.FromDomain })),
+		yes("contact_user", "", str(func(e *ep) *string { return &e.ContactUser })),
+		later("trust_id_inbound", "no", "no", "P-Asserted-Identity and Remote-Party-ID are not read", boolean(func(e *ep) *bool { return &e.TrustIDInbound })),
+		later("trust_id_outbound", "no", "no", "private numbers are not sent", boolean(func(e *ep) *bool { return &e.TrustIDOutbound })),
+		later("trust_connected_line", "yes", "no", "updates of the connected party are ignored", boolean(func(e *ep) *bool { return &e.TrustConnectedLine })),
+		later("send_connected_line", "yes", "no", "updates of the connected party are not sent", boolean(func(e *ep) *bool { return &e.SendConnectedLine })),
+		later("connected_line_method", "invite", "invite", "updates of the connected party are not sent",
+			choice(func(e *ep) *string { return &e.ConnectedLineMethod }, "invite", "reinvite=invite", "update")),
+		later("send_pai", "no", "no", "the caller is named in From only", boolean(func(e *ep) *bool { return &e.SendPAI })),
+		later("send_rpid", "no", "no", "the caller is named in From only", boolean(func(e *ep) *bool { return &e.SendRPID })),
+		later("rpid_immediate", "no", "no", "updates of the connected party are not sent", boolean(func(e *ep) *bool { return &e.RPIDImmediate })),
+		later("send_diversion", "yes", "no", "Diversion is not sent", boolean(func(e *ep) *bool { return &e.SendDiversion })),
+		later("send_history_info", "no", "no", "History-Info is not sent", boolean(func(e *ep) *bool { return &e.SendHistoryInfo })),
+		later[ep]("send_aoc", "no", "no", "advice of charge is not sent", nil),
+		later[ep]("stir_shaken", "no", "no", "Identity is neither checked nor sent", nil),
+		later[ep]("stir_shaken_profile", "", "", "Identity is neither checked nor sent", nil),
+		later[ep]("geoloc_incoming_call_profile", "", "", "geolocation is not read", nil),
+		later[ep]("geoloc_outgoing_call_profile", "", "", "geolocation is not sent", nil),
+	}
+}
+
+// callerID reads NAME <NUMBER>, "NAME" <NUMBER>, <NUMBER> or NUMBER.
+func callerID(e *ep, v string) error {
+	name, number, bracket := strings.Cut(v, "<")
+	if bracket {
+		var closed bool
+		if number, _, closed = strings.Cut(number, ">"); !closed {
+			return fmt.Errorf("%q has no closing >", v)
+		}
+	} else if strings.Trim(v, "+*#0123456789 -()") == "" {
+		name, number = "", v
+	}
+	name = strings.TrimSpace(name)
+	if unquoted, ok := strings.CutPrefix(name, `"`); ok {
+		name = strings.ReplaceAll(strings.TrimSuffix(unquoted, `"`), `\"`, `"`)
+	}
+	e.CallerIDName, e.CallerIDNum = name, strings.TrimSpace(number)
+	return nil
+}
+
+func endpointSignalling() []option[ep] {
+	return []option[ep]{
+		yes("100rel", "yes", flag(func(e *ep) *string { return &e.Rel100 }, "no", "required", "peer_supported", "yes")),
+		yes("timers", "yes", flag(func(e *ep) *string { return &e.Timers }, "no", "yes", "required", "always", "forced=always")),
+		yes("timers_min_se", "90", seconds(func(e *ep) *time.Duration { return &e.TimersMinSE })),
+		yes("timers_sess_expires", "1800", seconds(func(e *ep) *time.Duration { return &e.TimersSessExpires })),
+		yes("force_rport", "yes", boolean(func(e *ep) *bool { return &e.ForceRport })),
+		yes("rewrite_contact", "no", boolean(func(e *ep) *bool { return &e.RewriteContact })),
+		yes("allow_overlap", "yes", boolean(func(e *ep) *bool { return &e.AllowOverlap })),
+		later("allow_transfer", "yes", "no", "REFER is refused", boolean(func(e *ep) *bool { return &e.AllowTransfer })),
+		later("refer_blind_progress", "yes", "yes", "REFER is refused", boolean(func(e *ep) *bool { return &e.ReferBlindProgress })),
+		later("allow_subscribe", "yes", "no", "subscriptions are refused", boolean(func(e *ep) *bool { return &e.AllowSubscribe })),
+		later("sub_min_expiry", "60", "60", "subscriptions are refused", seconds(func(e *ep) *time.Duration { return &e.SubMinExpiry })),
+		later("notify_early_inuse_ringing", "no", "no", "subscriptions are refused", boolean(func(e *ep) *bool { return &e.NotifyEarlyInUseRinging })),
+		later("device_state_busy_at", "0", "0", "the endpoint is never called busy by count", whole(func(e *ep) *int { return &e.DeviceStateBusyAt }, 0, 1<<20)),
+		yes("inband_progress", "no", boolean(func(e *ep) *bool { return &e.InbandProgress })),
+		later("user_eq_phone", "no", "no", "user=phone is not added", boolean(func(e *ep) *bool { return &e.UserEqPhone })),
+		later("redirect_method", "user", "", "a 3xx answer ends that branch", choice(func(e *ep) *string { return &e.RedirectMethod }, "user", "uri_core", "uri_pjsip")),
+		later[ep]("follow_redirect_methods", "", "", "a 3xx answer ends that branch", nil),
+		later("ignore_183_without_sdp", "no", "no", "a 183 without SDP is passed on", boolean(func(e *ep) *bool { return &e.Ignore183WithoutSDP })),
+		later("suppress_q850_reason_headers", "no", "no", "Reason headers are sent", boolean(func(e *ep) *bool { return &e.SuppressQ850Reason })),
+		later("allow_unauthenticated_options", "no", "no", "OPTIONS is treated as any request", boolean(func(e *ep) *bool { return &e.AllowUnauthOptions })),
+		later("follow_early_media_fork", "yes", "yes", "early media of another branch is followed", boolean(func(e *ep) *bool { return &e.FollowEarlyMediaFork })),
+		later("accept_multiple_sdp_answers", "no", "no", "a second answer in one dialog is ignored", boolean(func(e *ep) *bool { return &e.AcceptMultipleSDPAnswers })),
+		later("mailboxes", "", "", "message waiting is not indicated", list(func(e *ep) *[]string { return &e.Mailboxes })),
+		later("aggregate_mwi", "yes", "yes", "message waiting is not indicated", boolean(func(e *ep) *bool { return &e.AggregateMWI })),
+		later("mwi_subscribe_replaces_unsolicited", "no", "no", "message waiting is not indicated", boolean(func(e *ep) *bool { return &e.MWISubscribeReplaces })),
+		later("mwi_from_user", "", "", "message waiting is not indicated", str(func(e *ep) *string { return &e.MWIFromUser })),
+		later("incoming_mwi_mailbox", "", "", "message waiting of others is not taken over", str(func(e *ep) *string { return &e.IncomingMWIMailbox })),
+		later("voicemail_extension", "", "", "message waiting is not indicated", str(func(e *ep) *string { return &e.VoicemailExtension })),
+		later[ep]("security_negotiation", "no", "no", "no security agreement is made", nil),
+		later[ep]("security_mechanisms", "", "", "no security agreement is made", nil),
+	}
+}
+
+func endpointChannel() []option[ep] {
+	return []option[ep]{
+		yes("accountcode", "", str(func(e *ep) *string { return &e.AccountCode })),
+		yes("language", "", str(func(e *ep) *string { return &e.Language })),
+		later("tone_zone", "", "", "tones are those of ITU-T E.180 as used in the USA", str(func(e *ep) *string { return &e.ToneZone })),
+		yes("set_var", "", setVar),
+		later("call_group", "", "", "calls cannot be picked up", list(func(e *ep) *[]string { return &e.CallGroup })),
+		later("pickup_group", "", "", "calls cannot be picked up", list(func(e *ep) *[]string { return &e.PickupGroup })),
+		later("named_call_group", "", "", "calls cannot be picked up", list(func(e *ep) *[]string { return &e.NamedCallGroup })),
+		later("named_pickup_group", "", "", "calls cannot be picked up", list(func(e *ep) *[]string { return &e.NamedPickupGroup })),
+		later("tenantid", "", "", "nothing reads it", str(func(e *ep) *string { return &e.TenantID })),
+		later("one_touch_recording", "no", "no", "calls are not recorded by INFO", boolean(func(e *ep) *bool { return &e.OneTouchRecord })),
+		later("record_on_feature", "automixmon", "automixmon", "calls are not recorded by INFO", str(func(e *ep) *string { return &e.RecordOn })),
+		later("record_off_feature", "automixmon", "automixmon", "calls are not recorded by INFO", str(func(e *ep) *string { return &e.RecordOff })),
+		later("t38_udptl", "no", "no", "fax goes as sound only", boolean(func(e *ep) *bool { return &e.T38 })),
+		later[ep]("t38_udptl_ec", "none", "none", "fax goes as sound only", nil),
+		later[ep]("t38_udptl_maxdatagram", "0", "0", "fax goes as sound only", nil),
+		later[ep]("t38_udptl_nat", "no", "no", "fax goes as sound only", nil),
+		later[ep]("t38_udptl_ipv6", "no", "no", "fax goes as sound only", nil),
+		later[ep]("t38_bind_udptl_to_media_address", "no", "no", "fax goes as sound only", nil),
+		later("fax_detect", "no", "no", "fax tones are not listened for", boolean(func(e *ep) *bool { return &e.FaxDetect })),
+		later[ep]("fax_detect_timeout", "0", "0", "fax tones are not listened for", nil),
+		foreign[ep]("rtp_engine", "asterisk"),
+	}
+}
+
+// setVar reads NAME=VALUE and keeps all lines.
+func setVar(e *ep, v string) error {
+	if !strings.Contains(v, "=") {
+		return fmt.Errorf("%q is not NAME=VALUE", v)
+	}
+	e.SetVar = append(e.SetVar, v)
+	return nil
+}

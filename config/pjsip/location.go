@@ -1,0 +1,195 @@
+package pjsip
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/hometone/hometone/config"
+)
+
+// aorTable lists every option of type=aor.
+func aorTable() table[AOR] {
+	return table[AOR]{kind: "aor", options: []option[AOR]{
+		yes("contact", "", more(func(a *AOR) *[]string { return &a.Contacts })),
+		yes("max_contacts", "0", whole(func(a *AOR) *int { return &a.MaxContacts }, 0, 1<<20)),
+		yes("remove_existing", "no", boolean(func(a *AOR) *bool { return &a.RemoveExisting })),
+		yes("remove_unavailable", "no", boolean(func(a *AOR) *bool { return &a.RemoveUnavailable })),
+		yes("default_expiration", "3600", seconds(func(a *AOR) *time.Duration { return &a.DefaultExpiration })),
+		yes("minimum_expiration", "60", seconds(func(a *AOR) *time.Duration { return &a.MinimumExpiration })),
+		yes("maximum_expiration", "7200", seconds(func(a *AOR) *time.Duration { return &a.MaximumExpiration })),
+		later("qualify_frequency", "0", "0", "contacts are not probed", seconds(func(a *AOR) *time.Duration { return &a.QualifyFrequency })),
+		later("qualify_timeout", "3.0", "3.0", "contacts are not probed", fraction(func(a *AOR) *time.Duration { return &a.QualifyTimeout })),
+		later("qualify_2xx_only", "no", "no", "contacts are not probed", boolean(func(a *AOR) *bool { return &a.Qualify2xxOnly })),
+		later("authenticate_qualify", "no", "no", "contacts are not probed", boolean(func(a *AOR) *bool { return &a.AuthenticateQualify })),
+		later("support_path", "no", "yes", "Path is always supported", boolean(func(a *AOR) *bool { return &a.SupportPath })),
+		yes("outbound_proxy", "", str(func(a *AOR) *string { return &a.OutboundProxy })),
+		later("mailboxes", "", "", "message waiting is not indicated", list(func(a *AOR) *[]string { return &a.Mailboxes })),
+		later("voicemail_extension", "", "", "message waiting is not indicated", str(func(a *AOR) *string { return &a.VoicemailExtension })),
+	}}
+}
+
+// authTable lists every option of type=auth.
+func authTable() table[Auth] {
+	return table[Auth]{kind: "auth", options: []option[Auth]{
+		yes("auth_type", "digest", choice(func(a *Auth) *string { return &a.Type }, "digest", "userpass=digest", "md5=digest", "google_oauth")),
+		yes("username", "", str(func(a *Auth) *string { return &a.Username })),
+		yes("password", "", secret(func(a *Auth) *config.Secret { return &a.Password })),
+		yes("password_digest", "", passwordDigest),
+		yes("md5_cred", "", func(a *Auth, v string) error { return a.addDigest("MD5", v) }),
+		yes("realm", "", str(func(a *Auth) *string { return &a.Realm })),
+		yes("nonce_lifetime", "32", seconds(func(a *Auth) *time.Duration { return &a.NonceLifetime })),
+		later("supported_algorithms_uas", "", "", "MD5, SHA-256 and SHA-512-256 are offered as far as the secret allows", algorithms(func(a *Auth) *[]string { return &a.AlgorithmsUAS })),
+		later("supported_algorithms_uac", "", "", "the strongest algorithm of the server's is used", algorithms(func(a *Auth) *[]string { return &a.AlgorithmsUAC })),
+		later("refresh_token", "", "", "OAuth is not spoken", secret(func(a *Auth) *config.Secret { return &a.RefreshToken })),
+		later("oauth_clientid", "", "", "OAuth is not spoken", str(func(a *Auth) *string { return &a.OAuthClientID })),
+		later("oauth_secret", "", "", "OAuth is not spoken", secret(func(a *Auth) *config.Secret { return &a.OAuthSecret })),
+	}}
+}
+
+// digestLength is the number of hexadecimal digits of each digest (RFC 7616,
+// RFC 8760).
+func digestLength(algorithm string) int {
+	switch algorithm {
+	case "MD5":
+		return 32
+	case "SHA-256", "SHA-512-256":
+		return 64
+	}
+	return 0
+}
+
+// passwordDigest reads ALGORITHM:HASH,….
+func passwordDigest(a *Auth, v string) error {
+	for _, item := range commaList(v) {
+		algorithm, hash, ok := strings.Cut(item, ":")
+		if !ok {
+			return fmt.Errorf("write ALGORITHM:HASH, for instance SHA-256:…")
+		}
+		if err := a.addDigest(strings.ToUpper(strings.TrimSpace(algorithm)), strings.TrimSpace(hash)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// addDigest keeps a hash. The message never shows it.
+func (a *Auth) addDigest(algorithm, hash string) error {
+	if hash == "" {
+		return nil
+	}
+	length := digestLength(algorithm)
+	if length == 0 {
+		return wordError(algorithm, []string{"MD5", "SHA-256", "SHA-512-256"})
+	}
+	if len(hash) != length || strings.Trim(hash, "0123456789abcdefABCDEF") != "" {
+		return fmt.Errorf("an %s hash has %d hexadecimal digits", algorithm, length)
+	}
+	if a.Digests == nil {
+		a.Digests = map[string]config.Secret{}
+	}
+	a.Digests[algorithm] = config.NewSecret(strings.ToLower(hash))
+	return nil
+}
+
+// algorithms reads a list of digest algorithms.
+func algorithms[T any](field func(*T) *[]string) setter[T] {
+	return func(o *T, v string) error {
+		var names []string
+		for _, item := range commaList(v) {
+			name := strings.ToUpper(item)
+			if digestLength(name) == 0 {
+				return wordError(item, []string{"MD5", "SHA-256", "SHA-512-256"})
+			}
+			names = append(names, name)
+		}
+		*field(o) = slices.Compact(names)
+		return nil
+	}
+}
+
+// identifyTable lists every option of type=identify.
+func identifyTable() table[Identify] {
+	return table[Identify]{kind: "identify", options: []option[Identify]{
+		yes("endpoint", "", str(func(i *Identify) *string { return &i.Endpoint })),
+		yes("match", "", identifyMatch),
+		later("match_header", "", "", "requests are not known by headers", str(func(i *Identify) *string { return &i.MatchHeader })),
+		later("match_request_uri", "", "", "requests are not known by their URI", str(func(i *Identify) *string { return &i.MatchRequestURI })),
+		later[Identify]("transport", "", "", "requests are not known by the socket they come to", nil),
+		yes("srv_lookups", "yes", boolean(func(i *Identify) *bool { return &i.SRVLookups })),
+	}}
+}
+
+// identifyMatch reads addresses, networks and host names. A source port after
+// them is accepted and not looked at.
+func identifyMatch(i *Identify, v string) error {
+	for _, item := range commaList(v) {
+		if p, err := parseNetwork(withoutPort(item)); err == nil {
+			i.Match = append(i.Match, p)
+			continue
+		}
+		host := withoutPort(item)
+		if host == "" || strings.Trim(host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._") != "" {
+			return fmt.Errorf("%q is neither an address, a network nor a host name", item)
+		}
+		i.MatchHosts = append(i.MatchHosts, host)
+	}
+	return nil
+}
+
+// withoutPort removes :PORT, which may stand before /BITS.
+func withoutPort(item string) string {
+	host, mask, masked := strings.Cut(item, "/")
+	if a, err := netip.ParseAddrPort(host); err == nil {
+		host = a.Addr().String()
+	} else if strings.Count(host, ":") == 1 {
+		host, _, _ = strings.Cut(host, ":")
+	}
+	if masked {
+		return host + "/" + mask
+	}
+	return host
+}
+
+// registrationTable lists every option of type=registration.
+func registrationTable() table[Registration] {
+	type reg = Registration
+	const none = "nothing registers elsewhere yet"
+	return table[reg]{kind: "registration", options: []option[reg]{
+		later("server_uri", "", "", none, str(func(r *reg) *string { return &r.ServerURI })),
+		later("client_uri", "", "", none, str(func(r *reg) *string { return &r.ClientURI })),
+		yes("contact_user", "", str(func(r *reg) *string { return &r.ContactUser })),
+		yes("contact_header_params", "", str(func(r *reg) *string { return &r.ContactHeaderParams })),
+		yes("transport", "", str(func(r *reg) *string { return &r.Transport })),
+		yes("outbound_proxy", "", str(func(r *reg) *string { return &r.OutboundProxy })),
+		yes("outbound_auth", "", list(func(r *reg) *[]string { return &r.OutboundAuth })),
+		yes("endpoint", "", str(func(r *reg) *string { return &r.Endpoint })),
+		yes("line", "no", boolean(func(r *reg) *bool { return &r.Line })),
+		yes("expiration", "3600", seconds(func(r *reg) *time.Duration { return &r.Expiration })),
+		yes("retry_interval", "60", seconds(func(r *reg) *time.Duration { return &r.RetryInterval })),
+		yes("forbidden_retry_interval", "0", seconds(func(r *reg) *time.Duration { return &r.ForbiddenRetryInterval })),
+		yes("fatal_retry_interval", "0", seconds(func(r *reg) *time.Duration { return &r.FatalRetryInterval })),
+		yes("max_retries", "10", whole(func(r *reg) *int { return &r.MaxRetries }, 0, 1<<30)),
+		yes("max_random_initial_delay", "10", seconds(func(r *reg) *time.Duration { return &r.MaxRandomInitialDelay })),
+		yes("auth_rejection_permanent", "yes", boolean(func(r *reg) *bool { return &r.AuthRejectionPermanent })),
+		yes("support_path", "no", boolean(func(r *reg) *bool { return &r.SupportPath })),
+		yes("support_outbound", "no", boolean(func(r *reg) *bool { return &r.SupportOutbound })),
+		yes("user_agent", "", str(func(r *reg) *string { return &r.UserAgent })),
+		later[reg]("security_negotiation", "no", "no", "no security agreement is made", nil),
+		later[reg]("security_mechanisms", "", "", "no security agreement is made", nil),
+	}}
+}
+
+// aclTable lists every option of type=acl.
+func aclTable() table[ACL] {
+	return table[ACL]{kind: "acl", options: []option[ACL]{
+		later("acl", "", "", "acl.conf is not read; write permit and deny here", list(func(a *ACL) *[]string { return &a.Names })),
+		yes("deny", "", rules(func(a *ACL) *[]ACLRule { return &a.Rules }, false)),
+		yes("permit", "", rules(func(a *ACL) *[]ACLRule { return &a.Rules }, true)),
+		later("contact_acl", "", "", "acl.conf is not read", list(func(a *ACL) *[]string { return &a.ContactNames })),
+		later("contact_deny", "", "", "addresses in a Contact are not checked", rules(func(a *ACL) *[]ACLRule { return &a.ContactRules }, false)),
+		later("contact_permit", "", "", "addresses in a Contact are not checked", rules(func(a *ACL) *[]ACLRule { return &a.ContactRules }, true)),
+	}}
+}

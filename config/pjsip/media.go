@@ -1,0 +1,87 @@
+package pjsip
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"time"
+)
+
+func endpointMedia() []option[ep] {
+	return []option[ep]{
+		yes("allow", "", allow(true)),
+		yes("disallow", "", allow(false)),
+		yes("dtmf_mode", "rfc4733", choice(func(e *ep) *string { return &e.DTMFMode }, "rfc4733", "inband", "info", "auto", "auto_info", "none")),
+		later("direct_media", "yes", "no", "media always goes through this node", boolean(func(e *ep) *bool { return &e.DirectMedia })),
+		later("direct_media_method", "invite", "invite", "media always goes through this node",
+			choice(func(e *ep) *string { return &e.DirectMediaMethod }, "invite", "reinvite=invite", "update")),
+		later("direct_media_glare_mitigation", "none", "none", "media always goes through this node",
+			choice(func(e *ep) *string { return &e.DirectMediaGlare }, "none", "outgoing", "incoming")),
+		later("disable_direct_media_on_nat", "no", "yes", "media always goes through this node", boolean(func(e *ep) *bool { return &e.NoDirectMediaOnNAT })),
+		yes("rtp_symmetric", "no", boolean(func(e *ep) *bool { return &e.RTPSymmetric })),
+		yes("rtp_ipv6", "no", boolean(func(e *ep) *bool { return &e.RTPIPv6 })),
+		yes("media_address", "", mediaAddress),
+		later("bind_rtp_to_media_address", "no", "no", "the socket is chosen by the route to the peer", boolean(func(e *ep) *bool { return &e.BindRTPToMediaAddress })),
+		yes("use_ptime", "no", boolean(func(e *ep) *bool { return &e.UsePtime })),
+		later("rtp_keepalive", "0", "0", "no comfort noise is sent into silence", seconds(func(e *ep) *time.Duration { return &e.RTPKeepalive })),
+		yes("rtp_timeout", "0", seconds(func(e *ep) *time.Duration { return &e.RTPTimeout })),
+		yes("rtp_timeout_hold", "0", seconds(func(e *ep) *time.Duration { return &e.RTPTimeoutHold })),
+		later("asymmetric_rtp_codec", "no", "no", "one codec is used both ways", boolean(func(e *ep) *bool { return &e.AsymmetricCodec })),
+		later("preferred_codec_only", "no", "no", "all common codecs are answered", boolean(func(e *ep) *bool { return &e.PreferredCodecOnly })),
+		later[ep]("codec_prefs_incoming_offer", "", "", "the caller's order counts", nil),
+		later[ep]("codec_prefs_outgoing_offer", "", "", "the endpoint's order counts", nil),
+		later[ep]("codec_prefs_incoming_answer", "", "", "the first common codec is used", nil),
+		later[ep]("codec_prefs_outgoing_answer", "", "", "the first common codec is used", nil),
+		later("max_audio_streams", "1", "1", "one audio stream is accepted", whole(func(e *ep) *int { return &e.MaxAudioStreams }, 0, 1<<16)),
+		later("max_video_streams", "1", "0", "video is refused", whole(func(e *ep) *int { return &e.MaxVideoStreams }, 0, 1<<16)),
+		later[ep]("g726_non_standard", "no", "no", "G.726 is not offered", nil),
+		yes("sdp_owner", "-", str(func(e *ep) *string { return &e.SDPOwner })),
+		later("sdp_session", "Asterisk", "", "the session name is Hometone's", str(func(e *ep) *string { return &e.SDPSession })),
+		later("tos_audio", "0", "0", "packets are not marked", tos(func(e *ep) *int { return &e.TOSAudio })),
+		later("tos_video", "0", "0", "packets are not marked", tos(func(e *ep) *int { return &e.TOSVideo })),
+		later("cos_audio", "0", "0", "frames are not marked", cos(func(e *ep) *int { return &e.COSAudio })),
+		later("cos_video", "0", "0", "frames are not marked", cos(func(e *ep) *int { return &e.COSVideo })),
+		later("moh_suggest", "default", "default", "holding callers hear nothing from us", str(func(e *ep) *string { return &e.MusicOnHold })),
+		later("moh_passthrough", "no", "yes", "hold is always passed on to the other side", boolean(func(e *ep) *bool { return &e.MOHPassthrough })),
+		later("suppress_moh_on_sendonly", "no", "no", "holding callers hear nothing from us", boolean(func(e *ep) *bool { return &e.SuppressMOHOnSendonly })),
+	}
+}
+
+func mediaAddress(e *ep, v string) error {
+	addr, err := netip.ParseAddr(strings.Trim(v, "[]"))
+	if err != nil {
+		return fmt.Errorf("%q is not an IP address", v)
+	}
+	e.MediaAddress = addr
+	return nil
+}
+
+// endpointSecurity are the options of ICE, DTLS, SRTP and WebRTC.
+func endpointSecurity() []option[ep] {
+	const (
+		noICE  = "addresses are not tested by ICE"
+		noSRTP = "media goes unencrypted"
+	)
+	return []option[ep]{
+		later("ice_support", "no", "no", noICE, boolean(func(e *ep) *bool { return &e.ICE })),
+		later("webrtc", "no", "no", "browsers cannot exchange media with this endpoint", boolean(func(e *ep) *bool { return &e.WebRTC })),
+		later("rtcp_mux", "no", "no", "RTCP uses the next port", boolean(func(e *ep) *bool { return &e.RTCPMux })),
+		later("bundle", "no", "no", "each stream has its port", boolean(func(e *ep) *bool { return &e.Bundle })),
+		later("use_avpf", "no", "no", "the profile is RTP/AVP", boolean(func(e *ep) *bool { return &e.AVPF })),
+		later("force_avp", "no", "no", "the profile is RTP/AVP", boolean(func(e *ep) *bool { return &e.ForceAVP })),
+		later("media_use_received_transport", "no", "no", "the profile is RTP/AVP", boolean(func(e *ep) *bool { return &e.UseReceivedTransport })),
+		later("media_encryption", "no", "no", noSRTP, flag(func(e *ep) *string { return &e.MediaEncryption }, "no", "sdes", "dtls", "dtls_sdes=dtls")),
+		later("media_encryption_optimistic", "no", "no", noSRTP, boolean(func(e *ep) *bool { return &e.EncryptionOptimistic })),
+		later("srtp_tag_32", "no", "no", noSRTP, boolean(func(e *ep) *bool { return &e.SRTPTag32 })),
+		later("dtls_verify", "no", "no", noSRTP, flag(func(e *ep) *string { return &e.DTLS.Verify }, "no", "fingerprint", "certificate", "yes")),
+		later("dtls_rekey", "0", "0", noSRTP, seconds(func(e *ep) *time.Duration { return &e.DTLS.Rekey })),
+		later("dtls_auto_generate_cert", "no", "no", noSRTP, boolean(func(e *ep) *bool { return &e.DTLS.AutoCert })),
+		later("dtls_cert_file", "", "", noSRTP, str(func(e *ep) *string { return &e.DTLS.CertFile })),
+		later("dtls_private_key", "", "", noSRTP, str(func(e *ep) *string { return &e.DTLS.PrivateKey })),
+		later("dtls_cipher", "", "", noSRTP, str(func(e *ep) *string { return &e.DTLS.Cipher })),
+		later("dtls_ca_file", "", "", noSRTP, str(func(e *ep) *string { return &e.DTLS.CAFile })),
+		later("dtls_ca_path", "", "", noSRTP, str(func(e *ep) *string { return &e.DTLS.CAPath })),
+		later("dtls_setup", "", "", noSRTP, choice(func(e *ep) *string { return &e.DTLS.Setup }, "active", "passive", "actpass")),
+		later("dtls_fingerprint", "SHA-256", "SHA-256", noSRTP, choice(func(e *ep) *string { return &e.DTLS.Fingerprint }, "SHA-256", "SHA-1")),
+	}
+}
