@@ -92,26 +92,32 @@ func (m *Message) DelName(name string) {
 
 // PopFirst removes the topmost list element of the field and returns it.
 func (m *Message) PopFirst(id HeaderID) (string, bool) {
-	for i := range m.fields {
-		f := &m.fields[i]
-		if f.id != id {
-			continue
-		}
-		elem, rest := m.value(f), ""
-		if id.List() {
-			elem, rest, _ = nextElement(elem)
-		}
-		if rest = trim(rest); rest == "" {
+	if id == HeaderOther {
+		return "", false
+	}
+	for i := m.index(id); i >= 0; i = m.index(id) {
+		elem, rest := firstElement(id, m.value(&m.fields[i]))
+		if rest == "" {
 			m.fields = slices.Delete(m.fields, i, i+1)
 		} else {
-			f.edit(rest)
+			m.fields[i].edit(rest)
 		}
-		if elem == "" {
-			return m.PopFirst(id)
+		if elem != "" {
+			return elem, true
 		}
-		return elem, true
 	}
 	return "", false
+}
+
+// firstElement cuts the first list element that is not empty off a value.
+func firstElement(id HeaderID, value string) (elem, rest string) {
+	if !id.List() {
+		return value, ""
+	}
+	for more := true; more && elem == ""; {
+		elem, value, more = nextElement(value)
+	}
+	return elem, trim(value)
 }
 
 // SetFirst replaces the topmost list element of the field, or adds the field
@@ -122,10 +128,8 @@ func (m *Message) SetFirst(id HeaderID, value string) {
 		m.Prepend(id, value)
 		return
 	}
-	if id.List() {
-		if _, rest, more := nextElement(m.value(f)); more && trim(rest) != "" {
-			value += ", " + trim(rest)
-		}
+	if _, rest := firstElement(id, m.value(f)); rest != "" {
+		value += ", " + rest
 	}
 	f.edit(value)
 }

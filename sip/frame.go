@@ -1,9 +1,6 @@
 package sip
 
-import (
-	"bytes"
-	"strings"
-)
+import "bytes"
 
 // Frame is what a Framer found at the start of a stream's buffer.
 type Frame uint8
@@ -13,7 +10,7 @@ const (
 	FrameMessage              // one whole message
 	FramePing                 // CRLF CRLF, to be answered with CRLF (RFC 5626 §3.5.1)
 	FramePong                 // CRLF, the answer to a ping
-	FrameSkip                 // an empty line before a message (RFC 3261 §7.5)
+	FrameSkip                 // filler before a message (RFC 3261 §7.5)
 )
 
 // Framer cuts a byte stream into messages by Content-Length (RFC 3261 §18.3).
@@ -38,7 +35,7 @@ func (f *Framer) Next(buf []byte) (kind Frame, n int, err error) {
 		if len(buf) == 0 {
 			return FrameNone, 0, nil
 		}
-		if f.scanned == 0 && (buf[0] == '\r' || buf[0] == '\n') {
+		if f.scanned == 0 && isFiller(buf[0]) {
 			kind, n = f.blank(buf)
 			return kind, n, nil
 		}
@@ -88,7 +85,7 @@ func (f *Framer) header(buf []byte) error {
 		f.scanned = len(buf)
 		return nil
 	}
-	length, err := contentLength(string(buf[:end]))
+	length, err := contentLength(buf[:end])
 	if err != nil {
 		return err
 	}
@@ -122,16 +119,20 @@ func headerEnd(buf []byte, from int) int {
 
 // contentLength reads the field from a header block. On a stream it must be
 // there (RFC 3261 §18.3); several must agree.
-func contentLength(head string) (int, error) {
+func contentLength(head []byte) (int, error) {
 	length := -1
-	for head != "" {
-		var line string
-		line, head, _ = strings.Cut(head, "\n")
-		name, value, ok := strings.Cut(line, ":")
-		if !ok || LookupHeader(trim(name)) != HeaderContentLength || isSpace(line[0]) {
+	for len(head) > 0 {
+		line := nextLine(&head)
+		colon := bytes.IndexByte(line, ':')
+		if colon <= 0 || isSpace(line[0]) || LookupHeader(string(bytes.TrimRight(line[:colon], " \t"))) != HeaderContentLength {
 			continue
 		}
-		n, good := number(trim(value), 1<<31-1)
+		value := bytes.TrimSpace(line[colon+1:])
+		for len(head) > 0 && (head[0] == ' ' || head[0] == '\t') { // folded
+			value = append(value[:len(value):len(value)], nextLine(&head)...)
+			value = bytes.TrimSpace(value)
+		}
+		n, good := number(string(value), 1<<31-1)
 		if !good || length >= 0 && int(n) != length {
 			return 0, bad(HeaderContentLength, "Malformed Content-Length")
 		}
@@ -141,4 +142,14 @@ func contentLength(head string) (int, error) {
 		return 0, bad(HeaderContentLength, "Missing Content-Length")
 	}
 	return length, nil
+}
+
+// nextLine cuts the first line off, with its end.
+func nextLine(s *[]byte) []byte {
+	line := *s
+	if n := bytes.IndexByte(line, '\n'); n >= 0 {
+		line = line[:n+1]
+	}
+	*s = (*s)[len(line):]
+	return line
 }

@@ -71,13 +71,16 @@ func (m *Message) reset(src string) {
 	*m = Message{src: src, fields: fields}
 }
 
-// skipBlank drops empty lines before the start line (RFC 3261 §7.5).
+// skipBlank drops empty lines before the start line (RFC 3261 §7.5), and the
+// blanks and zero bytes that some peers send as keep-alives.
 func skipBlank(s string) string {
-	for len(s) > 0 && (s[0] == '\r' || s[0] == '\n') {
+	for len(s) > 0 && isFiller(s[0]) {
 		s = s[1:]
 	}
 	return s
 }
+
+func isFiller(c byte) bool { return c == 0 || isSpace(c) }
 
 func isResponse(s string) bool { return len(s) >= 4 && equalFold(s[:4], "SIP/") }
 

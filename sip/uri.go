@@ -67,6 +67,10 @@ func FormatHost(a netip.Addr) string {
 	return a.String()
 }
 
+// MaxURIParams bounds the parameters of a URI, and its headers. Comparing two
+// URIs costs the product of their numbers.
+const MaxURIParams = 64
+
 // ParseURI parses one URI. The error is a *Error with status 400.
 func ParseURI(s string) (URI, error) {
 	u, fault := parseURI(s)
@@ -188,7 +192,10 @@ func validOpaque(s string) bool {
 // validURIParams checks *( ";" pname [ "=" pvalue ] ); empty parameters, which
 // some peers send, are let pass.
 func validURIParams(s string) bool {
-	for s != "" {
+	for n := 0; s != ""; n++ {
+		if n == MaxURIParams {
+			return false
+		}
 		p := s[1:]
 		if end := strings.IndexByte(p, ';'); end >= 0 {
 			p, s = p[:end], p[end:]
@@ -217,7 +224,10 @@ func validParamValue(s string) bool {
 }
 
 func validURIHeaders(s string) bool {
-	for s != "" {
+	for n := 0; s != ""; n++ {
+		if n == MaxURIParams {
+			return false
+		}
 		var h string
 		h, s, _ = strings.Cut(s, "&")
 		name, value, _ := strings.Cut(h, "=")
