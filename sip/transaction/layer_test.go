@@ -21,6 +21,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // pair is two layers on a network in memory: uac calls, uas serves.
 type pair struct {
+	t        *testing.T
 	net      transporttest.Network
 	uac, uas *Layer
 	caller   *transporttest.Node
@@ -33,7 +34,7 @@ type pair struct {
 func inBubble(t *testing.T, cfg Config, f func(p *pair)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		p := &pair{began: time.Now()}
+		p := &pair{t: t, began: time.Now()}
 		p.caller, p.callee = p.net.Node("192.0.2.1:5060"), p.net.Node("192.0.2.2:5060")
 		p.uac = mustNew(t, Config{Transport: p.caller, Handler: HandlerFunc(nobody), Timers: cfg.Timers, DatagramSize: cfg.DatagramSize, Limits: cfg.Limits})
 		cfg.Transport = p.callee
@@ -183,10 +184,10 @@ func (w *chanWatch) Failed(_ *Client, err error)           { w.c <- err.Error() 
 
 func TestRetransmissionsUntilTimerF(t *testing.T) {
 	inBubble(t, Config{}, func(p *pair) {
-		p.net.Filter = func(transporttest.Packet) int { return 0 }
+		p.net.SetFilter(func(transporttest.Packet) int { return 0 })
 		w := new(watch)
 		p.uac.Request(request(sip.OPTIONS), p.udp(), w)
-		time.Sleep(40 * time.Second)
+		pass(40 * time.Second)
 		same(t, "§17.1.2.2: retransmissions at intervals of 500 ms, 1 s, 2 s, 4 s, 4 s, ... until Timer F = 64*T1", p.ladder(),
 			"0 -> OPTIONS sip:bob@192.0.2.2", "500 -> OPTIONS sip:bob@192.0.2.2", "1500 -> OPTIONS sip:bob@192.0.2.2",
 			"3500 -> OPTIONS sip:bob@192.0.2.2", "7500 -> OPTIONS sip:bob@192.0.2.2", "11500 -> OPTIONS sip:bob@192.0.2.2",
@@ -199,4 +200,10 @@ func TestRetransmissionsUntilTimerF(t *testing.T) {
 			t.Errorf("%d client transactions left, want 0", n)
 		}
 	})
+}
+
+// pass lets time go by, and everything happen that is due.
+func pass(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
 }

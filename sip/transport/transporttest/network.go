@@ -28,26 +28,47 @@ type Packet struct {
 	Data     string
 }
 
-// A Network joins nodes. Its fields are set before the first node sends.
+// A Network joins nodes. The zero value is ready to use.
 type Network struct {
-	Delay time.Duration // one way; 0 delivers in no time, but never inside Send
-	// Filter, if set, says how often a packet arrives: 0 loses it, 2 doubles it.
-	Filter func(Packet) int
+	mu     sync.Mutex // guards the following
+	delay  time.Duration
+	filter func(Packet) int
+	nodes  map[netip.AddrPort]*Node
+	sent   []Packet
+}
 
-	mu    sync.Mutex // guards the following
-	nodes map[netip.AddrPort]*Node
-	sent  []Packet
+// SetDelay sets how long a packet travels; 0, the default, delivers in no time,
+// but never inside Send.
+func (n *Network) SetDelay(d time.Duration) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.delay = d
+}
+
+// SetFilter sets a function that says how often a packet arrives: 0 loses it,
+// 2 doubles it. nil: once.
+func (n *Network) SetFilter(f func(Packet) int) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.filter = f
 }
 
 // A Node is one host with one address, for UDP and, as one everlasting
 // connection per peer, for the stream transports.
 type Node struct {
 	Addr netip.AddrPort
-	// Fail, if set, is asked before each send: an error is what Send returns.
-	Fail func(Packet) error
 
 	network *Network
 	inbox   chan Packet
+	fail    func(Packet) error // guarded by network.mu
+}
+
+// SetFail sets a function that is asked before each send: its error is what
+// Send returns.
+func (node *Node) SetFail(f func(Packet) error) {
+	node.network.mu.Lock()
+	defer node.network.mu.Unlock()
+	node.fail = f
 }
 
 const inbox = 4096 // packets; what does not fit is lost, as in a socket's buffer
@@ -117,15 +138,18 @@ func (node *Node) flow(p transport.Proto, peer netip.AddrPort) transport.Flow {
 // Send implements transaction.Transport.
 func (node *Node) Send(f transport.Flow, msg []byte) error {
 	p := Packet{Time: time.Now(), Proto: f.Proto(), From: node.Addr, To: f.Remote(), Data: string(msg)}
-	if node.Fail != nil {
-		if err := node.Fail(p); err != nil {
+	n := node.network
+	n.mu.Lock()
+	fail, filter, delay := node.fail, n.filter, n.delay
+	n.mu.Unlock()
+	if fail != nil {
+		if err := fail(p); err != nil {
 			return err
 		}
 	}
-	n := node.network
 	times := 1
-	if n.Filter != nil {
-		times = n.Filter(p)
+	if filter != nil {
+		times = filter(p)
 	}
 	n.mu.Lock()
 	n.sent = append(n.sent, p)
@@ -135,7 +159,7 @@ func (node *Node) Send(f transport.Flow, msg []byte) error {
 		return nil
 	}
 	for range times {
-		time.AfterFunc(n.Delay, func() {
+		time.AfterFunc(delay, func() {
 			select {
 			case to.inbox <- p:
 			default:
