@@ -1,0 +1,143 @@
+package interop
+
+import (
+	"os"
+	"testing"
+	"time"
+
+	"github.com/hometone/hometone/media"
+)
+
+// The tones that tell the phones apart, in Hz.
+const (
+	callerTone = 1000
+	calleeTone = 440
+)
+
+// talk is how long a call is held.
+const talk = 3 * time.Second
+
+// maxGap is the longest silence allowed in what a phone hears.
+const maxGap = 20 * time.Millisecond
+
+// phone is a real phone that has registered.
+type phone interface {
+	call(user string)
+	awaitAnswered()
+	hangup()
+	awaitEnded()
+	heard() string // the recording; ends the phone
+}
+
+// options are how a phone is set up.
+type options struct {
+	plays   string        // sound file
+	answers bool          // takes calls by itself
+	ptime   time.Duration // 0 = 20 ms
+}
+
+func (o options) ptimeMillis() int64 {
+	if o.ptime == 0 {
+		return 20
+	}
+	return o.ptime.Milliseconds()
+}
+
+func (o options) answerMode(yes, no string) string {
+	if o.answers {
+		return yes
+	}
+	return no
+}
+
+// maker sets up a phone at a node.
+type maker func(t *testing.T, n *node, user, transport string, o options) phone
+
+// caFile is the authority that phones trust for a transport.
+func caFile(n *node, transport string) string {
+	if transport == "tls" {
+		return n.ca()
+	}
+	return ""
+}
+
+// connect makes one call between two phones and checks what both hear.
+func connect(t *testing.T, n *node, makeCaller, makeCallee maker, transport string, ptime time.Duration) {
+	t.Helper()
+	callee := makeCallee(t, n, "8006", transport, options{plays: toneFile(t, calleeTone), answers: true, ptime: ptime})
+	caller := makeCaller(t, n, "8005", transport, options{plays: toneFile(t, callerTone), ptime: ptime})
+	caller.call("8006")
+	caller.awaitAnswered()
+	callee.awaitAnswered()
+	time.Sleep(talk)
+	caller.hangup()
+	caller.awaitEnded()
+	callee.awaitEnded()
+	checkHeard(t, "the caller", caller.heard(), calleeTone, talk-time.Second)
+	checkHeard(t, "the called phone", callee.heard(), callerTone, talk-time.Second)
+}
+
+// makers are the phones that come from elsewhere.
+var makers = map[string]maker{"baresip": newBaresip, "linphone": newLinphone, "hometone": newOwn}
+
+// TestCalls makes calls between each pair of different phones over each
+// transport, through the example files byte for byte.
+func TestCalls(t *testing.T) {
+	for _, transport := range []string{"udp", "tcp", "tls"} {
+		for _, pair := range [][2]string{
+			{"baresip", "linphone"}, {"linphone", "baresip"},
+			{"hometone", "baresip"}, {"linphone", "hometone"},
+		} {
+			t.Run(pair[0]+" calls "+pair[1]+" over "+transport, func(t *testing.T) {
+				connect(t, startNode(t), makers[pair[0]], makers[pair[1]], transport, 0)
+			})
+		}
+	}
+}
+
+// TestPacketTimes makes calls with packets of 10, 20, 30 and 60 ms.
+func TestPacketTimes(t *testing.T) {
+	for _, ptime := range []time.Duration{10, 20, 30, 60} {
+		ptime *= time.Millisecond
+		t.Run(ptime.String(), func(t *testing.T) {
+			connect(t, startNode(t), newOwn, newBaresip, "udp", ptime)
+		})
+	}
+}
+
+// TestIPv6 makes a call over ::1.
+func TestIPv6(t *testing.T) {
+	if _, err := os.Stat("/proc/net/if_inet6"); err != nil {
+		t.Skip("this machine has no IPv6")
+	}
+	n := startNodeWith(t, exampleFiles(t), "udp://[::1]:"+freePort(t, "udp"))
+	connect(t, n, newOwn, newBaresip, "udp6", 0)
+}
+
+// toneFile writes a minute of a tone as a wav file.
+func toneFile(t *testing.T, hz float64) string {
+	t.Helper()
+	path := t.TempDir() + "/tone.wav"
+	coded, _ := media.Sine(hz, -10).Next(nil, "PCMU", 60*media.Rate)
+	if err := media.WriteWAV(path, media.ULaw.Decode(nil, coded)); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// checkHeard proves that a recording holds a tone for a time, without a gap.
+func checkHeard(t *testing.T, who, path string, hz float64, least time.Duration) {
+	t.Helper()
+	clip, err := media.Load(path)
+	if err != nil {
+		t.Fatalf("%s: its recording: %v", who, err)
+	}
+	p := media.Find(clip.Samples(), hz)
+	t.Logf("%s heard %.0f Hz from %v to %v, longest gap %v", who, hz, p.First, p.Last, p.Longest())
+	if p.Last-p.First < least {
+		t.Errorf("%s heard %.0f Hz for %v only, want %v at least", who, hz, p.Last-p.First, least)
+	}
+	if p.Longest() > maxGap {
+		t.Errorf("%s heard gaps: %v", who, p.Gaps)
+	}
+}
