@@ -1,6 +1,15 @@
 // Package node wires one running node from its configuration: transports,
-// transactions, dialogs, store, records, registrar, relay and exchange. The
-// order in which a request passes the rooms is one literal in chain.go.
+// transactions, dialogs, store, records, registrar, relay and exchange.
+//
+// New reads and validates; it opens nothing. Run opens everything in the
+// order of dependence, serves until its context ends, lets the calls in progress
+// end, and closes in the opposite order, so that a call's record is durable
+// before the records close and a REGISTER's binding before the store does. The
+// order in which a request passes the rooms is one literal in chain.go. Reload
+// reads the configuration again and swaps it as a whole, or not at all.
+//
+// The node owns the goroutines it starts in Run, one for the Run of each room,
+// and all have ended when Run returns.
 package node
 
 import (
@@ -8,6 +17,8 @@ import (
 	"io"
 	"log/slog"
 	"net/netip"
+	"sync"
+	"time"
 
 	"github.com/hometone/hometone/config"
 )
@@ -22,11 +33,17 @@ type Config struct {
 	Asterisk string
 	// Data takes the place of node.data. "" = as the file says.
 	Data string
+	// Drain is how long calls in progress may go on when Run's context ends;
+	// what is left then is hung up. 0 = 10 s; negative = not at all.
+	Drain time.Duration
 	// Out is where a first start prints its next steps. nil = nowhere.
 	Out io.Writer
 	// Logger is the root of all logs. nil = discarded.
 	Logger *slog.Logger
 }
+
+// defaultDrain is how long calls may go on after the end has been asked for.
+const defaultDrain = 10 * time.Second
 
 // Addr is one address the node listens on.
 type Addr struct {
@@ -35,23 +52,102 @@ type Addr struct {
 	Addr  netip.AddrPort
 }
 
-// Node is one running node.
-type Node struct{}
+// Node is one node: its configuration until Run, then the rooms too.
+type Node struct {
+	cfg   Config
+	log   *slog.Logger
+	ready chan struct{}
+
+	mu    sync.Mutex // guards the following
+	plan  *plan      // the configuration in force
+	rooms *rooms     // nil before and after Run
+}
 
 // New reads and validates the configuration. The node is nil if any problem is
-// an error; it starts nothing and binds nothing.
-func New(cfg Config) (*Node, []config.Problem) { return nil, nil }
+// an error. With no configuration at all it makes the demo's files in the data
+// directory; otherwise it writes nothing. It starts and binds nothing.
+func New(cfg Config) (*Node, []config.Problem) {
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Out == nil {
+		cfg.Out = io.Discard
+	}
+	if cfg.Drain == 0 {
+		cfg.Drain = defaultDrain
+	}
+	p, problems := readPlan(cfg, true)
+	if config.HasErrors(problems) {
+		return nil, problems
+	}
+	return &Node{cfg: cfg, log: cfg.Logger.With("node", p.name), ready: make(chan struct{}), plan: p}, problems
+}
 
 // Run starts the node and serves until ctx ends; then it refuses new calls,
-// lets the calls in progress end for as long as Drain allows, and returns.
-func (n *Node) Run(ctx context.Context) error { return nil }
+// lets the calls in progress end for as long as Config.Drain allows, and
+// returns when everything is closed. It can be called once.
+func (n *Node) Run(ctx context.Context) error {
+	n.mu.Lock()
+	p := n.plan
+	n.mu.Unlock()
+	r, err := open(ctx, n.cfg, p, n.log)
+	if err != nil {
+		return err
+	}
+	n.mu.Lock()
+	n.rooms = r
+	n.mu.Unlock()
+	defer func() {
+		n.mu.Lock()
+		n.rooms = nil
+		n.mu.Unlock()
+	}()
+	return r.serve(ctx, func() {
+		p.welcome(n.cfg.Out)
+		close(n.ready)
+	})
+}
 
 // Ready is closed when the node serves.
-func (n *Node) Ready() <-chan struct{} { return nil }
+func (n *Node) Ready() <-chan struct{} { return n.ready }
 
 // Addrs returns the addresses the node listens on; valid after Ready.
-func (n *Node) Addrs() []Addr { return nil }
+func (n *Node) Addrs() []Addr {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.rooms == nil {
+		return nil
+	}
+	return n.rooms.addrs()
+}
+
+// Calls returns how many calls are in progress.
+func (n *Node) Calls() int {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.rooms == nil {
+		return 0
+	}
+	return n.rooms.exchange.Calls()
+}
 
 // Reload reads the configuration again. If any of the problems is an error the
-// running node is as it was; else the new configuration holds for new calls.
-func (n *Node) Reload() []config.Problem { return nil }
+// running node is as it was; else the new configuration holds for new calls
+// and registrations, and calls in progress go on undisturbed.
+func (n *Node) Reload() []config.Problem {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	next, problems := readPlan(n.cfg, false)
+	if config.HasErrors(problems) {
+		return problems
+	}
+	if n.rooms != nil {
+		problems = append(problems, n.rooms.apply(n.plan, next)...)
+		if config.HasErrors(problems) {
+			return problems
+		}
+	}
+	n.plan = next
+	n.log.Info("configuration reloaded", "problems", len(problems))
+	return problems
+}

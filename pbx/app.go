@@ -16,8 +16,8 @@ type App struct {
 	// Name as it is written in extensions.conf; looked up without case.
 	Name string
 	// Run does the work and returns nil to go on with the next priority,
-	// ErrHangup when the channel has ended, and any other error to end the
-	// call and have the error logged with the line of the dialplan.
+	// ErrHangup when the channel has ended. Any other error is logged with the
+	// line of the dialplan, which goes on.
 	Run func(ctx context.Context, ch Channel, args string) error
 	// Doc is one sentence for the table in the documentation.
 	Doc string
@@ -68,14 +68,28 @@ type Channel interface {
 	// StopTone ends it.
 	StopTone()
 
-	// Exten is the extension the channel is in.
-	Exten() string
-	// Goto goes on at a place of the dialplan: [[context,]extension,]priority.
-	Goto(target string) error
+	// Script is where the channel is in the dialplan, and moves it.
+	Script() Script
 	// Exec runs another application.
 	Exec(ctx context.Context, name, args string) error
 	// Log returns the call's logger.
 	Log() *slog.Logger
+}
+
+// Script is the dialplan as an application that moves about in it sees it;
+// *dialplan.Interpreter fits. After an error the channel cannot go on.
+type Script interface {
+	Goto(target string) error     // [[context,]extension,]priority
+	GotoIf(args string) error     // condition?[target][:target]
+	GotoIfTime(args string) error // times,weekdays,mdays,months[,zone]?[target][:target]
+	Gosub(target string) error    // [[context,]extension,]priority[(arguments)]
+	GosubIf(args string) error
+	Return(value string) error
+	StackPop() error
+	// Press hands over a key that starts the dialling of an extension.
+	Press(digit string)
+	// Timeout moves to the extension t (or T) and reports whether there is one.
+	Timeout(absolute bool) bool
 }
 
 // Indication is how a call stands, told to the side that waits.

@@ -12,8 +12,6 @@ const mailboxLimit = 64
 
 // mail is one event with the leg it concerns; leg is nil for events of the
 // channel itself.
-type leg struct{}
-
 type mail struct {
 	leg  *leg
 	what any

@@ -43,7 +43,7 @@ func dialOptions(s string) (o pbx.DialOptions, unknown string) {
 		s = s[1:]
 		arg := ""
 		if strings.HasPrefix(s, "(") {
-			arg, s = cutOutside(s[1:], ')')
+			arg, s = closing(s[1:])
 		}
 		switch letter {
 		case 'r':
@@ -69,4 +69,20 @@ func dialOptions(s string) (o pbx.DialOptions, unknown string) {
 		}
 	}
 	return o, unknown
+}
+
+// closing cuts at the parenthesis that closes one already open.
+func closing(s string) (inside, rest string) {
+	depth := 1
+	for i := range len(s) {
+		switch s[i] {
+		case '(':
+			depth++
+		case ')':
+			if depth--; depth == 0 {
+				return s[:i], s[i+1:]
+			}
+		}
+	}
+	return s, ""
 }

@@ -7,13 +7,26 @@ import (
 )
 
 // goTo is Goto([[context,]extension,]priority).
-func goTo(_ context.Context, ch pbx.Channel, args string) error { return ch.Goto(args) }
+func goTo(_ context.Context, ch pbx.Channel, args string) error {
+	return moved(ch, ch.Script().Goto(args))
+}
 
 // gotoIf is GotoIf(condition?[place]:[place]).
 func gotoIf(_ context.Context, ch pbx.Channel, args string) error {
-	place, err := choose(args)
-	if err != nil || place == "" {
-		return err
+	return moved(ch, ch.Script().GotoIf(args))
+}
+
+// gotoIfTime is GotoIfTime(times,weekdays,mdays,months[,zone]?[place]:[place]).
+func gotoIfTime(_ context.Context, ch pbx.Channel, args string) error {
+	return moved(ch, ch.Script().GotoIfTime(args))
+}
+
+// moved ends a call that was sent to a place that does not exist: going on with
+// the next line would be a guess.
+func moved(ch pbx.Channel, err error) error {
+	if err == nil {
+		return nil
 	}
-	return ch.Goto(place)
+	ch.Log().Error("dialplan: no way to go on", "error", err)
+	return ch.Hangup(pbx.CauseNone)
 }

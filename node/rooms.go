@@ -1,0 +1,333 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/hometone/hometone/config"
+	"github.com/hometone/hometone/pbx"
+	"github.com/hometone/hometone/pbx/app"
+	"github.com/hometone/hometone/pbx/dialplan"
+	"github.com/hometone/hometone/registrar"
+	"github.com/hometone/hometone/relay"
+	"github.com/hometone/hometone/sip/auth"
+	"github.com/hometone/hometone/sip/dialog"
+	"github.com/hometone/hometone/sip/transaction"
+	"github.com/hometone/hometone/sip/transport"
+	"github.com/hometone/hometone/store/records"
+	"github.com/hometone/hometone/store/state"
+)
+
+// userAgent is what the node calls itself in SIP when pjsip.conf says nothing.
+const userAgent = "Hometone"
+
+// rooms are the running parts of a node, in the order in which they depend on
+// each other.
+type rooms struct {
+	log      *slog.Logger
+	drain    time.Duration
+	state    *state.Store
+	records  *records.Store
+	relay    *relay.Relay
+	wire     *transport.Layer
+	shards   *transaction.Layer
+	dialogs  *dialog.Layer
+	places   *registrar.Registrar
+	who      *directory
+	where    *locator
+	exchange *pbx.Server
+}
+
+// open makes all rooms and binds the ports; nothing is served yet.
+func open(ctx context.Context, cfg Config, p *plan, log *slog.Logger) (r *rooms, err error) {
+	r = &rooms{log: log, drain: max(cfg.Drain, 0)}
+	defer func() {
+		if err != nil {
+			r.close()
+		}
+	}()
+	if err = os.MkdirAll(p.data, 0o700); err != nil {
+		return nil, fmt.Errorf("node: data directory: %w", err)
+	}
+	if err = r.openWire(p); err != nil {
+		return nil, err
+	}
+	if err = harden(); err != nil {
+		return nil, fmt.Errorf("node: hardening: %w", err)
+	}
+	if err = r.openStores(ctx, p); err != nil {
+		return nil, err
+	}
+	if err = r.openCalls(ctx, p); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// openWire binds the listeners, first of all because some ports are
+// privileged.
+func (r *rooms) openWire(p *plan) error {
+	listen := make([]transport.Listen, 0, len(p.listen))
+	for _, l := range p.listen {
+		t, err := p.listenOn(l)
+		if err != nil {
+			return err
+		}
+		listen = append(listen, t)
+	}
+	wire, err := transport.New(transport.Config{Listen: listen, Logger: r.log})
+	if err != nil {
+		return err
+	}
+	r.wire = wire
+	return wire.Listen()
+}
+
+// listenOn translates one listener.
+func (p *plan) listenOn(l listener) (transport.Listen, error) {
+	t := transport.Listen{Name: l.name, Proto: l.proto, Addr: l.addr, External: l.external, Local: l.local, Path: l.path}
+	if l.proto.Secure() {
+		var err error
+		if t.TLS, err = p.tlsFor(l); err != nil {
+			return t, err
+		}
+	}
+	return t, nil
+}
+
+// openStores opens what is durable.
+func (r *rooms) openStores(ctx context.Context, p *plan) error {
+	var err error
+	r.state, err = state.Open(ctx, state.Config{Dir: filepath.Join(p.data, "state"), Logger: r.log})
+	if err != nil {
+		return fmt.Errorf("node: %w", err)
+	}
+	dsn := p.file.Records.DSN.Reveal()
+	if dsn == "" {
+		dsn = "sqlite:" + filepath.Join(p.data, "records.db")
+	}
+	r.records, err = records.Open(ctx, records.Config{DSN: dsn, Logger: r.log})
+	if err != nil {
+		return fmt.Errorf("node: %w", err)
+	}
+	return nil
+}
+
+// openCalls makes the rooms that carry calls and registrations.
+func (r *rooms) openCalls(ctx context.Context, p *plan) error {
+	var err error
+	r.relay, err = relay.New(relay.Config{PortMin: p.file.Media.Ports.Min, PortMax: p.file.Media.Ports.Max, Logger: r.log})
+	if err != nil {
+		return err
+	}
+	digest := auth.New(auth.Config{Realm: p.realm})
+	r.who, r.where = &directory{}, &locator{}
+	r.use(p)
+	bucket, err := r.state.Bucket(ctx, state.BucketConfig{Name: "location"})
+	if err != nil {
+		return fmt.Errorf("node: %w", err)
+	}
+	r.places, err = registrar.New(registrar.Config{Store: bucket, Auth: digest, Directory: r.who, Logger: r.log})
+	if err != nil {
+		return err
+	}
+	if err = r.places.Load(ctx); err != nil {
+		return fmt.Errorf("node: %w", err)
+	}
+	r.where.bindings, r.where.wire = r.places, r.wire
+	links := &next{}
+	r.dialogs, err = dialog.New(dialog.Config{Transport: r.wire, Next: links, UserAgent: p.agent, Logger: r.log})
+	if err != nil {
+		return err
+	}
+	r.exchange, err = pbx.New(pbx.Config{
+		Dialogs: r.dialogs, Transport: r.wire, Relay: r.relay, Locator: r.where, Records: r.records, Auth: digest,
+		Apps: app.All(), Globals: dialplan.NewGlobals(p.settings.Plan), Node: p.name, Drain: r.drain, Logger: r.log,
+	}, p.settings)
+	if err != nil {
+		return err
+	}
+	links.Handler = handler(chain(r.places, r.exchange))
+	r.shards, err = transaction.New(transaction.Config{
+		Transport: &watched{Layer: r.wire, closed: r.places.FlowClosed}, Handler: r.dialogs, RejectMerged: true, Logger: r.log,
+	})
+	if err != nil {
+		return err
+	}
+	r.dialogs.Use(r.shards)
+	return nil
+}
+
+// next is where the dialog layer passes on what is not its own; it is set once,
+// before anything is served, because the exchange needs the dialog layer first.
+type next struct{ transaction.Handler }
+
+// watched is a transport that tells the registrar of closed connections too.
+type watched struct {
+	*transport.Layer
+	closed func(transport.Flow)
+}
+
+// Run implements transaction.Transport.
+func (w *watched) Run(ctx context.Context, h transport.Handler) error {
+	return w.Layer.Run(ctx, &closing{Handler: h, closed: w.closed})
+}
+
+// closing passes everything on and FlowClosed to one more.
+type closing struct {
+	transport.Handler
+	closed func(transport.Flow)
+}
+
+// FlowClosed implements transport.Handler.
+func (c *closing) FlowClosed(f transport.Flow, err error) {
+	c.Handler.FlowClosed(f, err)
+	c.closed(f)
+}
+
+// use makes new calls and registrations follow a plan.
+func (r *rooms) use(p *plan) {
+	r.who.settings.Store(p.settings)
+	r.where.settings.Store(p.settings)
+	if r.exchange != nil {
+		r.exchange.Use(p.settings)
+	}
+}
+
+// serve runs all rooms until ctx ends or one of them fails. The exchange ends
+// first, with its calls; the rooms below it run until then, the records to the
+// very last.
+func (r *rooms) serve(ctx context.Context, ready func()) error {
+	defer r.close()
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	below, stopBelow := context.WithCancel(context.WithoutCancel(ctx))
+	last, stopLast := context.WithCancel(context.WithoutCancel(ctx))
+	var group, ending sync.WaitGroup
+	run := func(g *sync.WaitGroup, name string, ctx context.Context, f func(context.Context) error) {
+		g.Go(func() {
+			if err := f(ctx); err != nil && ctx.Err() == nil {
+				fail(fmt.Errorf("node: %s: %w", name, err))
+			}
+		})
+	}
+	run(&ending, "records", last, r.records.Run)
+	run(&group, "relay", below, r.relay.Run)
+	run(&group, "transport", below, r.shards.Run)
+	run(&group, "dialogs", below, r.dialogs.Run)
+	run(&group, "registrar", below, r.places.Run)
+	run(&group, "watchdog", ctx, watch)
+	ready()
+	notify("READY=1")
+	err := r.exchange.Run(ctx) // returns when ctx has ended and the last call has gone
+	notify("STOPPING=1")
+	stopBelow()
+	group.Wait()
+	stopLast()
+	ending.Wait()
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) && !errors.Is(cause, context.DeadlineExceeded) {
+		return cause
+	}
+	return err
+}
+
+// watch tells the service manager at intervals that the node lives.
+func watch(ctx context.Context) error {
+	interval := watchdogInterval()
+	if interval == 0 {
+		return nil
+	}
+	tick := time.NewTicker(interval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+			notify("WATCHDOG=1")
+		}
+	}
+}
+
+// close closes what is durable; everything else has ended with its Run.
+func (r *rooms) close() {
+	if r.records != nil {
+		if err := r.records.Close(); err != nil {
+			r.log.Error("records not closed", "error", err)
+		}
+	}
+	if r.state != nil {
+		if err := r.state.Close(); err != nil {
+			r.log.Error("store not closed", "error", err)
+		}
+	}
+}
+
+// addrs are the addresses the transport layer is bound to.
+func (r *rooms) addrs() []Addr {
+	bound := r.wire.Addrs()
+	list := make([]Addr, 0, len(bound))
+	for _, l := range bound {
+		list = append(list, Addr{Name: l.Name, Proto: l.Proto.String(), Addr: l.Addr})
+	}
+	return list
+}
+
+// apply puts a new plan into force. What cannot change while the node runs is
+// named with a warning and stays as it was.
+func (r *rooms) apply(old, new *plan) []config.Problem {
+	notify("RELOADING=1")
+	defer notify("READY=1")
+	var problems []config.Problem
+	if !sameListeners(old.listen, new.listen) {
+		problems = append(problems, config.Problem{
+			File: new.file.File, Severity: config.Warning,
+			Text: "the addresses to listen on have changed; the node goes on with the old ones", Hint: "restart it to use the new ones",
+		})
+	}
+	for _, fixed := range []struct{ name, was, is string }{
+		{"node.data", old.data, new.data},
+		{"node.name", old.name, new.name},
+		{"media.ports", fmt.Sprint(old.file.Media.Ports), fmt.Sprint(new.file.Media.Ports)},
+		{"records.dsn", old.file.Records.DSN.Reveal(), new.file.Records.DSN.Reveal()},
+		{"default_realm", old.realm, new.realm},
+	} {
+		if fixed.was != fixed.is {
+			problems = append(problems, config.Problem{
+				File: new.file.File, Severity: config.Warning, Text: fixed.name + " has changed; the node goes on with the old value", Hint: "restart it to use the new one",
+			})
+		}
+	}
+	r.use(new)
+	return problems
+}
+
+// sameListeners reports whether two plans listen on the same addresses.
+func sameListeners(a, b []listener) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	type place struct {
+		name string
+		p    transport.Proto
+		at   netip.AddrPort
+		path string
+	}
+	seen := map[place]bool{}
+	for _, l := range a {
+		seen[place{l.name, l.proto, l.addr, l.path}] = true
+	}
+	for _, l := range b {
+		if !seen[place{l.name, l.proto, l.addr, l.path}] {
+			return false
+		}
+	}
+	return true
+}

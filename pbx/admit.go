@@ -1,0 +1,93 @@
+package pbx
+
+import (
+	"time"
+
+	"github.com/hometone/hometone/config/pjsip"
+	"github.com/hometone/hometone/sip"
+	"github.com/hometone/hometone/sip/auth"
+	"github.com/hometone/hometone/sip/transaction"
+)
+
+// allow is what OPTIONS and 405 say we understand.
+const allow = "INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, REFER, SUBSCRIBE, NOTIFY, INFO, MESSAGE, REGISTER"
+
+// supported are the option tags of our extensions.
+const supported = "100rel, timer, replaces, norefersub"
+
+// admit finds the endpoint that sends the request and has it prove who it is.
+// nil: the request has been answered. A caller whom nobody knows is challenged
+// like all others and never gets further, so neither answer nor time tells
+// which names exist.
+func (s *Server) admit(set *Settings, tx *transaction.Server, req *sip.Request) *pjsip.Endpoint {
+	from := tx.Flow().Remote().Addr()
+	e := set.Identify(req, from)
+	if e != nil && len(e.Auth) == 0 {
+		if !pjsip.Allowed(e.Rules, from) {
+			respond(tx, req, 403, "")
+			return nil
+		}
+		return e
+	}
+	now := time.Now()
+	_, verdict := s.cfg.Auth.Verify(req, false, func(user, realm string) (auth.Secret, bool) {
+		return set.Secret(e, user)
+	}, now)
+	switch {
+	case verdict == auth.OK && e != nil:
+		if !pjsip.Allowed(e.Rules, from) {
+			respond(tx, req, 403, "")
+			return nil
+		}
+		return e
+	case verdict == auth.Malformed:
+		respond(tx, req, 400, "")
+		return nil
+	case verdict == auth.Denied:
+		s.log.Info("authentication failed", "call_id", req.CallID(), "peer", from.String(), "method", string(req.Method()))
+	}
+	res := sip.NewResponse(req, 401, "")
+	s.cfg.Auth.Challenge(res, false, verdict == auth.Stale, now)
+	_ = tx.Respond(res)
+	return nil
+}
+
+// options answers a probe. It is the same for every user part, known or not,
+// and asks for no credentials, so that balancers and monitors can probe us
+// (RFC 3261 §11.2).
+func (s *Server) options(tx *transaction.Server, req *sip.Request) {
+	status := 200
+	if s.draining.Load() {
+		status = 503
+	}
+	res := sip.NewResponse(req, status, "")
+	res.Set(sip.HeaderAccept, "application/sdp, application/dtmf-relay, application/dtmf")
+	res.Set(sip.HeaderAllow, allow)
+	res.Set(sip.HeaderSupported, supported)
+	res.Set(sip.HeaderAcceptLanguage, "en")
+	_ = tx.Respond(res)
+}
+
+// outside answers a request that is not a call and belongs to no dialog.
+func (s *Server) outside(set *Settings, tx *transaction.Server, req *sip.Request) {
+	switch req.Method() {
+	case sip.INFO, sip.UPDATE, sip.BYE, sip.PRACK, sip.NOTIFY:
+		// RFC 3261 §12.2.2: a request in a dialog that does not exist.
+		respond(tx, req, 481, "")
+		return
+	}
+	if s.admit(set, tx, req) == nil {
+		return
+	}
+	switch req.Method() {
+	case sip.SUBSCRIBE, sip.PUBLISH:
+		// RFC 6665 §4.1.2.1: no package has a notifier yet.
+		respond(tx, req, 489, "")
+	case sip.REFER:
+		respond(tx, req, 603, "")
+	default: // MESSAGE: no store and no recipient for text outside a call yet
+		res := sip.NewResponse(req, 405, "")
+		res.Set(sip.HeaderAllow, allow)
+		_ = tx.Respond(res)
+	}
+}

@@ -1,0 +1,225 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hometone/hometone/pbx"
+)
+
+// story is a pbx.Channel that writes down what an application does to it.
+type story struct {
+	lines    []string
+	vars     map[string]string
+	answered bool
+	missing  map[string]bool // sound files that are not there
+	keys     []rune          // what the caller presses
+	gone     bool
+}
+
+func (s *story) note(format string, args ...any) error {
+	s.lines = append(s.lines, fmt.Sprintf(format, args...))
+	if s.gone {
+		return pbx.ErrHangup
+	}
+	return nil
+}
+
+func (s *story) Name() string           { return "PJSIP/8005-00000001" }
+func (s *story) Get(name string) string { return s.vars[name] }
+func (s *story) Set(name, value string) error {
+	if s.vars == nil {
+		s.vars = map[string]string{}
+	}
+	s.vars[name] = value
+	return nil
+}
+func (s *story) Answered() bool { return s.answered }
+func (s *story) Answer(context.Context) error {
+	s.answered = true
+	return s.note("answer")
+}
+func (s *story) Indicate(_ context.Context, what pbx.Indication) error {
+	return s.note("indicate %d", what)
+}
+func (s *story) Hangup(c pbx.Cause) error {
+	_ = s.note("hangup %d", c)
+	return pbx.ErrHangup
+}
+func (s *story) Wait(_ context.Context, d time.Duration) error { return s.note("wait %v", d) }
+func (s *story) Digit(_ context.Context, d time.Duration) (rune, error) {
+	if len(s.keys) == 0 {
+		return 0, s.note("silence %v", d)
+	}
+	r := s.keys[0]
+	s.keys = s.keys[1:]
+	return r, nil
+}
+func (s *story) Play(_ context.Context, name, stop string) (rune, error) {
+	if s.missing[name] {
+		return 0, errors.New("no such file")
+	}
+	return 0, s.note("play %s", name)
+}
+func (s *story) Echo(context.Context) error { return s.note("echo") }
+func (s *story) SendDigits(_ context.Context, digits string, hold, gap time.Duration) error {
+	return s.note("keys %s %v %v", digits, hold, gap)
+}
+func (s *story) Dial(_ context.Context, r pbx.DialRequest) error {
+	return s.note("dial %s %v %+v", strings.Join(r.Destinations, "&"), r.Timeout, r.Options)
+}
+func (s *story) StartTone(name string) error { return s.note("tone %s", name) }
+func (s *story) StopTone()                   { _ = s.note("silence") }
+func (s *story) Script() pbx.Script          { return s }
+func (s *story) Goto(target string) error    { return s.note("goto %s", target) }
+func (s *story) GotoIf(args string) error    { return s.move("gotoif %s", args) }
+func (s *story) GotoIfTime(a string) error   { return s.move("gotoiftime %s", a) }
+func (s *story) Gosub(target string) error   { return s.move("gosub %s", target) }
+func (s *story) GosubIf(args string) error   { return s.move("gosubif %s", args) }
+func (s *story) Return(value string) error   { return s.move("return %s", value) }
+func (s *story) StackPop() error             { return s.move("pop%s", "") }
+func (s *story) Press(digit string)          { _ = s.note("press %s", digit) }
+func (s *story) Timeout(bool) bool           { _ = s.note("timeout"); return true }
+
+func (s *story) move(format, args string) error {
+	if strings.Contains(args, "nowhere") {
+		return errors.New("no such place")
+	}
+	return s.note(format, args)
+}
+func (s *story) Exec(ctx context.Context, name, args string) error {
+	for _, a := range All() {
+		if strings.EqualFold(a.Name, name) {
+			return a.Run(ctx, s, args)
+		}
+	}
+	return fmt.Errorf("no application %q", name)
+}
+func (s *story) Log() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
+var _ pbx.Channel = (*story)(nil)
+
+// Each application does to its channel what its documentation says.
+func TestApplications(t *testing.T) {
+	cases := []struct {
+		call string
+		want []string
+		vars map[string]string
+		err  error
+	}{
+		{call: "NoOp(anything, at all)"},
+		{call: "Answer()", want: []string{"answer"}},
+		{call: "Answer(500)", want: []string{"answer", "wait 500ms"}},
+		{call: "Hangup()", want: []string{"hangup 0"}, err: pbx.ErrHangup},
+		{call: "Hangup(17)", want: []string{"hangup 17"}, err: pbx.ErrHangup},
+		{call: "Hangup(USER_BUSY)", want: []string{"hangup 17"}, err: pbx.ErrHangup},
+		{call: "Hangup(nonsense)", want: []string{"hangup 16"}, err: pbx.ErrHangup},
+		{call: "Ringing()", want: []string{"indicate 0"}},
+		{call: "Progress()", want: []string{"indicate 1"}},
+		{call: "Busy(2)", want: []string{"indicate 2", "wait 2s", "hangup 17"}, err: pbx.ErrHangup},
+		{call: "Congestion()", want: []string{"indicate 3", "wait -1ns", "hangup 34"}, err: pbx.ErrHangup},
+		{call: "Wait(1.5)", want: []string{"wait 1.5s"}},
+		{call: "Wait()"},
+		{call: "Playback(a&b)", want: []string{"answer", "play a", "play b"}, vars: map[string]string{"PLAYBACKSTATUS": "SUCCESS"}},
+		{call: "Playback(a,noanswer)", want: []string{"indicate 1", "play a"}, vars: map[string]string{"PLAYBACKSTATUS": "SUCCESS"}},
+		{call: "Playback(a,skip)", vars: map[string]string{"PLAYBACKSTATUS": "SUCCESS"}},
+		{call: "Playback(missing&a)", want: []string{"answer", "play a"}, vars: map[string]string{"PLAYBACKSTATUS": "FAILED"}},
+		{call: "Echo()", want: []string{"echo"}},
+		{call: "Goto(ctx,100,1)", want: []string{"goto ctx,100,1"}},
+		{call: "GotoIf(1?yes:no)", want: []string{"gotoif 1?yes:no"}},
+		{call: "GotoIf(1?nowhere)", want: []string{"hangup 0"}, err: pbx.ErrHangup},
+		{call: "GotoIfTime(*,*,*,*?yes)", want: []string{"gotoiftime *,*,*,*?yes"}},
+		{call: "Gosub(sub,1,1(a,b))", want: []string{"gosub sub,1,1(a,b)"}},
+		{call: "GosubIf(1?sub,1,1)", want: []string{"gosubif 1?sub,1,1"}},
+		{call: "Return(5)", want: []string{"return 5"}},
+		{call: "StackPop()", want: []string{"pop"}},
+		{call: "Background(menu)", want: []string{"answer", "play menu"}},
+		{call: "WaitExten(2)", want: []string{"silence 2s", "timeout"}},
+		{call: "Set(X=a=b)", vars: map[string]string{"X": "a=b"}},
+		{call: "Set(CDR(userfield)=x)", vars: map[string]string{"CDR(userfield)": "x"}},
+		{call: "MSet(A=1,B=2)", vars: map[string]string{"A": "1", "B": "2"}},
+		{call: "Verbose(2,hello)"},
+		{call: "Log(WARNING,hello)"},
+		{call: "ExecIf(1?Set(X=1):Set(X=2))", vars: map[string]string{"X": "1"}},
+		{call: "ExecIf(0?Set(X=1):Set(X=2))", vars: map[string]string{"X": "2"}},
+		{call: "ExecIf(0?Set(X=1))"},
+		{call: "Exec(Wait(1))", want: []string{"wait 1s"}},
+		{call: "PlayTones(busy)", want: []string{"tone busy"}},
+		{call: "StopPlayTones()", want: []string{"silence"}},
+		{call: "Milliwatt()", want: []string{"answer", "tone milliwatt", "wait -1ns"}},
+		{call: "SayDigits(1*-)", want: []string{"answer", "play digits/1", "play digits/star", "play digits/minus"}},
+		{call: "SendDTMF(12w#,100,50)", want: []string{"keys 12W# 50ms 100ms"}},
+		{call: "Dial(PJSIP/8006)", want: []string{"dial PJSIP/8006 0s " + options(pbx.DialOptions{})}},
+		{call: "Dial(PJSIP/8006&PJSIP/8007@t,20,rg)", want: []string{"dial PJSIP/8006&PJSIP/8007@t 20s " + options(pbx.DialOptions{Ring: true, GoOn: true})}},
+		{call: "Dial(PJSIP/8006,,L(3000:1000)S(5)cCR)", want: []string{"dial PJSIP/8006 0s " +
+			options(pbx.DialOptions{CallLimit: 3 * time.Second, AnswerLimit: 5 * time.Second, Elsewhere: true, Reset: true, RingUntilMedia: true})}},
+	}
+	for _, c := range cases {
+		s := &story{missing: map[string]bool{"missing": true}}
+		name, rest, _ := strings.Cut(c.call, "(")
+		err := s.Exec(context.Background(), name, strings.TrimSuffix(rest, ")"))
+		if !errors.Is(err, c.err) {
+			t.Errorf("%s: error %v, want %v", c.call, err, c.err)
+		}
+		if !reflect.DeepEqual(s.lines, c.want) {
+			t.Errorf("%s does\n%q\nwant\n%q", c.call, s.lines, c.want)
+		}
+		if len(s.vars)+len(c.vars) > 0 && !reflect.DeepEqual(s.vars, c.vars) {
+			t.Errorf("%s sets %v, want %v", c.call, s.vars, c.vars)
+		}
+	}
+}
+
+func options(o pbx.DialOptions) string { return fmt.Sprintf("%+v", o) }
+
+// What cannot be right is an error, not silence.
+func TestMistakes(t *testing.T) {
+	for _, call := range []string{"Set(nothing)", "Wait(soon)", "SendDTMF(x)", "ExecIf(1?Set(X=1)", "Exec(Nothing())"} {
+		name, rest, _ := strings.Cut(call, "(")
+		if err := new(story).Exec(context.Background(), name, strings.TrimSuffix(rest, ")")); err == nil {
+			t.Errorf("%s: no error", call)
+		}
+	}
+}
+
+// Read collects keys until # or the wanted number.
+func TestRead(t *testing.T) {
+	cases := []struct {
+		keys, args, value, status string
+	}{
+		{"123#", "X", "123", "OK"},
+		{"1234", "X,,3", "123", "OK"},
+		{"", "X,prompt", "", "TIMEOUT"},
+		{"#", "X", "", "OK"},
+		{"", "X,,,s", "", "SKIPPED"},
+	}
+	for _, c := range cases {
+		s := &story{keys: []rune(c.keys)}
+		if err := s.Exec(context.Background(), "Read", c.args); err != nil {
+			t.Errorf("Read(%s): %v", c.args, err)
+		}
+		if s.vars["X"] != c.value || s.vars["READSTATUS"] != c.status {
+			t.Errorf("Read(%s) with %q gives %q %s, want %q %s", c.args, c.keys, s.vars["X"], s.vars["READSTATUS"], c.value, c.status)
+		}
+	}
+}
+
+// The table is in order, has no name twice, and every line is documented.
+func TestTable(t *testing.T) {
+	last := ""
+	for _, a := range All() {
+		if strings.ToLower(a.Name) <= last {
+			t.Errorf("%s is out of order or twice in the table", a.Name)
+		}
+		last = strings.ToLower(a.Name)
+		if a.Run == nil || !strings.HasSuffix(a.Doc, ".") {
+			t.Errorf("%s lacks its function or its sentence", a.Name)
+		}
+	}
+}

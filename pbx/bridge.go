@@ -1,0 +1,97 @@
+package pbx
+
+import (
+	"context"
+	"time"
+)
+
+// connect makes the call of the leg that answered first: the others are told
+// that it was taken elsewhere, the caller is answered, and the two are
+// bridged until one of them ends.
+func (d *dialing) connect(ctx context.Context, winner *leg) error {
+	ch := d.ch
+	for i := 0; i < len(ch.branches); {
+		if b := ch.branches[i]; b != winner {
+			b.cancelElsewhere()
+			ch.forget(b)
+			continue
+		}
+		i++
+	}
+	answered := time.Now()
+	ch.StopTone()
+	_ = ch.interp.Set("DIALEDPEERNAME", winner.name)
+	_ = ch.interp.Set("DIALEDPEERNUMBER", winner.number)
+	ch.cdr.DstChannel, ch.cdr.DstSIPCallID = winner.name, winner.callID
+	if d.req.Options.Reset && !ch.cdr.Answer.IsZero() {
+		ch.cdr.Start, ch.cdr.Answer = answered, answered
+	}
+	err := ch.Answer(ctx)
+	if err == nil {
+		err = ch.join(ch.caller, winner)
+	}
+	if err != nil {
+		ch.log().Warn("call not connected", "peer", winner.name, "error", err)
+		d.hangUpPeer(winner)
+		d.conclude(StatusCongestion)
+		ch.end(CauseFailure, ch.name)
+		return ErrHangup
+	}
+	ch.log().Info("connected", "peer", winner.name, "codec", ch.caller.codec(), "peer_codec", winner.codec())
+	ch.cdr.Codec, ch.cdr.DstCodec = ch.caller.codec(), winner.codec()
+	d.prefer = nil
+	d.talk(winner, answered)
+	return d.after(winner, answered)
+}
+
+// talk is the bridged call: it returns when one side, or the time, has ended.
+func (d *dialing) talk(peer *leg, answered time.Time) {
+	ch := d.ch
+	var until time.Time
+	if t := d.req.Options.AnswerLimit; t > 0 {
+		until = answered.Add(t)
+	}
+	if t := d.req.Options.CallLimit; t > 0 {
+		until = earliest(until, answered.Add(t))
+	}
+	for !ch.gone() && peer.state == legUp {
+		if !ch.step(until) {
+			return
+		}
+	}
+}
+
+// after takes the bridge down and decides whether the dialplan goes on: only
+// with option g, and only if the caller is still there.
+func (d *dialing) after(peer *leg, answered time.Time) error {
+	ch := d.ch
+	ch.part(ch.caller, peer)
+	ended := time.Now()
+	cause := peer.cause
+	if peer.state != legGone {
+		cause = ch.cause
+	}
+	if cause == CauseNone {
+		cause = CauseNormalClearing
+	}
+	ch.cdr.Media = mediaReport(ch.caller, peer)
+	d.hangUpPeer(peer)
+	_ = ch.interp.Set("ANSWEREDTIME", whole(ended.Sub(answered)))
+	_ = ch.interp.Set("ANSWEREDTIME_MS", millis(ended.Sub(answered)))
+	d.conclude(StatusAnswer)
+	ch.cause = cause
+	if ch.gone() {
+		return ErrHangup
+	}
+	if d.req.Options.GoOn {
+		return nil
+	}
+	ch.end(cause, peer.name)
+	return ErrHangup
+}
+
+// hangUpPeer ends the callee's leg. Its ports stay open until the record is
+// written, as part of the channel.
+func (d *dialing) hangUpPeer(peer *leg) {
+	peer.hangUp(d.ch.cause)
+}

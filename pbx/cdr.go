@@ -1,0 +1,107 @@
+package pbx
+
+import (
+	"context"
+	"encoding/json"
+	"strconv"
+	"time"
+
+	"github.com/hometone/hometone/sip"
+	"github.com/hometone/hometone/store/records"
+)
+
+// recordTime is how long a channel waits for its record to be durable before it
+// says so in the log and lets go.
+const recordTime = 30 * time.Second
+
+// noteDisposition is what the record says of a call that nobody answered.
+func (ch *channel) noteDisposition(s DialStatus) {
+	switch s {
+	case StatusBusy:
+		ch.cdr.Disposition = records.Busy
+	case StatusCongestion:
+		ch.cdr.Disposition = records.Congestion
+	case StatusUnavailable, StatusInvalid:
+		ch.cdr.Disposition = records.Failed
+	default:
+		ch.cdr.Disposition = records.NoAnswer
+	}
+}
+
+// disposition decides the record's last word: an answer wins, then what a Dial
+// has noted, then the cause of the refusal.
+func (ch *channel) disposition() records.Disposition {
+	switch {
+	case !ch.cdr.Answer.IsZero():
+		return records.Answered
+	case ch.cdr.Disposition != "":
+		return ch.cdr.Disposition
+	case ch.cause == CauseUserBusy:
+		return records.Busy
+	case ch.cause == CauseCongestion:
+		return records.Congestion
+	case ch.cause == CauseNone, ch.cause == CauseNoAnswer, ch.cause == CauseNormalClearing:
+		return records.NoAnswer
+	}
+	return records.Failed
+}
+
+// writeCDR writes the call's one record and waits until it is durable.
+func (ch *channel) writeCDR(ctx context.Context, now time.Time) {
+	r := ch.cdr
+	r.End = now
+	r.Duration = since(r.Start, now)
+	r.BillSec = since(r.Answer, now)
+	r.Disposition = ch.disposition()
+	r.HangupCause = int(ch.cause)
+	r.HangupSource = ch.hungUp
+	ctx, cancel := context.WithTimeout(ctx, recordTime)
+	defer cancel()
+	done := make(chan error, 1)
+	err := ch.srv.cfg.Records.Put(ctx, r, func(err error) { done <- err })
+	if err == nil {
+		select {
+		case err = <-done:
+		case <-ctx.Done():
+			err = ctx.Err()
+		}
+	}
+	if err != nil {
+		ch.log().Error("call record not written", "id", r.ID, "error", err)
+	}
+	ch.log().Info("call ended", "disposition", string(r.Disposition), "cause", r.HangupCause, "by", r.HangupSource,
+		"duration", r.Duration.String(), "billsec", r.BillSec.String())
+}
+
+// callerID writes "Name" <number> as the record has it.
+func callerID(display, number string) string {
+	if display == "" {
+		return number
+	}
+	return sip.Quote(display) + " <" + number + ">"
+}
+
+// mediaReport is what both legs sent and received, for the record.
+func mediaReport(a, b *leg) json.RawMessage {
+	out := append([]byte(`{"caller":`), streamReport(a)...)
+	out = append(out, `,"callee":`...)
+	out = append(out, streamReport(b)...)
+	return append(out, '}')
+}
+
+func streamReport(l *leg) []byte {
+	if l.rtp == nil {
+		return []byte("null")
+	}
+	s := l.rtp.Stats()
+	out := make([]byte, 0, 128)
+	out = append(out, `{"received":`...)
+	out = strconv.AppendUint(out, s.Received, 10)
+	out = append(out, `,"sent":`...)
+	out = strconv.AppendUint(out, s.Sent, 10)
+	out = append(out, `,"lost":`...)
+	out = strconv.AppendInt(out, s.Lost, 10)
+	out = append(out, `,"jitter_us":`...)
+	out = strconv.AppendInt(out, s.Jitter.Microseconds(), 10)
+	return append(out, '}')
+}

@@ -1,0 +1,351 @@
+package pbx
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/hometone/hometone/config/pjsip"
+	"github.com/hometone/hometone/pbx/dialplan"
+	"github.com/hometone/hometone/sip"
+	"github.com/hometone/hometone/sip/dialog"
+	"github.com/hometone/hometone/sip/transaction"
+	"github.com/hometone/hometone/store/records"
+)
+
+// released asks a channel to end; posted by the server.
+type released struct{ cause Cause }
+
+// channel is one call: its caller's leg, the dialplan that runs for it, and the
+// legs that applications made. Owned by its goroutine (run), except box.
+type channel struct {
+	srv *Server
+	set *Settings
+	box *mailbox
+
+	name     string
+	uniqueID string
+	start    dialplan.Position
+	caller   *leg
+	branches []*leg // legs that Dial made and that are not gone
+	interp   *dialplan.Interpreter
+
+	cause      Cause  // HANGUPCAUSE: why the last leg, or this one, was released
+	told180    bool   // the caller knows that it rings
+	ending     bool   // no application may go on: hang-up was asked for
+	afterwards bool   // the extension h runs: applications go on although the call has ended
+	hungUp     string // name of the leg that ended the call, for the record
+	cdr        records.CDR
+	keys       []rune    // pressed and not yet taken; bounded by maxKeys
+	limit      time.Time // absolute timeout; zero = none
+	rtpCheck   time.Time // next look at the legs' RTP; zero = none
+	lang       string    // set by the dialplan; empty = the endpoint's
+}
+
+// maxKeys bounds the keys that wait for an application to take them.
+const maxKeys = 64
+
+// newChannel makes the channel of an INVITE that was admitted. Nothing else
+// knows it yet.
+func (s *Server) newChannel(set *Settings, e *pjsip.Endpoint, tx *transaction.Server, req *sip.Request) *channel {
+	now := time.Now()
+	id, unique, n := s.newID(now)
+	ch := &channel{srv: s, set: set, box: newMailbox(), uniqueID: unique, name: channelName(e.Name, n)}
+	ch.caller = newCallerLeg(ch, e, tx, req)
+	ch.start = dialplan.Position{Context: e.Context, Exten: dialled(req), Priority: 1}
+	ch.cdr = records.CDR{
+		ID: id, UniqueID: unique, LinkedID: unique, Start: now, Node: s.cfg.Node, AMAFlags: "DOCUMENTATION",
+		Channel: ch.name, Context: e.Context, Dst: ch.start.Exten,
+		Src: ch.caller.number, CallerID: callerID(ch.caller.display, ch.caller.number),
+		SIPCallID: req.CallID(), AccountCode: e.AccountCode,
+	}
+	return ch
+}
+
+// channelName makes Asterisk's name of a channel: PJSIP/8005-0000002a.
+func channelName(endpoint string, n uint64) string {
+	const digits = "0123456789abcdef"
+	b := make([]byte, 0, len(endpoint)+15)
+	b = append(b, "PJSIP/"...)
+	b = append(b, endpoint...)
+	b = append(b, '-')
+	for shift := 28; shift >= 0; shift -= 4 {
+		b = append(b, digits[n>>shift&15])
+	}
+	return string(b)
+}
+
+// dialled is the extension an INVITE asks for: the user part of the
+// Request-URI, s if it has none.
+func dialled(req *sip.Request) string {
+	uri, err := req.ParsedURI()
+	if err != nil {
+		return "s"
+	}
+	if user := uri.Username(); user != "" {
+		return user
+	}
+	return "s"
+}
+
+// locate returns 0 if the dialplan has the extension, else the status to
+// refuse the call with.
+func (ch *channel) locate() int {
+	p, now := ch.start, ch.cdr.Start
+	if ch.set.Plan.Exists(p.Context, p.Exten, 1, ch.caller.number, now) {
+		return 0
+	}
+	if ch.set.Plan.CanMatch(p.Context, p.Exten, ch.caller.number, now) && ch.caller.endpoint.AllowOverlap {
+		return 484
+	}
+	return 404
+}
+
+// run is the channel's goroutine: the call from the dialplan's first priority
+// to the last thing released.
+func (ch *channel) run(ctx context.Context) {
+	defer ch.srv.leave(ch)
+	ch.interp = dialplan.New(dialplan.Config{
+		Plan: func() *dialplan.Plan { return ch.set.Plan }, Apps: ch, Channel: ch,
+		Globals: ch.srv.cfg.Globals, Now: time.Now, Logger: ch.srv.log,
+	})
+	ch.log().Info("call", "from", ch.caller.number, "to", ch.start.Exten, "endpoint", ch.caller.endpoint.Name)
+	if err := ch.caller.readOffer(ch.caller.takeBody()); err != nil {
+		ch.log().Info("offer refused", "error", err)
+		ch.cause = CauseBearerNotAvailable
+	} else {
+		ch.setVariables()
+		ch.interp.Start(ch.start)
+		ch.conclude(ctx, ch.interp.Run(ctx))
+		ch.ending, ch.afterwards = true, true
+		ch.interp.RunHangup(ctx)
+	}
+	ch.release(ctx)
+}
+
+// setVariables sets what set_var of the endpoint says.
+func (ch *channel) setVariables() {
+	for _, v := range ch.caller.endpoint.SetVar {
+		name, value, _ := strings.Cut(v, "=")
+		if err := ch.interp.Set(name, value); err != nil {
+			ch.log().Warn("set_var", "variable", name, "error", err)
+		}
+	}
+}
+
+// conclude does what the end of the dialplan asks for.
+func (ch *channel) conclude(ctx context.Context, o dialplan.Outcome) {
+	switch {
+	case ch.gone():
+	case o == dialplan.WantDigits:
+		ch.collectExtension(ctx)
+	case o == dialplan.FellThrough:
+		// Asterisk's autofallthrough: a Dial that failed ends the call its way.
+		switch DialStatus(ch.interp.Get("DIALSTATUS")) {
+		case StatusBusy:
+			ch.cause = CauseUserBusy
+		case StatusCongestion, StatusUnavailable:
+			ch.cause = CauseCongestion
+		}
+	case o == dialplan.NoExtension && ch.cause == CauseNone:
+		ch.cause = CauseNoRoute
+	}
+}
+
+// The times WaitExten-like collecting uses when the dialplan sets none.
+const (
+	firstDigit   = 10 * time.Second
+	betweenDigit = 5 * time.Second
+)
+
+// collectExtension gathers keys until they name an extension, or time runs out.
+func (ch *channel) collectExtension(ctx context.Context) {
+	exten, timeout := ch.interp.Pending(), firstDigit
+	if exten != "" {
+		timeout = betweenDigit
+	}
+	for !ch.gone() {
+		key, err := ch.Digit(ctx, timeout)
+		if err != nil {
+			return
+		}
+		more := key != 0
+		if more {
+			exten += string(key)
+			timeout = betweenDigit
+		}
+		if more && ch.set.Plan.MatchMore(ch.interp.Position().Context, exten, ch.caller.number, time.Now()) && len(exten) < maxKeys {
+			continue
+		}
+		next := exten != "" && ch.interp.Digits(exten) || exten == "" && ch.interp.Timeout(false)
+		if !next {
+			return
+		}
+		if ch.interp.Run(ctx) != dialplan.WantDigits {
+			return
+		}
+		exten, timeout = ch.interp.Pending(), firstDigit
+	}
+}
+
+// gone reports whether the channel has ended for applications.
+func (ch *channel) gone() bool { return ch.ending || ch.caller.state == legGone }
+
+// step lets the channel live until one event has been handled or the deadline
+// has passed (false); a zero deadline never passes. It is the only place where
+// a channel waits.
+func (ch *channel) step(deadline time.Time) bool {
+	m, ok := ch.box.next(earliest(deadline, ch.limit, ch.rtpCheck))
+	if ok {
+		ch.handle(m)
+		return true
+	}
+	now := time.Now()
+	if !ch.rtpCheck.IsZero() && !now.Before(ch.rtpCheck) {
+		ch.checkRTP(now)
+	}
+	if !ch.limit.IsZero() && !now.Before(ch.limit) {
+		ch.limit = time.Time{}
+		ch.end(CauseNormalClearing, "absolute timeout")
+	}
+	return deadline.IsZero() || now.Before(deadline)
+}
+
+// earliest returns the first of the times that are set, zero if none is.
+func earliest(times ...time.Time) time.Time {
+	var first time.Time
+	for _, t := range times {
+		if !t.IsZero() && (first.IsZero() || t.Before(first)) {
+			first = t
+		}
+	}
+	return first
+}
+
+// handle changes the state of the leg, or of the channel, that an event is
+// about. Whoever waits looks at the states afterwards.
+func (ch *channel) handle(m mail) {
+	switch e := m.what.(type) {
+	case released:
+		ch.end(e.cause, "server")
+	case key:
+		ch.press(m.leg, e.r)
+	default:
+		m.leg.handle(m.what)
+	}
+}
+
+// end ends the channel: no application goes on.
+func (ch *channel) end(cause Cause, by string) {
+	if ch.ending {
+		return
+	}
+	ch.ending = true
+	if ch.cause == CauseNone || cause != CauseNone {
+		ch.cause = cause
+	}
+	if ch.hungUp == "" {
+		ch.hungUp = by
+	}
+}
+
+// press takes a key of a leg: for the other side if the two are connected, else
+// for the application.
+func (ch *channel) press(from *leg, r rune) {
+	if peer := ch.peerOf(from); peer != nil {
+		peer.sendKey(r)
+		return
+	}
+	if from == ch.caller && len(ch.keys) < maxKeys {
+		ch.keys = append(ch.keys, r)
+	}
+}
+
+// peerOf returns the leg that l is connected with, nil if there is none.
+func (ch *channel) peerOf(l *leg) *leg {
+	return l.peer
+}
+
+// release gives everything back, in this order: the dialogs, then the record
+// (durable before we go on), then the ports of the relay.
+func (ch *channel) release(ctx context.Context) {
+	now := time.Now()
+	for _, b := range ch.branches {
+		b.hangUp(ch.cause)
+	}
+	if ch.hungUp == "" {
+		ch.hungUp = ch.name
+	}
+	ch.caller.hangUp(ch.cause)
+	ch.writeCDR(ctx, now)
+	for _, b := range ch.branches {
+		b.closeMedia()
+	}
+	ch.branches = nil
+	ch.caller.closeMedia()
+	for _, m := range ch.box.close() {
+		if m.leg != nil {
+			m.leg.tooLate(m.what)
+		}
+	}
+}
+
+// forget drops a branch that has ended and closes its ports.
+func (ch *channel) forget(b *leg) {
+	for i, other := range ch.branches {
+		if other == b {
+			ch.branches = append(ch.branches[:i], ch.branches[i+1:]...)
+			break
+		}
+	}
+	b.closeMedia()
+}
+
+// log returns the call's logger. It is made for each line: a logger per idle
+// call would cost more memory than the few lines of a call cost time.
+func (ch *channel) log() *slog.Logger {
+	return ch.srv.log.With("call_id", ch.cdr.SIPCallID, "channel", ch.name)
+}
+
+// Has implements dialplan.Apps.
+func (ch *channel) Has(name string) bool {
+	_, ok := ch.srv.apps[lower(name)]
+	return ok
+}
+
+// Run implements dialplan.Apps.
+func (ch *channel) Run(ctx context.Context, name, args string) (dialplan.Result, error) {
+	ch.cdr.LastApp, ch.cdr.LastData = name, args
+	err := ch.Exec(ctx, name, args)
+	for !ch.ending && err == nil {
+		m, ok := ch.box.take() // an application that waits for nothing sees hang-ups too
+		if !ok {
+			break
+		}
+		ch.handle(m)
+	}
+	if errors.Is(err, ErrHangup) {
+		return dialplan.Hangup, nil
+	}
+	if err == nil && ch.gone() && !ch.afterwards {
+		return dialplan.Hangup, nil
+	}
+	return dialplan.Continue, err
+}
+
+// Exec implements Channel.
+func (ch *channel) Exec(ctx context.Context, name, args string) error {
+	app, ok := ch.srv.apps[lower(name)]
+	if !ok {
+		return errors.New("pbx: no application " + strconv.Quote(name))
+	}
+	return app.Run(ctx, ch, args)
+}
+
+var _ dialplan.Apps = (*channel)(nil)
+var _ dialplan.Channel = (*channel)(nil)
+var _ Channel = (*channel)(nil)
+var _ dialog.Sink = (*leg)(nil)

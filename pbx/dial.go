@@ -1,0 +1,371 @@
+package pbx
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/hometone/hometone/config/pjsip"
+	"github.com/hometone/hometone/sdp"
+	"github.com/hometone/hometone/sip"
+	"github.com/hometone/hometone/sip/dialog"
+	"github.com/hometone/hometone/sip/transport"
+)
+
+// maxBranches bounds the legs of one Dial.
+const maxBranches = 64
+
+// resolveTime is how long the name of a contact's host may take to resolve.
+const resolveTime = 5 * time.Second
+
+// errNoDestination ends a Dial without anything to dial.
+var errNoDestination = errors.New("pbx: Dial needs a destination")
+
+// dialing is one Dial under way.
+type dialing struct {
+	ch      *channel
+	req     DialRequest
+	started time.Time
+	ringing time.Time // the first 180 or 183
+	failed  tally
+	several bool // more than one leg was called: no early media, as in Asterisk
+	early   *leg // connected before the answer
+	prefer  []sdp.Format
+}
+
+// resolved is the outcome of a leg's name resolution.
+type resolved struct {
+	targets []transport.Target
+	err     error
+}
+
+// Dial implements Channel: it calls all destinations at once, connects the
+// first that answers, and sets DIALSTATUS and what else Asterisk's Dial sets.
+func (ch *channel) Dial(ctx context.Context, req DialRequest) error {
+	d := &dialing{ch: ch, req: req, started: time.Now()}
+	for _, name := range []string{"DIALEDPEERNAME", "DIALEDPEERNUMBER", "ANSWEREDTIME", "DIALEDTIME", "DIALSTATUS"} {
+		_ = ch.interp.Set(name, "")
+	}
+	if ch.gone() {
+		return ErrHangup
+	}
+	if len(req.Destinations) == 0 {
+		d.conclude(StatusInvalid)
+		return errNoDestination
+	}
+	ch.interp.Waited()
+	d.preferCodecs()
+	for _, destination := range req.Destinations {
+		d.call(ctx, destination)
+	}
+	d.several = len(ch.branches) > 1
+	if req.Options.Ring || req.Options.RingUntilMedia {
+		_ = ch.Indicate(ctx, Ringing)
+	}
+	winner, status := d.ring(ctx)
+	if winner == nil {
+		d.giveUp(status)
+		if ch.gone() {
+			return ErrHangup
+		}
+		return nil
+	}
+	return d.connect(ctx, winner)
+}
+
+// preferCodecs finds the order of codecs that the callees are offered: the
+// caller's first, so that nobody has to transcode.
+func (d *dialing) preferCodecs() {
+	c := d.ch.caller
+	if c.agreed {
+		d.prefer = c.talk.Agreed.Formats
+	} else {
+		d.prefer = c.wanted
+	}
+	c.wanted = nil
+}
+
+// call makes the legs of one destination: PJSIP/endpoint, PJSIP/user@endpoint
+// or PJSIP/endpoint/sip:uri. What cannot be called counts as failed.
+func (d *dialing) call(ctx context.Context, destination string) {
+	tech, resource, _ := strings.Cut(destination, "/")
+	if !strings.EqualFold(tech, "PJSIP") {
+		d.ch.log().Warn("Dial: no such technology", "destination", destination)
+		d.fail(CauseChanNotImplemented)
+		return
+	}
+	name, uri, _ := strings.Cut(resource, "/")
+	user := ""
+	e := d.ch.set.Endpoints.Endpoints[name]
+	if at := strings.LastIndexByte(name, '@'); e == nil && at >= 0 {
+		user, name = name[:at], name[at+1:]
+		e = d.ch.set.Endpoints.Endpoints[name]
+	}
+	if e == nil {
+		d.ch.log().Warn("Dial: no such endpoint", "destination", destination)
+		d.fail(CauseNoRoute)
+		return
+	}
+	contacts := d.contacts(e, user, uri)
+	if len(contacts) == 0 {
+		d.ch.log().Info("Dial: nobody is registered", "destination", destination)
+		d.fail(CauseNoRoute)
+		return
+	}
+	for _, c := range contacts {
+		if len(d.ch.branches) >= maxBranches {
+			d.ch.log().Warn("Dial: too many legs", "most", maxBranches)
+			return
+		}
+		d.branch(ctx, e, resource, c)
+	}
+}
+
+// fail counts a destination that could not be called.
+func (d *dialing) fail(c Cause) {
+	d.failed.add(c)
+	d.ch.cause = c
+}
+
+// contacts are the places to call: the URI written in the dialplan, or all
+// contacts of the endpoint's addresses of record, with another user if one is
+// written.
+func (d *dialing) contacts(e *pjsip.Endpoint, user, uri string) []Contact {
+	if uri != "" {
+		if !strings.Contains(uri, ":") {
+			return nil
+		}
+		return []Contact{{URI: uri}}
+	}
+	var list []Contact
+	for _, aor := range e.AORs {
+		list = append(list, d.ch.srv.cfg.Locator.Lookup(aor)...)
+	}
+	if user == "" {
+		return list
+	}
+	for i := range list {
+		if u, err := sip.ParseURI(list[i].URI); err == nil {
+			u.User = sip.EscapeUser(user)
+			list[i].URI = u.String()
+		}
+	}
+	return list
+}
+
+// branch makes one leg and sends its INVITE, or first has the contact's host
+// resolved by a goroutine of its own, which ends within resolveTime.
+func (d *dialing) branch(ctx context.Context, e *pjsip.Endpoint, number string, c Contact) {
+	ch := d.ch
+	_, _, n := ch.srv.newID(d.started)
+	l := &leg{ch: ch, endpoint: e, name: channelName(e.Name, n), number: number, outgoing: true}
+	l.call = &outgoingCall{uri: c.URI, path: c.Path, prefer: d.prefer}
+	ch.branches = append(ch.branches, l)
+	if len(c.Targets) > 0 {
+		l.invite(c.Targets, nil)
+		return
+	}
+	next := c.URI
+	if len(c.Path) > 0 {
+		next = c.Path[0]
+		if a, err := sip.ParseAddress(next); err == nil {
+			next = a.URI
+		}
+	}
+	uri, err := sip.ParseURI(next)
+	if err != nil {
+		l.invite(nil, err)
+		return
+	}
+	if t, ok := ch.srv.cfg.Transport.ResolveNumeric(uri); ok {
+		l.invite([]transport.Target{t}, nil)
+		return
+	}
+	go func() {
+		ctx, cancel := context.WithTimeout(ctx, resolveTime)
+		defer cancel()
+		targets, err := ch.srv.cfg.Transport.Resolve(ctx, uri)
+		ch.box.post(mail{leg: l, what: resolved{targets, err}}, false)
+	}()
+}
+
+// outgoingCall is what a leg needs to send its INVITE; dropped when sent.
+type outgoingCall struct {
+	uri    string
+	path   []string
+	prefer []sdp.Format
+}
+
+// invite sends the leg's INVITE.
+func (l *leg) invite(targets []transport.Target, err error) {
+	call := l.call
+	l.call = nil
+	if l.state == legGone || call == nil {
+		return
+	}
+	if err != nil || len(targets) == 0 {
+		l.ch.log().Info("Dial: contact cannot be reached", "peer", l.name, "uri", call.uri, "error", err)
+		l.state, l.cause = legGone, CauseDestinationOutOfOrd
+		return
+	}
+	l.remoteAddr = targets[0].Addr.Addr().Unmap()
+	if f := targets[0].Flow; f.Valid() {
+		l.remoteAddr = f.Remote().Addr().Unmap()
+	}
+	offer, err := l.makeOffer(call.prefer)
+	if err == nil {
+		l.invitation, err = l.ch.srv.cfg.Dialogs.Invite(l.inviteConfig(call, offer, targets), l)
+	}
+	if err != nil {
+		l.ch.log().Warn("Dial: INVITE not sent", "peer", l.name, "error", err)
+		l.state, l.cause = legGone, CauseCongestion
+		return
+	}
+	l.state = legTrying
+	l.callID = l.invitation.CallID()
+}
+
+// inviteConfig fills in an INVITE: the caller's identity in From, at our
+// address or the endpoint's from_domain.
+func (l *leg) inviteConfig(call *outgoingCall, offer string, targets []transport.Target) dialog.InviteConfig {
+	caller := l.ch.caller
+	host := l.endpoint.FromDomain
+	if host == "" {
+		host, _ = l.ch.srv.cfg.Transport.SentBy(targets[0])
+	}
+	user := l.endpoint.FromUser
+	if user == "" {
+		user = caller.number
+	}
+	if user == "" {
+		user = anonymous
+	}
+	from := sip.Address{Display: caller.display, URI: "sip:" + sip.EscapeUser(user) + "@" + host}
+	cfg := dialog.InviteConfig{
+		URI: call.uri, From: from.String(), Targets: targets, Route: call.path, SDP: offer,
+		Auth: l.ch.srv.outboundAuth(l.ch.set, l.endpoint),
+	}
+	l.ch.srv.timers(l.endpoint, &cfg.Reliable, &cfg.SessionExpires, &cfg.MinSE)
+	return cfg
+}
+
+// ring waits for the first answer. nil: nobody answered, and why.
+func (d *dialing) ring(ctx context.Context) (*leg, DialStatus) {
+	var deadline time.Time
+	if d.req.Timeout > 0 {
+		deadline = d.started.Add(d.req.Timeout)
+	}
+	for {
+		if d.ch.gone() {
+			return nil, StatusCancel
+		}
+		if winner := d.sweep(); winner != nil {
+			return winner, StatusAnswer
+		}
+		if len(d.ch.branches) == 0 {
+			return nil, d.failed.status()
+		}
+		if err := d.tell(ctx); err != nil {
+			d.ch.log().Info("indication not sent", "error", err)
+		}
+		if !d.ch.step(deadline) {
+			d.ch.cause = CauseNoAnswer
+			return nil, StatusNoAnswer
+		}
+	}
+}
+
+// sweep takes legs that have ended out and returns one that has answered.
+func (d *dialing) sweep() *leg {
+	for i := 0; i < len(d.ch.branches); {
+		b := d.ch.branches[i]
+		if b.state == legUp {
+			return b
+		}
+		if b.state != legGone {
+			i++
+			continue
+		}
+		d.ch.log().Info("branch failed", "peer", b.name, "status", b.status, "cause", int(b.cause))
+		d.fail(b.cause)
+		if d.early == b {
+			d.ch.part(d.ch.caller, b)
+			d.early = nil
+		}
+		d.ch.forget(b)
+	}
+	return nil
+}
+
+// tell passes on how the callees stand: early media of a single callee is
+// connected (183), ringing of any becomes 180.
+func (d *dialing) tell(ctx context.Context) error {
+	for _, b := range d.ch.branches {
+		switch {
+		case b.state == legEarly && !d.several && !d.req.Options.Ring:
+			if d.early == b {
+				continue
+			}
+			d.noteRinging()
+			if err := d.ch.Indicate(ctx, Progress); err != nil {
+				return err
+			}
+			d.early = b
+			return d.ch.join(d.ch.caller, b)
+		case b.state >= legRinging:
+			d.noteRinging()
+			return d.ch.Indicate(ctx, Ringing)
+		case b.progressed && !d.several && !d.req.Options.Ring:
+			d.noteRinging()
+			return d.ch.Indicate(ctx, Progress)
+		}
+	}
+	return nil
+}
+
+func (d *dialing) noteRinging() {
+	if d.ringing.IsZero() {
+		d.ringing = time.Now()
+	}
+}
+
+// giveUp cancels what still rings and ends the Dial without an answer.
+func (d *dialing) giveUp(status DialStatus) {
+	if d.early != nil {
+		d.ch.part(d.ch.caller, d.early)
+	}
+	cause := CauseNormalClearing
+	for len(d.ch.branches) > 0 {
+		b := d.ch.branches[0]
+		if d.req.Options.Elsewhere {
+			b.cancelElsewhere()
+		} else {
+			b.hangUp(cause)
+		}
+		d.ch.forget(b)
+	}
+	d.ch.StopTone()
+	d.conclude(status)
+}
+
+// conclude sets the variables that every Dial leaves behind.
+func (d *dialing) conclude(status DialStatus) {
+	ch := d.ch
+	elapsed := time.Since(d.started)
+	_ = ch.interp.Set("DIALSTATUS", string(status))
+	_ = ch.interp.Set("DIALEDTIME", whole(elapsed))
+	_ = ch.interp.Set("DIALEDTIME_MS", millis(elapsed))
+	if !d.ringing.IsZero() {
+		rung := d.ringing.Sub(d.started)
+		_ = ch.interp.Set("RINGTIME", whole(rung))
+		_ = ch.interp.Set("RINGTIME_MS", millis(rung))
+	}
+	if ch.cdr.Answer.IsZero() {
+		ch.noteDisposition(status)
+	}
+}
+
+func whole(d time.Duration) string  { return strconv.FormatInt(int64(d/time.Second), 10) }
+func millis(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }

@@ -1,0 +1,354 @@
+package pbx
+
+import (
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/hometone/hometone/config/pjsip"
+	"github.com/hometone/hometone/relay"
+	"github.com/hometone/hometone/sip"
+	"github.com/hometone/hometone/sip/dialog"
+	"github.com/hometone/hometone/sip/transaction"
+	"github.com/hometone/hometone/sip/transport"
+)
+
+// legState is how far a leg has come.
+type legState uint8
+
+const (
+	legIdle    legState = iota // nothing sent yet
+	legTrying                  // INVITE sent or received
+	legRinging                 // 180 sent or received
+	legEarly                   // 183 with SDP: sound before the answer
+	legUp                      // answered
+	legGone                    // ended; cause says why
+)
+
+// leg is one side of a call: a dialog and a stream. It is owned by its
+// channel's goroutine, except that Deliver may be called from a shard and
+// watch from a loop of the relay; both only post into the mailbox.
+type leg struct {
+	ch       *channel
+	endpoint *pjsip.Endpoint
+	name     string // PJSIP/8006-0000002b
+	number   string // of the person at this side
+	display  string
+	outgoing bool
+	state    legState
+	cause    Cause // when gone
+	peer     *leg  // connected by the bridge; nil = none
+
+	session    *dialog.Session
+	invitation *dialog.Invitation // outgoing, until the final answer
+	flow       transport.Flow     // incoming: where the INVITE came from
+	callID     string
+	remoteAddr netip.Addr    // where the peer's signalling is
+	status     int           // of the final answer that refused us
+	progressed bool          // a callee's 183 without SDP
+	call       *outgoingCall // until our INVITE has been sent
+	body       string        // of the caller's INVITE, until it has been read
+
+	stream
+}
+
+// newCallerLeg is the leg of an INVITE that came in.
+func newCallerLeg(ch *channel, e *pjsip.Endpoint, tx *transaction.Server, req *sip.Request) *leg {
+	l := &leg{ch: ch, endpoint: e, name: ch.name, state: legTrying, flow: tx.Flow(), callID: req.CallID()}
+	if from, err := req.From(); err == nil {
+		l.display = from.Display
+	}
+	l.number, _ = fromUser(req)
+	if e.CallerIDNum != "" {
+		l.number = e.CallerIDNum
+	}
+	if e.CallerIDName != "" {
+		l.display = e.CallerIDName
+	}
+	l.body = req.Body()
+	l.remoteAddr = tx.Flow().Remote().Addr().Unmap()
+	return l
+}
+
+// Deliver implements dialog.Sink. What the peer can repeat without end is
+// dropped when the mailbox is full.
+func (l *leg) Deliver(e dialog.Event) {
+	droppable := false
+	switch e.(type) {
+	case dialog.Info, dialog.Message, dialog.Progress:
+		droppable = true
+	}
+	l.ch.box.post(mail{leg: l, what: e}, droppable)
+}
+
+// watch takes the relay's events.
+func (l *leg) watch(e relay.Event) {
+	if e.Kind == relay.Played {
+		l.ch.box.post(mail{leg: l, what: e}, true)
+	}
+}
+
+// handle changes the leg by one event.
+func (l *leg) handle(what any) {
+	switch e := what.(type) {
+	case dialog.Progress:
+		l.progress(e)
+	case dialog.Answered:
+		l.answered(e)
+	case dialog.Rejected:
+		l.rejected(e)
+	case dialog.Confirmed:
+		l.confirmed(e)
+	case dialog.Offer:
+		l.reoffered(e)
+	case dialog.Answer:
+		l.reanswered(e)
+	case dialog.Info:
+		l.info(e)
+	case dialog.Refer:
+		l.refer(e)
+	case dialog.Ended:
+		l.ended(e)
+	case relay.Event:
+		l.played(e)
+	case resolved:
+		l.invite(e.targets, e.err)
+	case dialog.Message, dialog.Notified, dialog.Subscribed, dialog.SubscriptionEnded:
+		// Answered by the dialog layer; nothing in a call depends on them.
+	}
+}
+
+// progress is a provisional answer of a callee.
+func (l *leg) progress(e dialog.Progress) {
+	if l.state >= legUp {
+		return
+	}
+	if e.SDP != "" && !e.Offer {
+		if err := l.accept(e.SDP); err == nil {
+			l.state = legEarly
+			return
+		}
+	}
+	if e.Res.Status() == 180 && l.state < legRinging {
+		l.state = legRinging
+	}
+	if e.Res.Status() == 183 && l.state < legRinging && !l.endpoint.Ignore183WithoutSDP {
+		l.progressed = true
+	}
+}
+
+// answered is a callee's 200.
+func (l *leg) answered(e dialog.Answered) {
+	l.session, l.invitation = e.Session, nil
+	if l.state == legGone { // it crossed our CANCEL
+		_ = e.Session.Bye(dialog.NormalClearing)
+		return
+	}
+	var err error
+	if e.SDP != "" || !l.agreed {
+		err = l.accept(e.SDP)
+	}
+	if err != nil {
+		l.ch.log().Info("answer refused", "peer", l.name, "error", err)
+		l.drop(CauseBearerNotAvailable)
+		return
+	}
+	l.state = legUp
+}
+
+// rejected is the end of an INVITE of ours that nobody answered.
+func (l *leg) rejected(e dialog.Rejected) {
+	l.invitation = nil
+	if l.state == legGone {
+		return
+	}
+	l.state = legGone
+	l.cause = CauseOfStatus(e.Status)
+	if e.Reason.Protocol == "Q.850" && e.Reason.Cause > 0 && e.Reason.Cause < 128 {
+		l.cause = Cause(e.Reason.Cause)
+	}
+	l.status = e.Status
+}
+
+// ended is the last event of a dialog.
+func (l *leg) ended(e dialog.Ended) {
+	if l.state == legGone {
+		return
+	}
+	l.state = legGone
+	l.cause = endCause(e)
+	if l == l.ch.caller {
+		l.ch.end(l.cause, l.name)
+		return
+	}
+	if l.ch.hungUp == "" {
+		l.ch.hungUp = l.name
+	}
+}
+
+// endCause is the hang-up cause of a dialog's end: what the peer's Reason
+// says in Q.850, else what its end stands for.
+func endCause(e dialog.Ended) Cause {
+	if e.Reason.Protocol == "Q.850" && e.Reason.Cause > 0 && e.Reason.Cause < 128 {
+		return Cause(e.Reason.Cause)
+	}
+	switch e.Cause {
+	case dialog.CauseNoAck, dialog.CauseNoPrack, dialog.CauseTimeout, dialog.CauseExpired:
+		return CauseRecoveryOnTimer
+	case dialog.CauseGone, dialog.CauseTransport:
+		return CauseDestinationOutOfOrd
+	case dialog.CauseStopped:
+		return CauseTemporaryFailure
+	case dialog.CauseNoAnswer:
+		return CauseBearerNotAvailable
+	case dialog.CauseCancelled:
+		return CauseNone
+	}
+	return CauseNormalClearing
+}
+
+// info is an INFO in the dialog: a key, in the two forms phones use.
+func (l *leg) info(e dialog.Info) {
+	if l.state != legUp && l.state != legEarly && l.state != legTrying {
+		return
+	}
+	body := strings.TrimSpace(e.Body)
+	switch strings.ToLower(strings.TrimSpace(e.ContentType)) {
+	case "application/dtmf-relay":
+		body = field(body, "signal")
+	case "application/dtmf":
+	default:
+		return
+	}
+	if r, ok := keyOf(body); ok {
+		l.ch.press(l, r)
+	}
+}
+
+// field returns a value of "name=value" lines.
+func field(body, name string) string {
+	for line := range strings.Lines(body) {
+		n, v, ok := strings.Cut(line, "=")
+		if ok && strings.EqualFold(strings.TrimSpace(n), name) {
+			return strings.TrimSpace(v)
+		}
+	}
+	return ""
+}
+
+// keyOf reads a key: its character, or 10 and 11 for * and #.
+func keyOf(s string) (rune, bool) {
+	switch s {
+	case "10":
+		return '*', true
+	case "11":
+		return '#', true
+	}
+	if len(s) == 1 && strings.Contains(keypad, strings.ToUpper(s)) {
+		return rune(strings.ToUpper(s)[0]), true
+	}
+	return 0, false
+}
+
+// keypad are the keys of a telephone in the order of RFC 4733's event codes.
+const keypad = "0123456789*#ABCD"
+
+// sendKey passes a key on as INFO; keys that come as RTP events pass through
+// the relay and never come here.
+func (l *leg) sendKey(r rune) {
+	if l.session == nil || l.state != legUp {
+		return
+	}
+	if l.sendEvent(r) {
+		return
+	}
+	body := "Signal=" + string(r) + "\r\nDuration=160\r\n"
+	_ = l.session.Send(sip.INFO, "application/dtmf-relay", body, nil)
+}
+
+// refer refuses a transfer that nobody carries out yet.
+func (l *leg) refer(e dialog.Refer) {
+	l.ch.log().Info("transfer refused", "by", l.name, "to", e.To.URI)
+	_ = e.Request.Reject(603, "")
+}
+
+// hangUp ends the leg's dialog in the way its state asks for.
+func (l *leg) hangUp(cause Cause) {
+	if l.state == legGone {
+		return
+	}
+	was := l.state
+	l.state = legGone
+	if l.cause == CauseNone {
+		l.cause = cause
+	}
+	switch {
+	case l.invitation != nil:
+		_ = l.invitation.Cancel(l.reasonOf(cause))
+	case l.session == nil:
+	case l.outgoing || was == legUp:
+		_ = l.session.Bye(l.reasonOf(cause))
+	default:
+		_ = l.session.Reject(l.refusal(cause), "", l.reasonHeader(cause)...)
+	}
+}
+
+// refusal is the status an unanswered caller gets.
+func (l *leg) refusal(cause Cause) int {
+	if l.status != 0 {
+		return l.status
+	}
+	return cause.Status()
+}
+
+// cancelElsewhere gives up a callee because another one has answered
+// (RFC 3326 §2: SIP;cause=200).
+func (l *leg) cancelElsewhere() {
+	if l.invitation != nil {
+		_ = l.invitation.Cancel(dialog.AnsweredElsewhere)
+	}
+	l.state = legGone
+	l.cause = CauseAnsweredElsewhere
+}
+
+// drop ends a leg for a cause of ours.
+func (l *leg) drop(cause Cause) {
+	l.hangUp(cause)
+	l.cause = cause
+}
+
+// tooLate looks at an event that came when the channel had ended: a 200 that
+// crossed our CANCEL still needs its BYE.
+func (l *leg) tooLate(what any) {
+	if e, ok := what.(dialog.Answered); ok {
+		_ = e.Session.Bye(dialog.NormalClearing)
+	}
+}
+
+// reasonOf writes a cause for a BYE or CANCEL (RFC 3326), unless the endpoint
+// does not want to know (suppress_q850_reason_headers).
+func (l *leg) reasonOf(c Cause) dialog.Reason {
+	if l.endpoint.SuppressQ850Reason {
+		return dialog.Reason{}
+	}
+	if c == CauseNone {
+		c = CauseNormalClearing
+	}
+	return dialog.Reason{Protocol: "Q.850", Cause: int(c)}
+}
+
+// reasonHeader is reasonOf as a header field for a final response.
+func (l *leg) reasonHeader(c Cause) []dialog.Header {
+	if c == CauseNone || l.endpoint.SuppressQ850Reason {
+		return nil
+	}
+	return []dialog.Header{{Name: "Reason", Value: l.reasonOf(c).String()}}
+}
+
+// since is the time from one moment to another, zero if it never began.
+func since(from, to time.Time) time.Duration {
+	if from.IsZero() || to.Before(from) {
+		return 0
+	}
+	return to.Sub(from)
+}

@@ -1,0 +1,157 @@
+package pbx
+
+import (
+	"context"
+	"log/slog"
+	"time"
+)
+
+// This file is the Channel interface, apart from Dial and the sound.
+
+// Name implements Channel.
+func (ch *channel) Name() string { return ch.name }
+
+// Get implements Channel.
+func (ch *channel) Get(name string) string { return ch.interp.Get(name) }
+
+// Set implements Channel.
+func (ch *channel) Set(name, value string) error { return ch.interp.Set(name, value) }
+
+// Script implements Channel.
+func (ch *channel) Script() Script { return ch.interp }
+
+// Log implements Channel.
+func (ch *channel) Log() *slog.Logger { return ch.log() }
+
+// Answered implements Channel.
+func (ch *channel) Answered() bool { return ch.caller.state == legUp }
+
+// Answer implements Channel.
+func (ch *channel) Answer(context.Context) error {
+	if ch.gone() {
+		return ErrHangup
+	}
+	if ch.caller.state == legUp {
+		return nil
+	}
+	body, err := ch.caller.describe()
+	if err == nil {
+		err = ch.caller.session.Answer(body)
+	}
+	if err != nil {
+		ch.end(CauseFailure, ch.name)
+		return err
+	}
+	ch.caller.state = legUp
+	ch.cdr.Answer = time.Now()
+	ch.armRTP()
+	return nil
+}
+
+// Indicate implements Channel.
+func (ch *channel) Indicate(_ context.Context, what Indication) error {
+	if ch.gone() {
+		return ErrHangup
+	}
+	if ch.caller.state == legUp {
+		return ch.indicateTone(what)
+	}
+	switch what {
+	case Ringing:
+		if ch.told180 || ch.caller.state == legEarly && !ch.set.Endpoints.Global.AllowSending180After183 {
+			return nil
+		}
+		ch.told180 = true
+		ch.caller.state = max(ch.caller.state, legRinging)
+		return ch.caller.session.Provisional(180, "")
+	case Progress:
+		if ch.caller.state >= legEarly {
+			return nil
+		}
+		body, err := ch.caller.describe()
+		if err != nil {
+			return err
+		}
+		ch.caller.state = legEarly
+		return ch.caller.session.Provisional(183, body)
+	case Busy:
+		ch.end(CauseUserBusy, ch.name)
+		ch.caller.hangUp(CauseUserBusy)
+	case Congestion:
+		ch.end(CauseCongestion, ch.name)
+		ch.caller.hangUp(CauseCongestion)
+	}
+	return nil
+}
+
+// indicateTone tells an answered caller by ear.
+func (ch *channel) indicateTone(what Indication) error {
+	switch what {
+	case Ringing:
+		return ch.StartTone("ring")
+	case Busy:
+		return ch.StartTone("busy")
+	case Congestion:
+		return ch.StartTone("congestion")
+	}
+	return nil
+}
+
+// Hangup implements Channel.
+func (ch *channel) Hangup(cause Cause) error {
+	ch.end(cause, ch.name)
+	return ErrHangup
+}
+
+// Wait implements Channel.
+func (ch *channel) Wait(_ context.Context, d time.Duration) error {
+	var until time.Time
+	if d >= 0 {
+		until = time.Now().Add(d)
+	}
+	ch.interp.Waited()
+	for !ch.gone() {
+		if !ch.step(until) {
+			return nil
+		}
+	}
+	return ErrHangup
+}
+
+// Digit implements Channel.
+func (ch *channel) Digit(_ context.Context, d time.Duration) (rune, error) {
+	ch.interp.Waited()
+	ch.caller.startSink()
+	until := time.Now().Add(d)
+	for !ch.gone() {
+		if r, ok := ch.takeKey(""); ok {
+			return r, nil
+		}
+		if !ch.step(until) {
+			return 0, nil
+		}
+	}
+	return 0, ErrHangup
+}
+
+// takeKey takes the oldest key; with stop, only if it is one of those, and
+// keys that are not are forgotten.
+func (ch *channel) takeKey(stop string) (rune, bool) {
+	for len(ch.keys) > 0 {
+		r := ch.keys[0]
+		ch.keys = ch.keys[1:]
+		if stop == "" || containsRune(stop, r) {
+			return r, true
+		}
+	}
+	return 0, false
+}
+
+func containsRune(s string, r rune) bool {
+	for _, c := range s {
+		if c == r {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,232 @@
+package pbx
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hometone/hometone/config/pjsip"
+	"github.com/hometone/hometone/pbx/dialplan"
+	"github.com/hometone/hometone/relay"
+	"github.com/hometone/hometone/sip"
+	"github.com/hometone/hometone/sip/auth"
+	"github.com/hometone/hometone/sip/dialog"
+	"github.com/hometone/hometone/sip/transaction"
+)
+
+// Config is what a Server needs.
+type Config struct {
+	Dialogs   *dialog.Layer // required; its Next leads to Server.ServeSIP
+	Transport Transport     // required
+	Relay     *relay.Relay  // required
+	Locator   Locator       // required
+	Records   Recorder      // required
+	Auth      *auth.Server  // required
+	Apps      []App         // the table of applications
+	Globals   *dialplan.Globals
+	Node      string        // goes into identifiers and CDRs
+	MaxCalls  int           // channels at a time; 0 = 10,000
+	Drain     time.Duration // how long Run lets calls end by themselves when its context ends; 0 = not at all
+	Logger    *slog.Logger  // nil = discarded
+}
+
+// defaultMaxCalls bounds channels when Config.MaxCalls is zero.
+const defaultMaxCalls = 10_000
+
+// retryAfter is what a refused caller is told to wait, in seconds.
+const retryAfter = "5"
+
+// Server is the exchange of one node. It is a transaction.Handler for requests
+// outside a dialog.
+type Server struct {
+	cfg      Config
+	log      *slog.Logger
+	apps     map[string]App // by lower-case name
+	settings atomic.Pointer[Settings]
+	epoch    string        // makes identifiers unique over restarts
+	seq      atomic.Uint64 // numbers channels
+	draining atomic.Bool
+	routes   routes
+
+	mu    sync.Mutex // guards the following
+	calls map[string]*channel
+	empty chan struct{} // closed when draining and the last call has gone
+}
+
+// New returns a Server; nothing runs before a request comes.
+func New(cfg Config, s *Settings) (*Server, error) {
+	if cfg.Dialogs == nil || cfg.Transport == nil || cfg.Relay == nil || cfg.Locator == nil || cfg.Records == nil || cfg.Auth == nil {
+		return nil, errors.New("pbx: Config lacks a required room")
+	}
+	if cfg.MaxCalls <= 0 {
+		cfg.MaxCalls = defaultMaxCalls
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	srv := &Server{
+		cfg:   cfg,
+		log:   cfg.Logger,
+		apps:  make(map[string]App, len(cfg.Apps)),
+		epoch: newEpoch(),
+		calls: map[string]*channel{},
+		empty: make(chan struct{}),
+	}
+	for _, a := range cfg.Apps {
+		srv.apps[lower(a.Name)] = a
+	}
+	srv.settings.Store(s)
+	return srv, nil
+}
+
+// Use makes new calls follow s; calls in progress keep what they have.
+func (s *Server) Use(settings *Settings) { s.settings.Store(settings) }
+
+// Calls returns how many calls are in progress.
+func (s *Server) Calls() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.calls)
+}
+
+// Run waits until ctx ends. Then new calls are refused with 503, calls in
+// progress have Config.Drain to end by themselves and are released after it.
+// Run returns when the last channel has written its record and gone; the
+// dialogs, the relay and the records must run until then.
+func (s *Server) Run(ctx context.Context) error {
+	<-ctx.Done()
+	s.mu.Lock()
+	s.draining.Store(true)
+	none := len(s.calls) == 0
+	s.mu.Unlock()
+	if none {
+		return nil
+	}
+	timer := time.NewTimer(s.cfg.Drain)
+	defer timer.Stop()
+	select {
+	case <-s.empty:
+		return nil
+	case <-timer.C:
+	}
+	s.releaseAll()
+	<-s.empty
+	return nil
+}
+
+// releaseAll asks every channel to end.
+func (s *Server) releaseAll() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, ch := range s.calls {
+		ch.box.post(mail{what: released{CauseTemporaryFailure}}, false)
+	}
+}
+
+// enter gives a new channel its place; false if there is none.
+func (s *Server) enter(ch *channel) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.draining.Load() || len(s.calls) >= s.cfg.MaxCalls {
+		return false
+	}
+	s.calls[ch.uniqueID] = ch
+	return true
+}
+
+// leave takes the place back; the last thing a channel does.
+func (s *Server) leave(ch *channel) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.calls, ch.uniqueID)
+	if s.draining.Load() && len(s.calls) == 0 {
+		close(s.empty)
+	}
+}
+
+// ServeSIP answers a request outside a dialog; an INVITE that may come in
+// becomes a channel. It runs on the transaction's shard.
+func (s *Server) ServeSIP(ctx context.Context, tx *transaction.Server, req *sip.Request) {
+	set := s.settings.Load()
+	if !set.Permitted(tx.Flow().Remote().Addr()) {
+		respond(tx, req, 403, "")
+		return
+	}
+	switch req.Method() {
+	case sip.ACK:
+		// RFC 3261 §17.1.1.3: nobody answers an ACK.
+	case sip.OPTIONS:
+		s.options(tx, req)
+	case sip.INVITE:
+		s.invite(ctx, set, tx, req)
+	case sip.MESSAGE, sip.SUBSCRIBE, sip.PUBLISH, sip.REFER, sip.INFO, sip.NOTIFY, sip.UPDATE, sip.BYE, sip.PRACK:
+		s.outside(set, tx, req)
+	default:
+		// RFC 3261 §8.2.1: 405 lists what is allowed.
+		res := sip.NewResponse(req, 405, "")
+		res.Set(sip.HeaderAllow, allow)
+		_ = tx.Respond(res)
+	}
+}
+
+// invite admits a call or refuses it on the spot.
+func (s *Server) invite(ctx context.Context, set *Settings, tx *transaction.Server, req *sip.Request) {
+	if s.draining.Load() {
+		s.overload(tx, req)
+		return
+	}
+	e := s.admit(set, tx, req)
+	if e == nil {
+		return
+	}
+	ch := s.newChannel(set, e, tx, req)
+	if status := ch.locate(); status != 0 {
+		s.refuse(tx, req, e, status)
+		return
+	}
+	if !s.enter(ch) {
+		s.overload(tx, req)
+		return
+	}
+	session, err := s.cfg.Dialogs.Accept(tx, req, ch.caller, s.acceptOptions(e))
+	if err != nil {
+		s.log.Info("call refused", "call_id", req.CallID(), "endpoint", e.Name, "error", err)
+		s.leave(ch)
+		return
+	}
+	ch.caller.session = session
+	// The goroutine owns the channel and its legs. It ends with the call, at
+	// the latest when Run releases it.
+	go ch.run(context.WithoutCancel(ctx))
+}
+
+// refuse answers an admitted caller with a status, for the log's sake.
+func (s *Server) refuse(tx *transaction.Server, req *sip.Request, e *pjsip.Endpoint, status int) {
+	s.log.Info("call refused", "call_id", req.CallID(), "endpoint", e.Name, "uri", req.URI(), "status", status)
+	respond(tx, req, status, "")
+}
+
+// overload refuses with 503 and a time to come back (RFC 3261 §21.5.4).
+func (s *Server) overload(tx *transaction.Server, req *sip.Request) {
+	res := sip.NewResponse(req, 503, "")
+	res.Set(sip.HeaderRetryAfter, retryAfter)
+	_ = tx.Respond(res)
+}
+
+// respond answers without further header fields. An error means that the
+// peer's transaction is over, which needs no answer.
+func respond(tx *transaction.Server, req *sip.Request, status int, reason string) {
+	_ = tx.Respond(sip.NewResponse(req, status, reason))
+}
+
+// newID makes the identifiers of a channel: the one of the CDR, unique for
+// ever, and Asterisk's UNIQUEID, seconds and a number.
+func (s *Server) newID(now time.Time) (id, unique string, n uint64) {
+	n = s.seq.Add(1)
+	number := strconv.FormatUint(n, 10)
+	return s.cfg.Node + "-" + s.epoch + "-" + number, strconv.FormatInt(now.Unix(), 10) + "." + number, n
+}

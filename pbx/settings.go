@@ -1,0 +1,168 @@
+package pbx
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/hometone/hometone/config/pjsip"
+	"github.com/hometone/hometone/pbx/dialplan"
+	"github.com/hometone/hometone/sip"
+	"github.com/hometone/hometone/sip/auth"
+)
+
+// Settings is one configuration of the exchange: who may call and what
+// happens then. It is immutable; Reload swaps it whole and calls keep the one
+// they started with.
+type Settings struct {
+	Endpoints *pjsip.Config
+	Plan      *dialplan.Plan
+	Sounds    *Sounds
+	// Media is the address put into SDP for peers outside Local; the zero value
+	// is the address that the peer is reached from.
+	Media netip.Addr
+	Local []netip.Prefix
+}
+
+// anonymous is the name of the endpoint that takes callers nobody knows.
+const anonymous = "anonymous"
+
+// defaultOrder is the order in which a caller's endpoint is looked for when
+// global/endpoint_identifier_order says nothing.
+var defaultOrder = []string{"ip", "username", "anonymous"}
+
+// Identify finds the endpoint a request comes from, nil if there is none. Who
+// matches is not yet who it says it is: authentication follows.
+func (s *Settings) Identify(req *sip.Request, from netip.Addr) *pjsip.Endpoint {
+	order := s.Endpoints.Global.EndpointIdentifierOrder
+	if len(order) == 0 {
+		order = defaultOrder
+	}
+	for _, how := range order {
+		if e := s.identifyBy(how, req, from); e != nil && (how == anonymous || knownBy(e, how)) {
+			return e
+		}
+	}
+	return nil
+}
+
+// knownBy reports whether an endpoint may be found in this way (identify_by).
+func knownBy(e *pjsip.Endpoint, how string) bool {
+	return len(e.IdentifyBy) == 0 || slices.Contains(e.IdentifyBy, how)
+}
+
+func (s *Settings) identifyBy(how string, req *sip.Request, from netip.Addr) *pjsip.Endpoint {
+	switch how {
+	case "ip":
+		return s.identifyIP(from)
+	case "header":
+		return s.identifyHeader(req)
+	case "username":
+		return s.identifyUser(req)
+	case "auth_username":
+		return s.Endpoints.Endpoints[authUser(req)]
+	case "anonymous":
+		return s.Endpoints.Endpoints[anonymous]
+	}
+	return nil
+}
+
+func (s *Settings) identifyIP(from netip.Addr) *pjsip.Endpoint {
+	from = from.Unmap()
+	for _, id := range s.Endpoints.Identifies {
+		for _, p := range id.Match {
+			if p.Contains(from) {
+				return s.Endpoints.Endpoints[id.Endpoint]
+			}
+		}
+	}
+	return nil
+}
+
+func (s *Settings) identifyHeader(req *sip.Request) *pjsip.Endpoint {
+	for _, id := range s.Endpoints.Identifies {
+		name, want, ok := strings.Cut(id.MatchHeader, ":")
+		if ok && req.GetName(strings.TrimSpace(name)) == strings.TrimSpace(want) {
+			return s.Endpoints.Endpoints[id.Endpoint]
+		}
+	}
+	return nil
+}
+
+// identifyUser matches From: first user@domain, then user@ the domain an alias
+// stands for, then the user alone.
+func (s *Settings) identifyUser(req *sip.Request) *pjsip.Endpoint {
+	user, host := fromUser(req)
+	if user == "" || user == anonymous {
+		return nil // a caller cannot ask for the endpoint of strangers
+	}
+	if e := s.Endpoints.Endpoints[user+"@"+host]; e != nil {
+		return e
+	}
+	if domain := s.Endpoints.DomainAliases[host]; domain != "" {
+		if e := s.Endpoints.Endpoints[user+"@"+domain]; e != nil {
+			return e
+		}
+	}
+	return s.Endpoints.Endpoints[user]
+}
+
+// fromUser returns user and host of the From URI, unescaped, "" if it has none.
+func fromUser(req *sip.Request) (user, host string) {
+	from, err := req.From()
+	if err != nil {
+		return "", ""
+	}
+	uri, err := from.ParsedURI()
+	if err != nil {
+		return "", ""
+	}
+	return uri.Username(), strings.ToLower(uri.Host)
+}
+
+// authUser returns the user name of the first credentials, "" without any.
+func authUser(req *sip.Request) string {
+	_, params, ok := strings.Cut(req.Get(sip.HeaderAuthorization), " ")
+	if !ok {
+		return ""
+	}
+	for p := range strings.SplitSeq(params, ",") {
+		name, value, _ := strings.Cut(strings.TrimSpace(p), "=")
+		if strings.EqualFold(name, "username") {
+			return sip.Unquote(value)
+		}
+	}
+	return ""
+}
+
+// Secret returns what the endpoint's auth objects know of a user. An unknown
+// endpoint (nil) knows nobody; the cost and the answer are the same.
+func (s *Settings) Secret(e *pjsip.Endpoint, user string) (auth.Secret, bool) {
+	if e == nil {
+		return auth.Secret{}, false
+	}
+	for _, name := range e.Auth {
+		a := s.Endpoints.Auths[name]
+		if a == nil || a.Username != user {
+			continue
+		}
+		return auth.Secret{
+			Password:  a.Password.Reveal(),
+			MD5:       a.Digests["MD5"].Reveal(),
+			SHA256:    a.Digests["SHA-256"].Reveal(),
+			SHA512256: a.Digests["SHA-512-256"].Reveal(),
+		}, true
+	}
+	return auth.Secret{}, false
+}
+
+// Permitted applies the access lists: a source that one of the type=acl
+// sections denies may not send anything (Asterisk's res_pjsip_acl).
+func (s *Settings) Permitted(from netip.Addr) bool {
+	for _, acl := range s.Endpoints.ACLs {
+		if !pjsip.Allowed(acl.Rules, from) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,382 @@
+package pbx
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/hometone/hometone/config/pjsip"
+	"github.com/hometone/hometone/media"
+	"github.com/hometone/hometone/relay"
+	"github.com/hometone/hometone/sdp"
+)
+
+// errNoCodec means that an endpoint's allow list has nothing we can speak.
+var errNoCodec = errors.New("pbx: the endpoint allows no codec that is supported")
+
+// codecs are the codecs by their names in pjsip.conf.
+var codecs = map[string]sdp.Codec{
+	"ulaw": {PT: 0, Name: "PCMU", ClockRate: 8000},
+	"alaw": {PT: 8, Name: "PCMA", ClockRate: 8000},
+}
+
+// stream is the sound of one leg: its ports at the relay and what has been
+// agreed about them.
+type stream struct {
+	rtp     *relay.Leg
+	talk    sdp.Session
+	offer   *sdp.Description // the caller's, until it is answered
+	wanted  []sdp.Format     // what the caller's offer and we have in common, until Dial has used it
+	agreed  bool             // an offer has met its answer
+	playing media.Source     // what an application plays; nil = nothing
+	sinking bool             // the leg's packets come to us for their keys
+	event   keyEvent         // the telephone-event being received
+	opened  time.Time
+}
+
+// readOffer parses the caller's offer and looks whether we could answer it,
+// before the dialplan starts. An INVITE without a description is fine: we will
+// offer in the answer.
+func (l *leg) readOffer(body string) error {
+	if strings.TrimSpace(body) == "" {
+		return nil
+	}
+	offer, err := sdp.Parse(body)
+	if err != nil {
+		return err
+	}
+	// A trial with a placeholder for the port, which nobody needs yet: many
+	// calls end before there is any sound.
+	local := l.local(nil)
+	local.Addr = netip.AddrPortFrom(netip.IPv4Unspecified(), 9)
+	_, n, err := sdp.Answer(offer, local)
+	if err != nil {
+		return err
+	}
+	l.offer, l.wanted = offer, n.Formats
+	return nil
+}
+
+// open binds the leg's ports once.
+func (l *leg) open(remote netip.Addr) error {
+	if l.rtp != nil {
+		return nil
+	}
+	rtp, err := l.ch.srv.cfg.Relay.Open(l.ch.srv.routes.local(remote), l.watch)
+	if err != nil {
+		return err
+	}
+	l.rtp, l.opened = rtp, time.Now()
+	return nil
+}
+
+// closeMedia gives the ports back.
+func (l *leg) closeMedia() {
+	if l.rtp != nil {
+		l.rtp.Close()
+		l.rtp = nil
+	}
+}
+
+// local is our side of the leg's description. first are codecs to put before
+// the endpoint's own order.
+func (l *leg) local(first []sdp.Format) sdp.Local {
+	o := sdp.Local{
+		DTMF:     l.endpoint.DTMFMode != "none" && l.endpoint.DTMFMode != "inband" && l.endpoint.DTMFMode != "info",
+		Prefer:   sdp.PreferLocal,
+		Username: "hometone",
+		Codecs:   make([]sdp.Codec, 0, 2),
+	}
+	for _, f := range first {
+		if c, ok := allowed(l.endpoint, f.Codec); ok {
+			o.Codecs = append(o.Codecs, c)
+		}
+	}
+	for _, name := range l.endpoint.Codecs {
+		if c, ok := codecs[name]; ok && !contains(o.Codecs, c) {
+			o.Codecs = append(o.Codecs, c)
+		}
+	}
+	if l.rtp != nil {
+		o.Addr, o.RTCP = l.announced(l.rtp.Addr()), l.announced(l.rtp.RTCPAddr())
+	}
+	return o
+}
+
+// announced is the address peers are told for one of ours: the external one
+// for peers outside our networks.
+func (l *leg) announced(a netip.AddrPort) netip.AddrPort {
+	if l.endpoint.MediaAddress.IsValid() {
+		return netip.AddrPortFrom(l.endpoint.MediaAddress, a.Port())
+	}
+	set := l.ch.set
+	if !set.Media.IsValid() || !l.remoteAddr.IsValid() || a.Addr().Is6() != set.Media.Is6() {
+		return a
+	}
+	for _, p := range set.Local {
+		if p.Contains(l.remoteAddr) {
+			return a
+		}
+	}
+	return netip.AddrPortFrom(set.Media, a.Port())
+}
+
+// allowed returns the endpoint's form of a codec, if its allow list has it.
+func allowed(e *pjsip.Endpoint, c sdp.Codec) (sdp.Codec, bool) {
+	for _, name := range e.Codecs {
+		if own, ok := codecs[name]; ok && own.Same(c) {
+			return own, true
+		}
+	}
+	return sdp.Codec{}, false
+}
+
+func contains(list []sdp.Codec, c sdp.Codec) bool {
+	for _, other := range list {
+		if other.Same(c) {
+			return true
+		}
+	}
+	return false
+}
+
+// describe returns the description the leg's peer is told next: the answer to
+// its offer, or an offer of ours.
+func (l *leg) describe() (string, error) {
+	if l.agreed {
+		return l.talk.Body, nil
+	}
+	if err := l.open(l.remoteAddr); err != nil {
+		return "", err
+	}
+	if l.offer == nil {
+		if l.talk.Body != "" {
+			return l.talk.Body, nil
+		}
+		return l.makeOffer(nil)
+	}
+	body, _, err := l.talk.Answer(l.offer, l.local(nil))
+	if err != nil {
+		return "", err
+	}
+	l.offer = nil
+	l.apply()
+	return body, nil
+}
+
+// makeOffer opens the leg's ports and writes an offer, with the codecs in
+// first before the others so that the two sides of a call agree if they can.
+func (l *leg) makeOffer(first []sdp.Format) (string, error) {
+	if err := l.open(l.remoteAddr); err != nil {
+		return "", err
+	}
+	local := l.local(first)
+	if len(local.Codecs) == 0 {
+		return "", errNoCodec
+	}
+	return l.talk.Offer(local), nil
+}
+
+// accept reads the peer's answer to our offer and puts it into effect.
+func (l *leg) accept(body string) error {
+	answer, err := sdp.Parse(body)
+	if err != nil {
+		return err
+	}
+	if _, err := l.talk.Accept(answer); err != nil {
+		return err
+	}
+	l.apply()
+	return nil
+}
+
+// answerOffer answers an offer within the dialog, "" asking for one of ours.
+func (l *leg) answerOffer(body string) (string, error) {
+	if strings.TrimSpace(body) == "" {
+		return l.makeOffer(nil)
+	}
+	offer, err := sdp.Parse(body)
+	if err != nil {
+		return "", err
+	}
+	if err := l.open(l.remoteAddr); err != nil {
+		return "", err
+	}
+	answer, _, err := l.talk.Answer(offer, l.local(nil))
+	if err != nil {
+		return "", err
+	}
+	l.apply()
+	return answer, nil
+}
+
+// apply tells the relay what has been agreed.
+func (l *leg) apply() {
+	l.agreed = true
+	if l.rtp == nil {
+		return
+	}
+	n := &l.talk.Agreed
+	d := relay.Description{
+		Remote: n.Remote, RTCP: n.RTCP, RTCPMux: n.RTCPMux, Ptime: n.Ptime,
+		Signalling: l.remoteAddr,
+		Symmetric:  l.endpoint.RTPSymmetric || !l.endpoint.IsSet("rtp_symmetric"),
+		Send:       n.Direction.Sends() && !n.Rejected,
+		Recv:       n.Direction.Receives() && !n.Rejected,
+		Formats:    make([]relay.Format, 0, len(n.Formats)+1),
+	}
+	for _, f := range n.Formats {
+		d.Formats = append(d.Formats, relay.Format{Encoding: f.Name, ClockRate: f.ClockRate, SendPT: f.SendPT, RecvPT: f.RecvPT})
+	}
+	if f := n.DTMF; f != nil {
+		d.Formats = append(d.Formats, relay.Format{Encoding: f.Name, ClockRate: f.ClockRate, SendPT: f.SendPT, RecvPT: f.RecvPT})
+	}
+	l.rtp.Set(d)
+	l.ch.armRTP()
+}
+
+// codec is the name of the agreed codec, "" if there is none.
+func (l *leg) codec() string {
+	if !l.agreed || len(l.talk.Agreed.Formats) == 0 {
+		return ""
+	}
+	return l.talk.Agreed.Formats[0].Name
+}
+
+// join connects two legs' sound.
+func (ch *channel) join(a, b *leg) error {
+	if a.rtp == nil || b.rtp == nil {
+		return relay.ErrClosed
+	}
+	a.stopSink()
+	b.stopSink()
+	a.rtp.Play(nil)
+	b.rtp.Play(nil)
+	a.playing, b.playing = nil, nil
+	if err := ch.srv.cfg.Relay.Join(a.rtp, b.rtp); err != nil {
+		return err
+	}
+	a.peer, b.peer = b, a
+	return nil
+}
+
+// part ends what join began.
+func (ch *channel) part(a, b *leg) {
+	a.peer, b.peer = nil, nil
+	if a.rtp != nil {
+		ch.srv.cfg.Relay.Part(a.rtp)
+	}
+}
+
+// armRTP sets the next look at the legs' RTP if an endpoint asks for it.
+func (ch *channel) armRTP() {
+	shortest := time.Duration(0)
+	for _, l := range ch.legs() {
+		if t := l.silence(); t > 0 && (shortest == 0 || t < shortest) {
+			shortest = t
+		}
+	}
+	if shortest == 0 {
+		ch.rtpCheck = time.Time{}
+		return
+	}
+	ch.rtpCheck = time.Now().Add(min(shortest, time.Second*30))
+}
+
+// legs are the caller and the branches.
+func (ch *channel) legs() []*leg { return append([]*leg{ch.caller}, ch.branches...) }
+
+// silence is how long the leg may be without RTP, 0 for ever.
+func (l *leg) silence() time.Duration {
+	if l.rtp == nil || !l.agreed || l.state != legUp {
+		return 0
+	}
+	if !l.talk.Agreed.Direction.Receives() || l.talk.Agreed.Held {
+		return l.endpoint.RTPTimeoutHold
+	}
+	return l.endpoint.RTPTimeout
+}
+
+// checkRTP ends the call when a leg has been silent for longer than its
+// endpoint's rtp_timeout, with Asterisk's cause for it, and sets the next look.
+func (ch *channel) checkRTP(now time.Time) {
+	var next time.Time
+	for _, l := range ch.legs() {
+		limit := l.silence()
+		if limit == 0 {
+			continue
+		}
+		last := l.rtp.Stats().LastReceived
+		if last.Before(l.opened) {
+			last = l.opened
+		}
+		if now.Sub(last) >= limit {
+			ch.log().Info("no RTP", "peer", l.name, "for", limit.String())
+			l.drop(CauseRequestedChanUnavail)
+			if l == ch.caller {
+				ch.end(CauseRequestedChanUnavail, "rtp timeout")
+			}
+			ch.hungUp = "rtp timeout"
+			continue
+		}
+		next = earliest(next, last.Add(limit))
+	}
+	ch.rtpCheck = next
+}
+
+// routes remembers which of our addresses the kernel sends from towards a
+// peer. It is safe for concurrent use and bounded.
+type routes struct {
+	mu    sync.Mutex // guards known
+	known map[netip.Addr]route
+}
+
+type route struct {
+	local netip.Addr
+	until time.Time
+}
+
+// The cache's bounds: entries, and how long one is believed.
+const (
+	maxRoutes = 4096
+	routeLife = 30 * time.Second
+)
+
+// local returns our address towards remote; no packet is sent to learn it.
+func (r *routes) local(remote netip.Addr) netip.Addr {
+	remote = remote.Unmap()
+	if remote.IsLoopback() {
+		return remote
+	}
+	now := time.Now()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if e, ok := r.known[remote]; ok && now.Before(e.until) {
+		return e.local
+	}
+	if r.known == nil || len(r.known) >= maxRoutes {
+		r.known = map[netip.Addr]route{}
+	}
+	e := route{local: lookRoute(remote), until: now.Add(routeLife)}
+	r.known[remote] = e
+	return e.local
+}
+
+// lookRoute asks the kernel by connecting a datagram socket, which sends nothing.
+func lookRoute(remote netip.Addr) netip.Addr {
+	if !remote.IsValid() {
+		return netip.IPv4Unspecified()
+	}
+	c, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(netip.AddrPortFrom(remote, 9)))
+	if err != nil {
+		return netip.IPv4Unspecified()
+	}
+	defer c.Close()
+	if a, ok := c.LocalAddr().(*net.UDPAddr); ok {
+		return a.AddrPort().Addr().Unmap()
+	}
+	return netip.IPv4Unspecified()
+}
