@@ -1,0 +1,51 @@
+package edge
+
+import (
+	"context"
+
+	"github.com/hometone/hometone/edge/dispatch"
+	"github.com/hometone/hometone/sip"
+	"github.com/hometone/hometone/sip/transport"
+)
+
+// Plan says where a request goes: the branches of a group are tried in
+// parallel, the groups one after the other.
+type Plan struct {
+	Groups [][]Branch
+	// Status refuses the request instead, with Reason or the standard phrase.
+	Status int
+	Reason string
+	// RetryAfter is written into a refusal, in seconds, if above 0.
+	RetryAfter int
+	// Mine hands the request to the handler behind the proxy: it is for a role
+	// of this node.
+	Mine bool
+}
+
+// Branch is one copy of a request.
+type Branch struct {
+	URI     string   // Request-URI; "": unchanged
+	Route   []string // values of Route to put in front, a Path for instance (RFC 3327 §5.3)
+	NextHop string   // URI that is resolved instead of Route or Request-URI (an outbound proxy, a dispatcher's destination)
+	// Target is used without resolving, if its Proto is set: a flow to a phone
+	// behind a NAT (RFC 5626 §5.3).
+	Target transport.Target
+	Dest   *dispatch.Destination // whose calls are counted and whose failures are told to Health; may be nil
+	// Failover says whether a final response with this status leads to the next
+	// group. nil: every one does, which is a search among a callee's contacts.
+	Failover func(status int) bool
+}
+
+// Router decides about requests outside dialogs. It runs on the shard and must
+// not block. The plan is used at once and not kept.
+type Router interface {
+	Route(ctx context.Context, req *sip.Request, from transport.Flow) Plan
+}
+
+// Watcher is told what becomes of branches with a destination; it must not block.
+type Watcher interface {
+	// Answered says that a response came: the destination lives.
+	Answered(d *dispatch.Destination, status int)
+	// Silent says that none came in time, or that it could not be reached.
+	Silent(d *dispatch.Destination, err error)
+}
