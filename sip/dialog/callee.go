@@ -27,6 +27,7 @@ type AcceptOptions struct {
 type incoming struct {
 	s       *Session
 	tx      *transaction.Server
+	req     *sip.Request
 	final   bool // a final response has been sent
 	refused bool // it was 300 or more
 	offered bool // our 2xx carries an offer: the ACK brings the answer
@@ -126,13 +127,12 @@ func (l *Layer) open(tx *transaction.Server, req *sip.Request, o AcceptOptions) 
 	}
 	s := &Session{Dialog: *d}
 	s.strand, s.pinned, s.auth = &strand{layer: l}, o.Pin, o.Auth
-	s.callee = &callee{incoming: incoming{s: s, tx: tx}, options: o}
+	s.callee = &callee{incoming: incoming{s: s, tx: tx, req: req}, options: o}
 	return s, nil
 }
 
 // newResponse builds a response to a request in this dialog.
-func (s *Session) newResponse(tx *transaction.Server, status int, reason string, h []Header) *sip.Response {
-	req := tx.Request()
+func (s *Session) newResponse(tx *transaction.Server, req *sip.Request, status int, reason string, h []Header) *sip.Response {
 	res := s.layer().response(tx, req, status, reason)
 	if req.ToTag() == "" && status < 300 {
 		// "the UAS MUST copy all Record-Route header field values" (§12.1.1).
@@ -180,7 +180,7 @@ func (s *Session) unreliable(p provisional) error {
 	if p.sdp != "" {
 		s.callee.preview = p.sdp
 	}
-	res := s.newResponse(s.callee.tx, p.status, "", p.headers)
+	res := s.newResponse(s.callee.tx, s.callee.req, p.status, "", p.headers)
 	s.layer().abilities(&res.Message)
 	if p.sdp != "" {
 		res.SetBody(sdpType, p.sdp)
@@ -227,9 +227,9 @@ func (s *Session) accept(now time.Time, sdp string, h []Header) error {
 	default:
 		sdp = "" // the exchange is complete: a reliable provisional carried it
 	}
-	res := s.newResponse(c.tx, 200, "", h)
+	res := s.newResponse(c.tx, c.req, 200, "", h)
 	s.layer().abilities(&res.Message)
-	s.timer.accept(c.tx.Request(), res)
+	s.timer.accept(c.req, res)
 	if sdp != "" {
 		res.SetBody(sdpType, sdp)
 	}
@@ -277,7 +277,7 @@ func (s *Session) reject(status int, reason string, h []Header) error {
 // refuseInvite answers the INVITE finally and ends the session.
 func (s *Session) refuseInvite(status int, reason string, h []Header, e Ended) {
 	s.callee.final = true
-	s.strand.do(respond{s.callee.tx, s.newResponse(s.callee.tx, status, reason, h)})
+	s.strand.do(respond{s.callee.tx, s.newResponse(s.callee.tx, s.callee.req, status, reason, h)})
 	s.end(e)
 	s.gone()
 }
@@ -297,7 +297,7 @@ func (in *incoming) Cancelled(_ *transaction.Server, cancel *sip.Request) {
 	}
 	if s.incoming == in {
 		in.final, in.refused = true, true
-		s.answerWith(in.tx, refusal{status: 487})
+		s.answerWith(in.tx, in.req, refusal{status: 487})
 		s.withdraw()
 		return
 	}

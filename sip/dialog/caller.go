@@ -282,7 +282,7 @@ func (inv *Invitation) reject(e Rejected) {
 }
 
 // drop ends the invitation because the layer stops.
-func (inv *Invitation) drop() { inv.reject(Rejected{Status: 503, Err: transaction.ErrClosed}) }
+func (inv *Invitation) drop() { inv.reject(Rejected{Status: 503, Err: ErrStopped}) }
 
 // dropEarly forgets all early sessions but one.
 func (inv *Invitation) dropEarly(keep *Session) {
@@ -316,7 +316,6 @@ func (inv *Invitation) session(res *sip.Response) *Session {
 	req, peer := inv.x.req, transport.Target{}
 	if inv.x.client != nil {
 		peer = inv.x.client.Target()
-		req = inv.x.client.Request()
 	}
 	d, err := newUACDialog(req, res, peer)
 	if err != nil {
@@ -463,7 +462,7 @@ func (s *Session) acknowledge(sdp string, h []Header) {
 // newACK builds the ACK to a 2xx: same CSeq number as the INVITE, and "the
 // ACK MUST contain the same credentials as the INVITE" (§13.2.2.4).
 func (s *Session) newACK(invite *exchange, sdp string, h []Header) *acknowledge {
-	sent := invite.client.Request()
+	sent := invite.req
 	seq, _, _ := sent.CSeq()
 	req := s.newRequest(sip.ACK, seq)
 	req.CopyFrom(&sent.Message, sip.HeaderAuthorization, sip.HeaderProxyAuthorization)

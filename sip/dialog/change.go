@@ -272,14 +272,14 @@ func (s *Session) serveINVITE(now time.Time, tx *transaction.Server, req *sip.Re
 		r = s.collision()
 	}
 	if r != nil {
-		s.answerWith(tx, *r)
+		s.answerWith(tx, req, *r)
 		return
 	}
 	s.refresh(&req.Message)
-	in := &incoming{s: s, tx: tx}
+	in := &incoming{s: s, tx: tx, req: req}
 	tx.Watch(in)
 	s.incoming = in
-	s.asked = &pendingOffer{method: sip.INVITE, tx: tx, bare: sdp == ""}
+	s.asked = &pendingOffer{method: sip.INVITE, tx: tx, req: req, bare: sdp == ""}
 	if sdp != "" {
 		s.deal.takeOffer(sdp)
 	}
@@ -320,26 +320,26 @@ func (s *Session) serveUPDATE(now time.Time, tx *transaction.Server, req *sip.Re
 		r = overlap()
 	}
 	if r != nil {
-		s.answerWith(tx, *r)
+		s.answerWith(tx, req, *r)
 		return
 	}
 	s.refresh(&req.Message)
 	if sdp == "" {
-		s.acceptChange(now, tx, "", nil)
+		s.acceptChange(now, tx, req, "", nil)
 		return
 	}
 	s.deal.takeOffer(sdp)
-	s.asked = &pendingOffer{method: sip.UPDATE, tx: tx}
+	s.asked = &pendingOffer{method: sip.UPDATE, tx: tx, req: req}
 	s.at(deadlineAnswer, now.Add(answerPatience))
 	s.tell(Offer{Session: s, Method: sip.UPDATE, SDP: sdp, Req: req})
 }
 
 // acceptChange sends the 200 to a re-INVITE or UPDATE.
-func (s *Session) acceptChange(now time.Time, tx *transaction.Server, sdp string, h []Header) {
-	res := s.newResponse(tx, 200, "", h)
+func (s *Session) acceptChange(now time.Time, tx *transaction.Server, req *sip.Request, sdp string, h []Header) {
+	res := s.newResponse(tx, req, 200, "", h)
 	s.layer().abilities(&res.Message)
 	if s.state == stateConfirmed {
-		s.timer.accept(tx.Request(), res)
+		s.timer.accept(req, res)
 		s.restartTimer(now)
 	}
 	if sdp != "" {
@@ -379,11 +379,11 @@ func (s *Session) carry(now time.Time, p *pendingOffer, sdp string, h []Header) 
 	switch {
 	case p.method == sip.INVITE:
 		s.incoming.final = true
-		s.acceptChange(now, p.tx, sdp, h)
+		s.acceptChange(now, p.tx, p.req, sdp, h)
 	case p.method == sip.UPDATE:
-		s.acceptChange(now, p.tx, sdp, h)
+		s.acceptChange(now, p.tx, p.req, sdp, h)
 	case p.method == sip.PRACK:
-		s.acceptChange(now, p.tx, sdp, h)
+		s.acceptChange(now, p.tx, p.req, sdp, h)
 		s.nextProvisional(now)
 	case p.viaPrack:
 		s.sendPRACK(p.res, sdp, h)
@@ -427,7 +427,7 @@ func (s *Session) refuseOffer(now time.Time, status int, reason string, h []Head
 		if p.method == sip.INVITE {
 			s.incoming.final, s.incoming.refused = true, true
 		}
-		s.strand.do(respond{p.tx, s.newResponse(p.tx, status, reason, h)})
+		s.strand.do(respond{p.tx, s.newResponse(p.tx, p.req, status, reason, h)})
 		if p.method == sip.PRACK {
 			s.nextProvisional(now)
 		}

@@ -38,7 +38,13 @@ type attempt struct{ x *exchange }
 func (x *exchange) start() {
 	x.attempts++
 	x.attempt, x.client = &attempt{x}, nil
-	x.strand.do(&transmit{x: x, a: x.attempt, req: x.req})
+	req := x.req
+	if x.auth != nil || req.Method() == sip.INVITE || req.Method() == sip.SUBSCRIBE {
+		req = req.Clone() // what is sent belongs to the transaction layer; ours is for the next attempt
+	} else {
+		x.req = nil
+	}
+	x.strand.do(&transmit{x: x, a: x.attempt, req: req})
 }
 
 // transmit opens the client transaction of an attempt.
@@ -104,7 +110,7 @@ func (a *attempt) Response(c *transaction.Client, res *sip.Response) {
 		return
 	}
 	a.x.client = c
-	if a.x.challenged(c, res) {
+	if a.x.challenged(res) {
 		return
 	}
 	if res.Status() > 100 {
@@ -124,12 +130,11 @@ func (a *attempt) Failed(_ *transaction.Client, err error) {
 
 // challenged answers a 401 or 407 by sending the request again with
 // credentials, the same Call-ID and the next CSeq (RFC 3261 §22.2).
-func (x *exchange) challenged(c *transaction.Client, res *sip.Response) bool {
+func (x *exchange) challenged(res *sip.Response) bool {
 	if s := res.Status(); s != 401 && s != 407 || x.auth == nil || x.cancelled || x.attempts >= maxAttempts {
 		return false
 	}
-	req := c.Request().Clone()
-	req.Del(sip.HeaderVia)
+	req := x.req.Clone()
 	setCSeq(req, x.nextSeq())
 	if err := x.auth.Authorize(req, res); err != nil {
 		return false
@@ -142,8 +147,7 @@ func (x *exchange) challenged(c *transaction.Client, res *sip.Response) bool {
 // again sends the request once more with the next CSeq, after edit has changed
 // it. The lock is held.
 func (x *exchange) again(edit func(*sip.Request)) {
-	req := x.client.Request().Clone()
-	req.Del(sip.HeaderVia)
+	req := x.req.Clone()
 	setCSeq(req, x.nextSeq())
 	edit(req)
 	x.req = req

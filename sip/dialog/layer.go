@@ -22,6 +22,7 @@ var (
 	ErrNoOffer  = errors.New("dialog: no offer waits for an answer")
 	ErrNoAnswer = errors.New("dialog: the peer left an offer without answer")
 	ErrLimit    = errors.New("dialog: too many dialogs")
+	ErrStopped  = errors.New("dialog: the layer stops")
 	ErrArgument = errors.New("dialog: bad argument")
 )
 

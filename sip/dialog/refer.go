@@ -15,6 +15,7 @@ type Referral struct {
 	sink   Sink
 	sched  schedule
 	tx     *transaction.Server
+	req    *sip.Request
 	done   bool
 }
 
@@ -32,11 +33,11 @@ func (l *Layer) AcceptRefer(tx *transaction.Server, req *sip.Request, sink Sink,
 	now := d.strand.enter()
 	defer d.strand.leave()
 	tx.TakeOver()
-	return d.newReferral(now, tx, sink), nil
+	return d.newReferral(now, tx, req, sink), nil
 }
 
-func (d *Dialog) newReferral(now time.Time, tx *transaction.Server, sink Sink) *Referral {
-	r := &Referral{dialog: d, sink: sink, tx: tx}
+func (d *Dialog) newReferral(now time.Time, tx *transaction.Server, req *sip.Request, sink Sink) *Referral {
+	r := &Referral{dialog: d, sink: sink, tx: tx, req: req}
 	r.sched.alarm.owner = r
 	r.sched.set(&d.strand.layer.clock, deadlineAnswer, now.Add(answerPatience))
 	return r
@@ -60,15 +61,15 @@ func (s *Session) serveREFER(now time.Time, tx *transaction.Server, req *sip.Req
 		r = overlap()
 	}
 	if r != nil {
-		s.answerWith(tx, *r)
+		s.answerWith(tx, req, *r)
 		return
 	}
 	s.refresh(&req.Message)
-	s.tell(Refer{Session: s, To: to, ReferredBy: req.Get(sip.HeaderReferredBy), Request: s.newReferral(now, tx, s.sink)})
+	s.tell(Refer{Session: s, To: to, ReferredBy: req.Get(sip.HeaderReferredBy), Request: s.newReferral(now, tx, req, s.sink)})
 }
 
 // Request returns the REFER.
-func (r *Referral) Request() *sip.Request { return r.tx.Request() }
+func (r *Referral) Request() *sip.Request { return r.req }
 
 // Accept answers 202 and sends the NOTIFY that must follow at once, "100
 // Trying" (RFC 3515 §2.4.4). Progress goes through Notifier.Sipfrag. The
@@ -81,7 +82,7 @@ func (r *Referral) Accept(h ...Header) (*Notifier, error) {
 	if !r.close() {
 		return nil, ErrEnded
 	}
-	req, l := r.tx.Request(), d.strand.layer
+	req, l := r.req, d.strand.layer
 	quiet := strings.HasPrefix(strings.ToLower(req.Get(sip.HeaderReferSub)), "false")
 	status := 202
 	if quiet {
@@ -109,7 +110,7 @@ func (r *Referral) Accept(h ...Header) (*Notifier, error) {
 func (r *Referral) notifier(now time.Time) *Notifier {
 	d := r.dialog
 	event := "refer"
-	if req := r.tx.Request(); req.ToTag() != "" && len(d.notes) > 0 {
+	if req := r.req; req.ToTag() != "" && len(d.notes) > 0 {
 		seq, _, _ := req.CSeq()
 		event += ";id=" + strconv.FormatUint(uint64(seq), 10)
 	}
@@ -139,7 +140,7 @@ func (r *Referral) Reject(status int, reason string, h ...Header) error {
 }
 
 func (r *Referral) refuse(f refusal) {
-	r.dialog.strand.do(respond{r.tx, r.dialog.strand.layer.refusal(r.tx, r.tx.Request(), f)})
+	r.dialog.strand.do(respond{r.tx, r.dialog.strand.layer.refusal(r.tx, r.req, f)})
 }
 
 // close reports whether the REFER still waited.

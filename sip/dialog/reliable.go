@@ -82,8 +82,8 @@ func (s *Session) sendReliable(now time.Time, p provisional) error {
 		}
 	}
 	r.hasSDP = p.sdp != ""
-	r.cseq, _, _ = s.callee.tx.Request().CSeq()
-	res := s.newResponse(s.callee.tx, p.status, "", p.headers)
+	r.cseq, _, _ = s.callee.req.CSeq()
+	res := s.newResponse(s.callee.tx, s.callee.req, p.status, "", p.headers)
 	s.layer().abilities(&res.Message)
 	res.Add(sip.HeaderRequire, "100rel")
 	res.Add(sip.HeaderRSeq, strconv.FormatUint(uint64(r.next()), 10))
@@ -123,17 +123,17 @@ func (s *Session) unacknowledged(time.Time) {
 func (s *Session) servePRACK(now time.Time, tx *transaction.Server, req *sip.Request) {
 	ack, ok, err := req.RAck()
 	if !ok || err != nil {
-		s.answerWith(tx, refusal{status: 400, reason: "Bad RAck"})
+		s.answerWith(tx, req, refusal{status: 400, reason: "Bad RAck"})
 		return
 	}
 	c := s.callee
 	if c == nil || !c.reliable.matches(ack) {
-		s.answerWith(tx, refusal{status: 481})
+		s.answerWith(tx, req, refusal{status: 481})
 		return
 	}
 	sdp, r := description(&req.Message)
 	if r != nil {
-		s.answerWith(tx, *r)
+		s.answerWith(tx, req, *r)
 		return
 	}
 	s.at(deadlineReliable, time.Time{})
@@ -141,25 +141,25 @@ func (s *Session) servePRACK(now time.Time, tx *transaction.Server, req *sip.Req
 	c.reliable.out = nil
 	switch {
 	case c.reliable.offer && c.reliable.hasSDP:
-		s.prackAnswer(tx, sdp)
+		s.prackAnswer(tx, req, sdp)
 	case sdp != "" && s.deal.takeOffer(sdp):
-		s.asked = &pendingOffer{method: sip.PRACK, tx: tx}
+		s.asked = &pendingOffer{method: sip.PRACK, tx: tx, req: req}
 		s.at(deadlineAnswer, now.Add(answerPatience))
 		s.tell(Offer{Session: s, Method: sip.PRACK, SDP: sdp, Req: req})
 		return
 	case sdp != "":
-		s.answerWith(tx, refusal{status: 488})
+		s.answerWith(tx, req, refusal{status: 488})
 	default:
-		s.strand.do(respond{tx, s.newResponse(tx, 200, "", nil)})
+		s.strand.do(respond{tx, s.newResponse(tx, req, 200, "", nil)})
 	}
 	s.nextProvisional(now)
 }
 
 // prackAnswer takes the answer to the offer in our provisional, which "MUST"
 // come in the PRACK (RFC 3262 §5).
-func (s *Session) prackAnswer(tx *transaction.Server, sdp string) {
+func (s *Session) prackAnswer(tx *transaction.Server, req *sip.Request, sdp string) {
 	s.callee.reliable.offer = false
-	s.strand.do(respond{tx, s.newResponse(tx, 200, "", nil)})
+	s.strand.do(respond{tx, s.newResponse(tx, req, 200, "", nil)})
 	if sdp == "" {
 		s.refuseInvite(488, "", nil, Ended{Cause: CauseNoAnswer, Status: 488, Err: ErrNoAnswer})
 		return

@@ -80,7 +80,7 @@ func (s *Session) serve(now time.Time, tx *transaction.Server, req *sip.Request)
 	case sip.INFO, sip.MESSAGE:
 		s.serveText(tx, req)
 	default:
-		s.answerWith(tx, *s.layer().notAllowed(req.Method()))
+		s.answerWith(tx, req, *s.layer().notAllowed(req.Method()))
 	}
 }
 
@@ -118,7 +118,7 @@ func (s *Session) endFork() {
 func (s *Session) serveText(tx *transaction.Server, req *sip.Request) {
 	kind := req.Get(sip.HeaderContentType)
 	if req.Body() != "" && !s.layer().accepts(kind) {
-		s.answerWith(tx, refusal{status: 415, headers: []Header{{"Accept", strings.Join(s.layer().cfg.Accept, ", ")}}})
+		s.answerWith(tx, req, refusal{status: 415, headers: []Header{{"Accept", strings.Join(s.layer().cfg.Accept, ", ")}}})
 		return
 	}
 	s.strand.do(respond{tx, s.layer().response(tx, req, 200, "")})

@@ -53,6 +53,7 @@ type farewell struct {
 type pendingOffer struct {
 	method   sip.Method          // INVITE, UPDATE, PRACK: the response to it; ACK: the ACK to our INVITE;
 	tx       *transaction.Server // INVITE, UPDATE, PRACK
+	req      *sip.Request        // of tx
 	res      *sip.Response       // the response that carried the offer, if we answer in PRACK or ACK
 	viaPrack bool                // the answer goes into our PRACK for res
 	change   *change             // the re-INVITE of ours whose 2xx carried the offer
@@ -131,14 +132,14 @@ func (s *Session) end(e Ended) {
 func (s *Session) releaseWaiting() {
 	if c := s.callee; c != nil && !c.final {
 		c.final = true
-		s.answerWith(c.tx, refusal{status: 487})
+		s.answerWith(c.tx, c.req, refusal{status: 487})
 	}
 	if in := s.incoming; in != nil && !in.final {
 		in.final = true
-		s.answerWith(in.tx, refusal{status: 487})
+		s.answerWith(in.tx, in.req, refusal{status: 487})
 	}
 	if p := s.asked; p != nil && (p.method == sip.UPDATE || p.method == sip.PRACK) {
-		s.answerWith(p.tx, refusal{status: 487})
+		s.answerWith(p.tx, p.req, refusal{status: 487})
 	}
 }
 
@@ -150,8 +151,8 @@ func (s *Session) gone() {
 }
 
 // answerWith queues a refusal to a request in the dialog.
-func (s *Session) answerWith(tx *transaction.Server, r refusal) {
-	s.strand.do(respond{tx, s.layer().refusal(tx, tx.Request(), r)})
+func (s *Session) answerWith(tx *transaction.Server, req *sip.Request, r refusal) {
+	s.strand.do(respond{tx, s.layer().refusal(tx, req, r)})
 }
 
 // Bye ends the session, whatever its state: with BYE when it is confirmed,
