@@ -7,6 +7,8 @@ import "strings"
 // parameter that only one URI has is mostly ignored.
 func (u URI) Equal(v URI) bool {
 	switch {
+	case u == v:
+		return true
 	case !equalFold(u.Scheme, v.Scheme):
 		return false
 	case u.IsTel():
