@@ -97,8 +97,12 @@ func (e *Env) warn(format string, args ...any) {
 }
 
 // Get returns what ${name} would: a computed variable, a channel variable or
-// a global one; "" if there is none.
+// a global one, or a function's value if name ends in ); "" if there is none.
 func (e *Env) Get(name string) string {
+	if strings.HasSuffix(name, ")") && strings.Contains(name, "(") {
+		r := parseReference(name)
+		return e.refer(&r)
+	}
 	value, _ := e.Lookup(name)
 	return value
 }
