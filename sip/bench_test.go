@@ -140,3 +140,13 @@ func TestNoAllocations(t *testing.T) {
 		t.Errorf("proxying costs %v allocations", n)
 	}
 }
+
+func BenchmarkValidate(b *testing.B) {
+	req := parseRequest(b, benchInvite)
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := req.Validate(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -73,17 +73,18 @@ const MaxURIParams = 64
 
 // ParseURI parses one URI. The error is a *Error with status 400.
 func ParseURI(s string) (URI, error) {
-	u, fault := parseURI(s)
-	if fault != "" {
+	var u URI
+	if fault := u.parse(s); fault != "" {
 		return URI{}, &Error{Status: 400, Reason: fault}
 	}
 	return u, nil
 }
 
-func parseURI(s string) (u URI, fault string) {
+// parse fills u and returns what is wrong, or "".
+func (u *URI) parse(s string) (fault string) {
 	colon := strings.IndexByte(s, ':')
 	if colon <= 0 || !validScheme(s[:colon]) {
-		return u, "URI without scheme"
+		return "URI without scheme"
 	}
 	u.Scheme = s[:colon]
 	rest := s[colon+1:]
@@ -94,58 +95,58 @@ func parseURI(s string) (u URI, fault string) {
 		return u.parseTel(rest)
 	}
 	if !validOpaque(rest) {
-		return u, "bad character in URI"
+		return "bad character in URI"
 	}
 	u.Opaque = rest
-	return u, ""
+	return ""
 }
 
 // parseSIP parses [userinfo "@"] hostport uri-parameters [headers]. The "@"
 // can stand nowhere else without an escape (RFC 3261 §25.1).
-func (u URI) parseSIP(s string) (URI, string) {
+func (u *URI) parseSIP(s string) (fault string) {
 	if at := strings.IndexByte(s, '@'); at >= 0 {
 		u.User = s[:at]
 		if colon := strings.IndexByte(u.User, ':'); colon >= 0 {
 			u.User, u.Password = u.User[:colon], u.User[colon+1:]
 		}
 		if u.User == "" || !allEscaped(u.User, classUser) || !allEscaped(u.Password, classPassword) {
-			return u, "bad user part in URI"
+			return "bad user part in URI"
 		}
 		s = s[at+1:]
 	}
 	if q := strings.IndexByte(s, '?'); q >= 0 {
 		s, u.Headers = s[:q], s[q+1:]
 		if !validURIHeaders(u.Headers) {
-			return u, "bad headers part in URI"
+			return "bad headers part in URI"
 		}
 	}
 	if semi := strings.IndexByte(s, ';'); semi >= 0 {
 		s, u.Params = s[:semi], Params(s[semi:])
 		if !validURIParams(string(u.Params)) {
-			return u, "bad parameter in URI"
+			return "bad parameter in URI"
 		}
 	}
 	host, port, ok := splitHostPort(s)
 	if !ok {
-		return u, "bad host or port in URI"
+		return "bad host or port in URI"
 	}
 	u.Host, u.Port = host, port
-	return u, ""
+	return ""
 }
 
 // parseTel parses telephone-subscriber of RFC 3966 §3.
-func (u URI) parseTel(s string) (URI, string) {
+func (u *URI) parseTel(s string) (fault string) {
 	if semi := strings.IndexByte(s, ';'); semi >= 0 {
 		s, u.Params = s[:semi], Params(s[semi:])
 		if !validURIParams(string(u.Params)) {
-			return u, "bad parameter in tel URI"
+			return "bad parameter in tel URI"
 		}
 	}
 	u.User = s
 	if !validNumber(s) {
-		return u, "bad telephone number"
+		return "bad telephone number"
 	}
-	return u, ""
+	return ""
 }
 
 // validNumber: global-number-digits or local-number-digits (RFC 3966 §3). A

@@ -62,9 +62,9 @@ func (r *Request) validateURI() error {
 	if len(r.uri) > MaxURIBytes {
 		return &Error{Status: 414, Reason: ReasonPhrase(414)}
 	}
-	u, fault := parseURI(r.uri)
+	var u URI
 	switch {
-	case fault != "":
+	case u.parse(r.uri) != "":
 		return &Error{Status: 400, Reason: "Malformed Request-URI"}
 	case !u.IsSIP() && !u.IsTel():
 		return &Error{Status: 416, Reason: ReasonPhrase(416)}
@@ -130,7 +130,8 @@ func (m *Message) validateParties() error {
 		if err != nil {
 			return err
 		}
-		if _, fault := parseURI(a.URI); fault != "" {
+		var u URI
+		if fault := u.parse(a.URI); fault != "" {
 			return bad(id, fault)
 		}
 	}
@@ -149,7 +150,8 @@ func (r *Request) validateContact() error {
 		}
 		a, fault := parseAddress(v)
 		if fault == "" {
-			_, fault = parseURI(a.URI)
+			var u URI
+			fault = u.parse(a.URI)
 		}
 		if fault != "" {
 			return bad(HeaderContact, fault)
