@@ -8,7 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/hometone/hometone/media"
 	"github.com/hometone/hometone/rtp"
 	"github.com/hometone/hometone/sdp"
 	"github.com/hometone/hometone/sip"
@@ -43,14 +42,12 @@ type Call struct {
 	invitation *dialog.Invitation
 	media      sdp.Session // what was said and agreed
 	offered    string      // the caller's offer, until Answer
-	stream     *rtp.Stream
-	streaming  chan struct{} // closed when the stream's goroutine has ended; nil before it runs
-	recorder   *recorder
-	hold       bool     // we hold the peer
-	peerHold   bool     // the peer holds us
-	reoffer    *reoffer // our re-INVITE under way
-	early      bool     // early media was reported
-	closing    bool     // we asked for the end
+	audio      *audio      // nil before and after the call has any
+	hold       bool        // we hold the peer
+	peerHold   bool        // the peer holds us
+	reoffer    *reoffer    // our re-INVITE under way
+	early      bool        // early media was reported
+	closing    bool        // we asked for the end
 
 	mu     sync.Mutex
 	state  State  // guarded by mu, as is what follows
@@ -255,7 +252,7 @@ func (c *Call) invite(uri sip.URI, targets []transport.Target) error {
 		Auth:    p.identity,
 	}, c)
 	if err != nil {
-		c.closeStream()
+		c.closeAudio()
 		return fmt.Errorf("phone: call %s: %w", uri, err)
 	}
 	p.emit(Event{Kind: Calling, Call: c, Text: uri.String()})
@@ -308,7 +305,7 @@ func statusOf(err error) int {
 
 // accept answers an incoming call.
 func (c *Call) accept() error {
-	if !c.incoming || c.State() != StateRinging || c.stream != nil {
+	if !c.incoming || c.State() != StateRinging || c.audio != nil {
 		return ErrNotNow
 	}
 	if err := c.listen(c.session.Flow().Local().Addr().Unmap()); err != nil {
@@ -349,7 +346,7 @@ func (c *Call) end() {
 	c.closing = true
 	var err error
 	switch {
-	case c.session != nil && c.incoming && c.State() == StateRinging && c.stream == nil:
+	case c.session != nil && c.incoming && c.State() == StateRinging && c.audio == nil:
 		err = c.session.Reject(603, "")
 	case c.session != nil && c.State() == StateTalking, c.incoming:
 		err = c.session.Bye(dialog.NormalClearing)
@@ -370,7 +367,7 @@ func (c *Call) finish(status int, text string, err error) {
 		c.reoffer.reply <- ErrEnded
 		c.reoffer = nil
 	}
-	c.closeStream()
+	c.closeAudio()
 	c.mu.Lock()
 	c.state, c.err = StateEnded, err
 	c.mu.Unlock()
@@ -399,45 +396,4 @@ func (c *Call) talking(status int) {
 	c.setState(StateTalking)
 	close(c.answered)
 	c.phone.emit(Event{Kind: Answered, Call: c, Status: status})
-}
-
-// Play sends a source instead of what was sent before; nil is silence. The
-// returned channel is closed when it has ended or was replaced.
-func (c *Call) Play(ctx context.Context, src media.Source) (<-chan struct{}, error) {
-	ended := make(chan struct{})
-	err := c.do(ctx, func() error {
-		if c.stream == nil {
-			return ErrNotNow
-		}
-		c.stream.Play(src, func() { close(ended) })
-		return nil
-	})
-	return ended, err
-}
-
-// PlayFile loads a sound file and plays it times times (0 = for ever); see
-// media.Load for the formats.
-func (c *Call) PlayFile(ctx context.Context, path string, times int) (<-chan struct{}, error) {
-	clip, err := media.Load(path)
-	if err != nil {
-		return nil, fmt.Errorf("phone: play: %w", err)
-	}
-	return c.Play(ctx, clip.Play(times))
-}
-
-// digitTime is how long a key is pressed by DTMF.
-const digitTime = 100 * time.Millisecond
-
-// DTMF sends digits (0-9 * # A-D) as telephone events (RFC 4733). It returns
-// when they are queued.
-func (c *Call) DTMF(ctx context.Context, digits string) error {
-	return c.do(ctx, func() error {
-		switch {
-		case c.stream == nil:
-			return ErrNotNow
-		case c.media.Agreed.DTMF == nil:
-			return ErrNoDTMF
-		}
-		return c.stream.SendDTMF(digits, digitTime)
-	})
 }

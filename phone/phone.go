@@ -197,7 +197,7 @@ func (p *Phone) Call(ctx context.Context, to string) (*Call, error) {
 	if p.set.server.Host != "" {
 		via = p.set.server
 	}
-	targets, err := p.transport.Resolve(ctx, via)
+	targets, err := p.resolve(ctx, via)
 	if err != nil {
 		return nil, fmt.Errorf("phone: %s: %w", via.Host, err)
 	}
@@ -352,8 +352,11 @@ func (p *Phone) deliverEvents(ctx context.Context) {
 
 // contact is the Contact URI towards a target (RFC 3261 §8.1.1.8). The mapped
 // address, if we know one, is how the outside reaches us.
-func (p *Phone) contact(to transport.Target) string {
+func (p *Phone) contact(to transport.Target, user string) string {
 	u := sip.URI{Scheme: "sip", User: p.set.aor.User}
+	if u.User == "" {
+		u.User = user
+	}
 	u.Host, u.Port = p.transport.SentBy(to)
 	proto := to.Proto
 	if to.Flow.Valid() {

@@ -28,11 +28,13 @@ type registration struct {
 
 	// owned by run
 	cseq    uint32
-	wanted  bool
 	expires time.Duration // what we ask for; 423 may raise it
 	failed  int           // refreshes in a row that failed
 	target  transport.Target
 	contact string // the binding the registrar holds, "" = none
+
+	mu     sync.Mutex
+	cancel context.CancelFunc // gives up the exchange under way; guarded by mu
 }
 
 // order asks run to register (expires > 0) or to unregister.
@@ -51,8 +53,16 @@ func newRegistration(p *Phone) *registration {
 // begin registers and waits for the answer.
 func (r *registration) begin(ctx context.Context) error { return r.ask(ctx, true) }
 
-// remove unregisters; without a registration it does nothing.
-func (r *registration) remove(ctx context.Context) error { return r.ask(ctx, false) }
+// remove unregisters; without a registration it does nothing. A registration
+// under way is given up.
+func (r *registration) remove(ctx context.Context) error {
+	r.mu.Lock()
+	if r.cancel != nil {
+		r.cancel()
+	}
+	r.mu.Unlock()
+	return r.ask(ctx, false)
+}
 
 func (r *registration) ask(ctx context.Context, register bool) error {
 	o := order{register, make(chan error, 1)}
@@ -86,29 +96,34 @@ func (r *registration) run(ctx context.Context) {
 			return
 		case o := <-r.orders:
 			refresh.Stop()
-			r.wanted = o.register
-			var next time.Duration
-			var err error
-			if o.register {
-				next, err = r.register(ctx)
-			} else {
-				err = r.unregister(ctx)
+			if !o.register {
+				o.reply <- r.unregister(ctx)
+				continue
 			}
-			if next > 0 {
-				refresh.Reset(next)
-			}
+			next, err := r.attempt(ctx)
+			refresh.Reset(next)
 			o.reply <- err
 		case <-refresh.C:
-			next, _ := r.register(ctx)
+			next, _ := r.attempt(ctx) // an event has told why it failed
 			refresh.Reset(next)
 		case <-keep.C:
 			if r.contact != "" && !r.keepAlive() {
 				// RFC 5626 §4.4: a failed flow is replaced at once.
-				next, _ := r.register(ctx)
+				next, _ := r.attempt(ctx)
 				refresh.Reset(next)
 			}
 		}
 	}
+}
+
+// attempt is register, which remove can interrupt.
+func (r *registration) attempt(ctx context.Context) (next time.Duration, err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	r.mu.Lock()
+	r.cancel = cancel
+	r.mu.Unlock()
+	return r.register(ctx)
 }
 
 func (r *registration) keepAliveTicker() *time.Ticker {
@@ -183,7 +198,7 @@ const attempts = 5
 // nor a 423. drop is a further contact to remove in the same request.
 func (r *registration) exchange(ctx context.Context, expires time.Duration, drop string) (*sip.Response, error) {
 	p := r.phone
-	targets, err := p.transport.Resolve(ctx, p.set.server)
+	targets, err := p.resolve(ctx, p.set.server)
 	if err != nil {
 		return nil, fmt.Errorf("phone: registrar %s: %w", p.set.server.Host, err)
 	}
@@ -235,7 +250,8 @@ func (r *registration) request(expires time.Duration) *sip.Request {
 	req.Set(sip.HeaderFrom, nameAddr(p.set.Display, aor.String())+";tag="+sip.NewTag())
 	req.Set(sip.HeaderTo, "<"+aor.String()+">")
 	req.Set(sip.HeaderCallID, r.callID)
-	contact := p.contact(r.target)
+	req.Set(sip.HeaderCSeq, "0 REGISTER") // exchange counts
+	contact := p.contact(r.target, "")
 	if expires > 0 {
 		r.contact = contact
 	} else {

@@ -109,7 +109,7 @@ func (c *Call) agree(body string) error {
 
 // peerOffers answers a re-INVITE or UPDATE (RFC 3261 §14.2, RFC 3311 §5.2).
 func (c *Call) peerOffers(e dialog.Offer) {
-	if c.stream == nil {
+	if c.audio == nil {
 		_ = e.Session.RejectOffer(488, "") // before we answered: there is nothing to change
 		return
 	}

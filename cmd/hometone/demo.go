@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/hometone/hometone/media"
+	"github.com/hometone/hometone/sip/siptest/ladder"
 )
 
 // voices are the two sentences the phones say, made by scripts/voices.sh.
@@ -95,8 +97,7 @@ func (c *demoCommand) show(t *terminal, call *demoCall) error {
 	if c.JSON {
 		return t.printJSON(call.verdicts)
 	}
-	call.ladder.print(t.out, t)
-	fmt.Fprintln(t.out)
+	fmt.Fprintln(t.out, call.ladder())
 	for _, v := range call.verdicts {
 		mark := t.paint(green, "heard the other voice")
 		if !v.good() {
@@ -110,8 +111,25 @@ func (c *demoCommand) show(t *terminal, call *demoCall) error {
 
 // demoCall is what the two phones told.
 type demoCall struct {
-	ladder   ladder
+	messages []demoMessage
 	verdicts []verdict
+}
+
+// demoMessage is one SIP message between a phone and the node.
+type demoMessage struct {
+	at       time.Time
+	from, to string
+	text     string
+}
+
+// ladder draws the messages in order of time.
+func (c *demoCall) ladder() string {
+	slices.SortStableFunc(c.messages, func(a, b demoMessage) int { return a.at.Compare(b.at) })
+	var steps []ladder.Step
+	for _, m := range c.messages {
+		steps = append(steps, ladder.Step{At: m.at.Sub(c.messages[0].at), From: m.from, To: m.to, Text: ladder.Summary([]byte(m.text))})
+	}
+	return ladder.Draw([]string{"8005", "hometone", "8006"}, steps)
 }
 
 // The time a call of the demo may take in all.
@@ -121,7 +139,7 @@ const demoPatience = 50 * time.Second
 func makeCall(ctx context.Context, site *demoSite) (*demoCall, error) {
 	ctx, cancel := context.WithTimeout(ctx, demoPatience)
 	defer cancel()
-	call := &demoCall{ladder: ladder{columns: []string{"8005", "hometone", "8006"}}}
+	call := &demoCall{}
 	callee, err := startPhone(ctx, site, "8006",
 		"register", "auto-answer on", "wait incoming", "wait answered",
 		"record "+site.heard("8006"), "play "+site.voice("callee"), "wait played", "wait ended", "quit")
@@ -144,8 +162,7 @@ func makeCall(ctx context.Context, site *demoSite) (*demoCall, error) {
 			return nil, fmt.Errorf("phone %s: %w", p.user, err)
 		}
 	}
-	caller.climb(&call.ladder, 0, 1)
-	callee.climb(&call.ladder, 2, 1)
+	call.messages = append(caller.messages(), callee.messages()...)
 	for _, p := range []struct {
 		phone *demoPhone
 		voice string

@@ -342,20 +342,22 @@ func (p *demoPhone) stop() {
 	}
 }
 
-// climb adds the phone's SIP messages to a ladder.
-func (p *demoPhone) climb(l *ladder, self, node int) {
+// messages are the SIP messages the phone sent and received.
+func (p *demoPhone) messages() []demoMessage {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	var list []demoMessage
 	for _, x := range p.lines {
 		if x.SIP == nil || !strings.Contains(x.SIP.Text, "SIP/2.0") {
-			continue
+			continue // a keep-alive
 		}
-		from, to := node, self
+		m := demoMessage{at: x.Time, from: "hometone", to: p.user, text: x.SIP.Text}
 		if x.SIP.Sent {
-			from, to = self, node
+			m.from, m.to = m.to, m.from
 		}
-		l.add(x.Time, from, to, x.SIP.Text)
+		list = append(list, m)
 	}
+	return list
 }
 
 // stats are the figures of the phone's last call.
