@@ -104,6 +104,20 @@ func TestEdit(t *testing.T) {
 	}
 }
 
+// A message with bare LF is read, and written with CRLF (RFC 3261 §7).
+func TestBareLF(t *testing.T) {
+	bare := strings.ReplaceAll(invite, "\r\n", "\n")
+	head, _, _ := strings.Cut(invite, "\r\n\r\n")
+	want := strings.NewReplacer("v:SIP", "Via: SIP", "t: ", "To: ", "i: ", "Call-ID: ", "l: 4", "Content-Length: 4", ",\r\n ", ", ").Replace(head) + "\r\n\r\nv=0\n"
+	if got := parseRequest(t, bare).String(); got != want {
+		t.Errorf("%q\nwant\n%q", got, want)
+	}
+	mixed := strings.Replace(invite, "70\r\n", "70\n", 1)
+	if got := parseRequest(t, mixed).String(); got != want {
+		t.Errorf("%q\nwant\n%q", got, want)
+	}
+}
+
 func TestPopFirst(t *testing.T) {
 	req := parseRequest(t, invite)
 	for _, want := range []string{"pc33", "deep", "deepest"} {

@@ -163,24 +163,24 @@ func (m *Message) parseStatusLine(fault **Error) {
 // parseHeader splits the header into fields. It goes on behind a fault, so
 // that the message can be answered.
 func (m *Message) parseHeader(pos int, fault **Error) {
-	first, returns := pos, 0 // returns counts the CR that belong to line ends
+	first, lines, returns := pos, 0, 0 // returns counts the CR that belong to line ends
 	for {
 		end, next, ok := m.line(pos)
 		returns += max(next-end-1, 0)
+		lines++
 		if end == pos && next <= MaxHeaderBytes {
 			m.sepStart, m.bodyStart = pos, next
 			if !ok {
 				setFault(fault, "Header Does Not End", HeaderOther, pos)
 			}
-			if strings.Count(m.src[first:next], "\r") > returns {
-				setFault(fault, "Bare CR in Header Field", HeaderOther, first)
-			}
+			m.checkLineEnds(first, lines, returns, fault)
 			return
 		}
 		folded := false
 		for ok && next < len(m.src) && (m.src[next] == ' ' || m.src[next] == '\t') && next <= MaxHeaderBytes {
 			end, next, ok = m.line(next) // a folded line goes on (§7.3.1)
 			returns += max(next-end-1, 0)
+			lines++
 			folded = true
 		}
 		if next > MaxHeaderBytes {
@@ -190,6 +190,28 @@ func (m *Message) parseHeader(pos int, fault **Error) {
 		}
 		m.parseField(pos, end, next, folded, fault)
 		pos = next
+	}
+}
+
+// checkLineEnds refuses a CR that ends no line, and makes sure that a message
+// with bare LF is written with CRLF: other elements may cut such lines
+// otherwise (RFC 3261 §7 asks for CRLF).
+func (m *Message) checkLineEnds(first, lines, returns int, fault **Error) {
+	if strings.Count(m.src[first:m.bodyStart], "\r") > returns {
+		setFault(fault, "Bare CR in Header Field", HeaderOther, first)
+	}
+	if returns == lines && m.lineEnd >= 2 && m.src[m.lineEnd-2] == '\r' {
+		return
+	}
+	m.lineEnd = 0
+	for i := range m.fields {
+		f := &m.fields[i]
+		value := m.value(f)
+		if f.id == HeaderOther {
+			*f = newNamedField(m.name(f), value)
+		} else {
+			f.edit(value)
+		}
 	}
 }
 
