@@ -35,19 +35,15 @@ func (m Method) Known() bool {
 // internMethod returns the constant for a known method, so that a long-lived
 // Method does not keep a whole datagram alive.
 func internMethod(s string) Method {
-	switch Method(s) {
-	case INVITE:
+	if s == string(INVITE) {
 		return INVITE
-	case ACK:
-		return ACK
-	case CANCEL:
-		return CANCEL
-	case BYE:
-		return BYE
-	case REGISTER:
-		return REGISTER
-	case OPTIONS:
-		return OPTIONS
+	}
+	for _, m := range [...]Method{
+		ACK, BYE, REGISTER, CANCEL, OPTIONS, PRACK, UPDATE, SUBSCRIBE, NOTIFY, REFER, PUBLISH, MESSAGE, INFO,
+	} {
+		if s == string(m) {
+			return m
+		}
 	}
 	return Method(s)
 }
