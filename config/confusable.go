@@ -88,3 +88,7 @@ func lookAlike(r rune) likeness {
 	}
 	return likeness{}
 }
+
+// LookAlike is what other formats' readers use to report trap T13: it looks
+// for a confusable character in text, which stands in the line raw at at.
+func LookAlike(text, raw string, at Pos) (Problem, bool) { return confusable(text, raw, at) }
