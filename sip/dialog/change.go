@@ -275,7 +275,6 @@ func (s *Session) serveINVITE(now time.Time, tx *transaction.Server, req *sip.Re
 		s.answerWith(tx, req, *r)
 		return
 	}
-	s.refresh(&req.Message)
 	in := &incoming{s: s, tx: tx, req: req}
 	tx.Watch(in)
 	s.incoming = in
@@ -323,7 +322,6 @@ func (s *Session) serveUPDATE(now time.Time, tx *transaction.Server, req *sip.Re
 		s.answerWith(tx, req, *r)
 		return
 	}
-	s.refresh(&req.Message)
 	if sdp == "" {
 		s.acceptChange(now, tx, req, "", nil)
 		return
@@ -334,8 +332,10 @@ func (s *Session) serveUPDATE(now time.Time, tx *transaction.Server, req *sip.Re
 	s.tell(Offer{Session: s, Method: sip.UPDATE, SDP: sdp, Req: req})
 }
 
-// acceptChange sends the 200 to a re-INVITE or UPDATE.
+// acceptChange sends the 200 to a re-INVITE, UPDATE or PRACK. Only now the
+// remote target changes: a refused request leaves it (RFC 6141 §4.3).
 func (s *Session) acceptChange(now time.Time, tx *transaction.Server, req *sip.Request, sdp string, h []Header) {
+	s.refresh(&req.Message)
 	res := s.newResponse(tx, req, 200, "", h)
 	s.layer().abilities(&res.Message)
 	if s.state == stateConfirmed {

@@ -98,10 +98,9 @@ func memory(t *testing.T, edit func(*Config), f func(t *testing.T, r *rig)) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		stop := r.run(tx)
+		defer r.run(tx)()
 		n.Ready()
 		f(t, r)
-		stop()
 	})
 }
 
