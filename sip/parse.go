@@ -115,7 +115,7 @@ func (m *Message) parseRequestLine(fault **Error) {
 	if second := strings.IndexByte(text, ' '); second > 0 {
 		m.uri, version = text[:second], text[second+1:]
 	}
-	if !equalFold(version, "SIP/2.0") {
+	if !equalFold(version, "SIP/2.0") || strings.IndexByte(m.uri, '\r') >= 0 {
 		*fault = m.requestLineFault(text)
 	}
 }
@@ -152,7 +152,7 @@ func (m *Message) parseStatusLine(fault **Error) {
 	version, rest, _ := strings.Cut(m.src[:end], " ")
 	code, reason, _ := strings.Cut(rest, " ")
 	n, numeric := number(code, 699)
-	if !ok || !equalFold(version, "SIP/2.0") || !numeric || len(code) != 3 || n < 100 {
+	if !ok || !equalFold(version, "SIP/2.0") || !numeric || len(code) != 3 || n < 100 || strings.IndexByte(reason, '\r') >= 0 {
 		*fault = &Error{Reason: "malformed status line"}
 		return
 	}
