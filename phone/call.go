@@ -352,6 +352,12 @@ func (c *Call) end() {
 		err = c.session.Bye(dialog.NormalClearing)
 	default:
 		err = c.invitation.Cancel(dialog.Reason{})
+		if err == nil && c.State() == StateCalling {
+			// RFC 3261 §9.1: without a provisional response the CANCEL must
+			// wait, perhaps for ever. The user need not; should an answer come,
+			// the dialog layer ends it with BYE.
+			c.finish(487, "given up", &Refused{487, "given up"})
+		}
 	}
 	if err != nil {
 		c.finish(0, err.Error(), err)
