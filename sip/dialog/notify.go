@@ -102,7 +102,11 @@ func (n *Notifier) grant(now time.Time, tx *transaction.Server, req *sip.Request
 	res.Add(sip.HeaderContact, "<"+d.contact+">")
 	res.Add(sip.HeaderExpires, seconds(expires))
 	d.strand.do(respond{tx, res})
-	n.sched.set(&d.strand.layer.clock, deadlineExpiry, n.until)
+	at := n.until
+	if expires == 0 {
+		at = now.Add(64 * d.strand.layer.cfg.T1) // a fetch: the application's first Notify is the last
+	}
+	n.sched.set(&d.strand.layer.clock, deadlineExpiry, at)
 	return expires
 }
 
@@ -121,6 +125,9 @@ func (n *Notifier) Notify(contentType, body, terminated string, h ...Header) err
 		return ErrEnded
 	}
 	n.kind, n.body = contentType, body
+	if terminated == "" && !n.until.After(now) {
+		terminated = "timeout"
+	}
 	n.send(now, terminated, h)
 	return nil
 }

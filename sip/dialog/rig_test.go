@@ -30,6 +30,7 @@ type rig struct {
 	options AcceptOptions
 	accept  error // what Accept returned
 	ring    func(s *Session)
+	stop    func()
 	addrs   map[string]netip.AddrPort
 	other   func(tx *transaction.Server, req *sip.Request) bool
 }
@@ -98,7 +99,8 @@ func memory(t *testing.T, edit func(*Config), f func(t *testing.T, r *rig)) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer r.run(tx)()
+		r.stop = sync.OnceFunc(r.run(tx))
+		defer r.stop()
 		n.Ready()
 		f(t, r)
 	})
