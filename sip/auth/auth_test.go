@@ -120,7 +120,7 @@ func TestRoundTrip(t *testing.T) {
 }
 
 func TestStoredHash(t *testing.T) {
-	s := New(Config{Realm: "example.com"})
+	s := New(Config{Realm: "example.com", Algorithms: []Algorithm{SHA256, MD5}})
 	for _, name := range []Algorithm{MD5, SHA256} {
 		req := newRequest(t)
 		ch := sip.Challenge{Scheme: "Digest", Realm: "example.com", Nonce: s.mint.issue(start), Algorithm: name.String(), QOP: []string{"auth"}}
@@ -288,7 +288,7 @@ func TestNoQOP(t *testing.T) {
 
 // RFC 7616 §3.4.3: auth-int covers the body.
 func TestIntegrity(t *testing.T) {
-	s := New(Config{Realm: "example.com"})
+	s := New(Config{Realm: "example.com", Algorithms: []Algorithm{SHA256, MD5}})
 	ch := sip.Challenge{Scheme: "Digest", Realm: "example.com", Nonce: s.mint.issue(start), Algorithm: "SHA-256", QOP: []string{"auth-int"}}
 	req := newRequest(t)
 	value, err := Respond(ch, Credentials{Username: "8005", Secret: Secret{Password: "correct horse"}}, req, "c", 1)

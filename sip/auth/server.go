@@ -30,7 +30,7 @@ func (v Verdict) String() string { return verdictNames[v] }
 // Config of a Server.
 type Config struct {
 	Realm      string        // mandatory
-	Algorithms []Algorithm   // offered, in order of preference; empty = SHA-256, MD5
+	Algorithms []Algorithm   // offered, in order of preference; empty = MD5, see Challenge
 	Lifetime   time.Duration // of a nonce; 0 = 5 minutes
 	Key        []byte        // of the nonces, shared by the nodes of a cluster; empty = random
 	MaxNonces  int           // nonces whose counts are remembered; 0 = 131,072
@@ -51,7 +51,7 @@ type Server struct {
 // New returns a Server.
 func New(c Config) *Server {
 	if len(c.Algorithms) == 0 {
-		c.Algorithms = []Algorithm{SHA256, MD5}
+		c.Algorithms = []Algorithm{MD5}
 	}
 	if c.Lifetime <= 0 {
 		c.Lifetime = 5 * time.Minute
@@ -74,7 +74,8 @@ func (s *Server) Realm() string { return s.config.Realm }
 
 // Challenge adds the challenges to a 401 (WWW-Authenticate), or to a 407 if
 // proxy is set (Proxy-Authenticate): one line per algorithm, the preferred one
-// first (RFC 8760 §2.4).
+// first (RFC 8760 §2.4). Many phones give up if the first algorithm, or any,
+// is one they do not know, so MD5 alone is the default, as it is Asterisk's.
 func (s *Server) Challenge(res *sip.Response, proxy, stale bool, now time.Time) {
 	id := sip.HeaderWWWAuthenticate
 	if proxy {
