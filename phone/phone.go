@@ -197,7 +197,7 @@ func (p *Phone) Call(ctx context.Context, to string) (*Call, error) {
 	if p.set.server.Host != "" {
 		via = p.set.server
 	}
-	targets, err := p.resolve(ctx, via)
+	targets, err := p.transport.Resolve(ctx, via)
 	if err != nil {
 		return nil, fmt.Errorf("phone: %s: %w", via.Host, err)
 	}

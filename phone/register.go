@@ -198,7 +198,7 @@ const attempts = 5
 // nor a 423. drop is a further contact to remove in the same request.
 func (r *registration) exchange(ctx context.Context, expires time.Duration, drop string) (*sip.Response, error) {
 	p := r.phone
-	targets, err := p.resolve(ctx, p.set.server)
+	targets, err := p.transport.Resolve(ctx, p.set.server)
 	if err != nil {
 		return nil, fmt.Errorf("phone: registrar %s: %w", p.set.server.Host, err)
 	}

@@ -67,7 +67,7 @@ func (c *demoCommand) Run(ctx context.Context, t *terminal) error {
 	}
 	defer node.stop()
 	if !c.JSON {
-		fmt.Fprintf(t.out, "node up after %.1f s: %s\n", time.Since(begin).Seconds(), strings.Join(node.listen, " "))
+		fmt.Fprintf(t.out, "node up after %.2f s: %s\n", time.Since(begin).Seconds(), strings.Join(node.listen, " "))
 		fmt.Fprintf(t.out, "8005 calls 8006; each says a sentence and records what it hears ...\n\n")
 	}
 	call, err := makeCall(ctx, site)

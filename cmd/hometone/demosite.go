@@ -105,7 +105,7 @@ func (s *demoSite) phones() string {
 	for _, user := range demoUsers() {
 		fmt.Fprintf(&b, "[%s]\ntype=endpoint\ncontext=from-phones\ndisallow=all\nallow=ulaw,alaw\nauth=%s\naors=%s\n\n", user, user, user)
 		fmt.Fprintf(&b, "[%s]\ntype=auth\nauth_type=userpass\nusername=%s\npassword=%s\n\n", user, user, s.pass[user])
-		fmt.Fprintf(&b, "[%s]\ntype=aor\nmax_contacts=3\n\n", user)
+		fmt.Fprintf(&b, "[%s]\ntype=aor\nmax_contacts=3\nremove_existing=yes\n\n", user)
 	}
 	return b.String()
 }
