@@ -19,6 +19,11 @@ const (
 	timerKey = -1 // data of the timer
 )
 
+// gather is the least time from one round to the next while packets come
+// faster than that: what gathers is served together, for a fraction of the
+// wake-ups. It is the delay the relay may add to a packet under load.
+const gather = 500 * time.Microsecond
+
 // loop is one epoll set with its legs and timers, served by one goroutine.
 // Between rounds the goroutine parks in the runtime's own poller, so that an
 // idle loop holds no thread.
@@ -27,7 +32,10 @@ type loop struct {
 	epoll *os.File
 	wait  syscall.RawConn
 	ep    int
-	timer int // timerfd in the set
+	timer int      // timerfd in the set
+	pause *os.File // timerfd for gathering, of its own
+	rest  syscall.RawConn
+	nap   int // its descriptor
 
 	mu       sync.Mutex // guards the following
 	legs     []*Leg     // by slot; nil: free
@@ -45,6 +53,8 @@ type loop struct {
 	frame    [packetSize]byte
 	nextKeep time.Duration
 	keeping  []*Leg
+	woke     time.Duration // start of the last round
+	busy     bool          // packets come faster than gather
 }
 
 // due is the next frame of a player.
@@ -79,6 +89,15 @@ func (lp *loop) setUp() (err error) {
 	if lp.timer, err = unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_NONBLOCK|unix.TFD_CLOEXEC); err != nil {
 		return err
 	}
+	pause, err := unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_NONBLOCK|unix.TFD_CLOEXEC)
+	if err != nil {
+		return err
+	}
+	lp.nap = pause
+	lp.pause = os.NewFile(uintptr(pause), "timerfd")
+	if lp.rest, err = lp.pause.SyscallConn(); err != nil {
+		return err
+	}
 	return unix.EpollCtl(lp.ep, unix.EPOLL_CTL_ADD, lp.timer, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: timerKey})
 }
 
@@ -94,6 +113,9 @@ func (lp *loop) close() {
 		_ = lp.epoll.Close()
 	} else {
 		_ = unix.Close(lp.ep)
+	}
+	if lp.pause != nil {
+		_ = lp.pause.Close()
 	}
 	if lp.timer >= 0 {
 		_ = unix.Close(lp.timer)
@@ -190,18 +212,36 @@ func (lp *loop) run() {
 
 // ready waits for events and returns how many there are; -1 if the set is gone.
 func (lp *loop) ready() int {
-	if n := lp.poll(lp.ep); n > 0 {
-		return n
+	if since := lp.relay.now() - lp.woke; lp.busy && since < gather {
+		lp.sleep(gather - since)
 	}
-	n := 0
-	err := lp.wait.Read(func(fd uintptr) bool {
-		n = lp.poll(int(fd))
-		return n != 0
-	})
-	if err != nil {
-		return -1
+	began := lp.relay.now()
+	n := lp.poll(lp.ep)
+	if n == 0 {
+		err := lp.wait.Read(func(fd uintptr) bool {
+			n = lp.poll(int(fd))
+			return n != 0
+		})
+		if err != nil {
+			return -1
+		}
 	}
+	lp.woke = lp.relay.now()
+	lp.busy = lp.woke-began < gather
 	return n
+}
+
+// sleep parks the goroutine for d.
+func (lp *loop) sleep(d time.Duration) {
+	spec := unix.ItimerSpec{Value: unix.NsecToTimespec(int64(d))}
+	if unix.TimerfdSettime(lp.nap, 0, &spec, nil) != nil {
+		return
+	}
+	var count [8]byte
+	_ = lp.rest.Read(func(fd uintptr) bool {
+		_, err := unix.Read(int(fd), count[:])
+		return err != unix.EAGAIN
+	})
 }
 
 func (lp *loop) poll(ep int) int {
