@@ -48,18 +48,21 @@ var rfc5118 = map[string][]string{
 // Every message of RFC 4475 and RFC 5118, over the wire, gets the outcome the
 // RFC asks of a UAS and registrar, and the node goes on serving.
 func TestTorture(t *testing.T) {
-	s := startNode(t)
 	for folder, table := range map[string]map[string][]string{"01-torture-rfc4475": rfc4475, "02-torture-rfc5118": rfc5118} {
 		files, err := filepath.Glob(filepath.Join(testdata.Path(t, folder), "*.dat"))
 		if err != nil || len(files) != len(table) {
 			t.Fatalf("%s: %d files (%v), the table has %d", folder, len(files), err, len(table))
 		}
+		s := startNode(t)
 		for i, file := range files {
 			name := strings.TrimSuffix(filepath.Base(file), ".dat")
 			t.Run(folder+"/"+name, func(t *testing.T) {
 				raw, err := os.ReadFile(file)
 				if err != nil {
 					t.Fatal(err)
+				}
+				if folder == "02-torture-rfc5118" {
+					s = startNode(t) // several have the same branch and would be retransmissions of each other
 				}
 				torture(t, s, fmt.Sprintf("127.0.%d.%d", 70+len(table)%8, i+1), name, raw, table[name])
 			})
