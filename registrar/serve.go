@@ -53,7 +53,8 @@ func (r *Registrar) serve(req *sip.Request, flow transport.Flow, reply func(*sip
 		reply(r.respond(req, to, c, next, no, now))
 	}
 	if !c.writes() {
-		answer(r.Lookup(c.aor.Name), nil)
+		next, _, _ := apply(r.bindings(c.aor.Name), nil, now)
+		answer(next, nil)
 		return
 	}
 	r.flows.open(flow, c.aor.Name)
