@@ -125,6 +125,9 @@ type Hidden struct {
 }
 
 func cloneStack(stack []Frame) []Frame {
+	if len(stack) == 0 {
+		return nil
+	}
 	stack = slices.Clone(stack)
 	for i := range stack {
 		stack[i].Hidden = slices.Clone(stack[i].Hidden)
