@@ -14,8 +14,8 @@
 // Fields are named by HeaderID, so that case and compact forms matter to nobody;
 // unknown ones are reached by name. Accessors that can fail return a *Error with
 // the status to answer. Parse finds faults of syntax, Validate those that a
-// receiver must refuse before he acts; both go on as far as a message can still
-// be answered, and Status 0 means: drop it.
+// receiver must refuse before he acts. Parse goes on behind a fault, so that the
+// message can be answered; Status 0 means: drop it.
 //
 // Strings handed out are views too. They stay valid for ever, but keep the whole
 // message alive: who stores one for long clones it. A message belongs to one
