@@ -228,6 +228,7 @@ func (r *rooms) serve(ctx context.Context, ready func()) error {
 	notify("READY=1")
 	err := r.exchange.Run(ctx) // returns when ctx has ended and the last call has gone
 	notify("STOPPING=1")
+	r.settle()
 	stopBelow()
 	group.Wait()
 	stopLast()
@@ -236,6 +237,19 @@ func (r *rooms) serve(ctx context.Context, ready func()) error {
 		return cause
 	}
 	return err
+}
+
+// settleTime is how long the dialogs may take to end after the last call has:
+// a BYE that waits for an ACK, and its 200.
+const settleTime = time.Second
+
+// settle waits until no dialog is left, or settleTime has passed.
+func (r *rooms) settle() {
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for start := time.Now(); r.dialogs.Len() > 0 && time.Since(start) < settleTime; {
+		<-tick.C
+	}
 }
 
 // watch tells the service manager at intervals that the node lives.

@@ -109,7 +109,7 @@ func (ch *channel) locate() int {
 func (ch *channel) run(ctx context.Context) {
 	defer ch.srv.leave(ch)
 	ch.interp = dialplan.New(dialplan.Config{
-		Plan: func() *dialplan.Plan { return ch.set.Plan }, Apps: ch, Channel: ch,
+		Plan: func() *dialplan.Plan { return ch.set.Plan }, Apps: ch, Channel: ch, Functions: ch.srv.functions,
 		Globals: ch.srv.cfg.Globals, Now: time.Now, Logger: ch.srv.log,
 	})
 	ch.log().Info("call", "from", ch.caller.number, "to", ch.start.Exten, "endpoint", ch.caller.endpoint.Name)
@@ -273,6 +273,9 @@ func (ch *channel) peerOf(l *leg) *leg {
 // (durable before we go on), then the ports of the relay.
 func (ch *channel) release(ctx context.Context) {
 	now := time.Now()
+	if ch.cause == CauseNone && !ch.cdr.Answer.IsZero() {
+		ch.cause = CauseNormalClearing
+	}
 	for _, b := range ch.branches {
 		b.hangUp(ch.cause)
 	}

@@ -43,14 +43,15 @@ const retryAfter = "5"
 // Server is the exchange of one node. It is a transaction.Handler for requests
 // outside a dialog.
 type Server struct {
-	cfg      Config
-	log      *slog.Logger
-	apps     map[string]App // by lower-case name
-	settings atomic.Pointer[Settings]
-	epoch    string        // makes identifiers unique over restarts
-	seq      atomic.Uint64 // numbers channels
-	draining atomic.Bool
-	routes   routes
+	cfg       Config
+	log       *slog.Logger
+	apps      map[string]App // by lower-case name
+	functions dialplan.Functions
+	settings  atomic.Pointer[Settings]
+	epoch     string        // makes identifiers unique over restarts
+	seq       atomic.Uint64 // numbers channels
+	draining  atomic.Bool
+	routes    routes
 
 	mu    sync.Mutex // guards the following
 	calls map[string]*channel
@@ -69,12 +70,13 @@ func New(cfg Config, s *Settings) (*Server, error) {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	srv := &Server{
-		cfg:   cfg,
-		log:   cfg.Logger,
-		apps:  make(map[string]App, len(cfg.Apps)),
-		epoch: newEpoch(),
-		calls: map[string]*channel{},
-		empty: make(chan struct{}),
+		cfg:       cfg,
+		log:       cfg.Logger,
+		apps:      make(map[string]App, len(cfg.Apps)),
+		functions: dialplan.Builtin(),
+		epoch:     newEpoch(),
+		calls:     map[string]*channel{},
+		empty:     make(chan struct{}),
 	}
 	for _, a := range cfg.Apps {
 		srv.apps[lower(a.Name)] = a
