@@ -1,0 +1,6 @@
+//go:build !race
+
+package relay
+
+// raceEnabled makes loads smaller under the race detector.
+const raceEnabled = false
