@@ -1,23 +1,300 @@
 package transport
 
 import (
+	"cmp"
 	"context"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+	"strings"
 
 	"github.com/hometone/hometone/sip"
+	"github.com/miekg/dns"
 )
 
-// A Resolver answers DNS questions for RFC 3263 with a bounded cache.
-type Resolver struct{}
+const maxTargets = 32 // of one URI
 
-// ResolverConfig configures a Resolver.
-type ResolverConfig struct{ CacheSize int }
+// service is one of the SRV services of a protocol (RFC 3263 §4.1, RFC 7118
+// §7), in the order they are tried when there is no NAPTR record.
+type service struct {
+	proto  Proto
+	secure bool
+	naptr  string // NAPTR service field
+	srv    string // SRV prefix
+}
 
-// NewResolver returns a resolver.
-func NewResolver(cfg ResolverConfig) *Resolver { return &Resolver{} }
+var services = [...]service{
+	{UDP, false, "SIP+D2U", "_sip._udp."},
+	{TCP, false, "SIP+D2T", "_sip._tcp."},
+	{TLS, true, "SIPS+D2T", "_sips._tcp."},
+	{WS, false, "SIP+D2W", "_sip._ws."},
+	{WSS, true, "SIPS+D2W", "_sips._ws."},
+}
+
+func serviceOf(p Proto) service {
+	for _, s := range services {
+		if s.proto == p {
+			return s
+		}
+	}
+	return services[0]
+}
+
+// An inquiry is the work on one URI.
+type inquiry struct {
+	resolver *Resolver
+	can      func(Proto) bool // what this host supports
+	secure   bool             // sips: nothing but TLS and WSS
+	name     string           // the URI's host: what a certificate must show
+	targets  []Target
+	failed   error // the last DNS failure
+}
 
 // Resolve finds the targets of uri in the order they are to be tried (RFC
-// 3263 §4). It blocks on the network unless ResolveNumeric answers.
-func (l *Layer) Resolve(ctx context.Context, uri sip.URI) ([]Target, error) { return nil, ErrNoAddress }
+// 3263 §4). It blocks on the network unless ResolveNumeric answers. Targets
+// over UDP of an address family without a listener are left out.
+func (l *Layer) Resolve(ctx context.Context, uri sip.URI) ([]Target, error) {
+	if t, ok := l.ResolveNumeric(uri); ok {
+		return []Target{t}, nil
+	}
+	host, port, proto, secure, err := locate(uri)
+	if err != nil {
+		return nil, err
+	}
+	q := &inquiry{resolver: l.resolver, can: l.supports, secure: secure, name: host}
+	switch {
+	case proto != 0 && port != 0:
+		q.addresses(ctx, host, port, proto)
+	case proto != 0:
+		q.serviceOrHost(ctx, host, proto)
+	case port != 0:
+		q.addresses(ctx, host, port, defaultProto(secure))
+	default:
+		q.domain(ctx, host)
+	}
+	targets := slices.DeleteFunc(q.targets, func(t Target) bool { return t.Proto == UDP && l.listenerFor(t) == nil })
+	if len(targets) == 0 {
+		if q.failed != nil {
+			return nil, fmt.Errorf("transport: resolve %s: %w", host, q.failed)
+		}
+		return nil, fmt.Errorf("transport: resolve %s: %w", host, ErrNoAddress)
+	}
+	return targets[:min(len(targets), maxTargets)], nil
+}
 
-// ResolveNumeric is Resolve for a uri whose host is an IP address.
-func (l *Layer) ResolveNumeric(uri sip.URI) (Target, bool) { return Target{}, false }
+// ResolveNumeric is Resolve for a uri whose host (or maddr) is an IP address:
+// no I/O. "If the TARGET is a numeric IP address, the client SHOULD use UDP
+// for a SIP URI, and TCP for a SIPS URI" (§4.1), unless the transport is named.
+func (l *Layer) ResolveNumeric(uri sip.URI) (Target, bool) {
+	host, port, proto, secure, err := locate(uri)
+	if err != nil {
+		return Target{}, false
+	}
+	addr, ok := sip.HostAddr(host)
+	if !ok {
+		return Target{}, false
+	}
+	proto = cmp.Or(proto, defaultProto(secure))
+	return Target{Proto: proto, Addr: netip.AddrPortFrom(addr.Unmap(), cmp.Or(port, proto.DefaultPort()))}, true
+}
+
+// locate reads what RFC 3263 calls TARGET, port and transport off a URI.
+func locate(uri sip.URI) (host string, port uint16, proto Proto, secure bool, err error) {
+	if !uri.IsSIP() {
+		return "", 0, 0, false, fmt.Errorf("transport: resolve: scheme %q cannot be sent to: %w", uri.Scheme, ErrNoAddress)
+	}
+	host, port, secure = uri.Host, uri.Port, uri.IsSIPS()
+	if maddr, ok := uri.Params.Get("maddr"); ok && maddr != "" {
+		host = maddr
+	}
+	if name := uri.Transport(); name != "" {
+		p, ok := ParseProto(name)
+		if !ok {
+			return "", 0, 0, false, fmt.Errorf("transport: resolve: transport %q is not supported: %w", name, ErrNoAddress)
+		}
+		proto = p
+	}
+	if secure {
+		switch proto {
+		case TCP:
+			proto = TLS
+		case WS:
+			proto = WSS
+		case UDP:
+			return "", 0, 0, false, fmt.Errorf("transport: resolve: a sips URI cannot be reached over UDP: %w", ErrNoAddress)
+		}
+	}
+	return host, port, proto, secure || proto.Secure(), nil
+}
+
+func defaultProto(secure bool) Proto {
+	if secure {
+		return TLS
+	}
+	return UDP
+}
+
+// supports reports whether requests can leave over p: over UDP only from a
+// listener, over the others always.
+func (l *Layer) supports(p Proto) bool {
+	if p != UDP {
+		return p <= TLS || slices.ContainsFunc(l.listeners, func(ln *listener) bool { return ln.Proto == p })
+	}
+	return slices.ContainsFunc(l.listeners, func(ln *listener) bool { return ln.Proto == UDP })
+}
+
+func (q *inquiry) usable(s service) bool { return q.can(s.proto) && (s.secure || !q.secure) }
+
+// domain: neither transport nor port are given: NAPTR, else SRV for each
+// supported transport, else the host's addresses (§4.1).
+func (q *inquiry) domain(ctx context.Context, host string) {
+	for _, n := range q.naptr(ctx, host) {
+		q.srv(ctx, n.name, n.service.proto)
+	}
+	if len(q.targets) > 0 {
+		return
+	}
+	for _, s := range services {
+		if q.usable(s) && s.proto <= TLS {
+			q.srv(ctx, s.srv+host, s.proto)
+		}
+	}
+	if len(q.targets) == 0 {
+		p := defaultProto(q.secure)
+		q.addresses(ctx, host, p.DefaultPort(), p)
+	}
+}
+
+// serviceOrHost: the transport is known, the port is not (§4.2).
+func (q *inquiry) serviceOrHost(ctx context.Context, host string, p Proto) {
+	q.srv(ctx, serviceOf(p).srv+host, p)
+	if len(q.targets) == 0 {
+		q.addresses(ctx, host, p.DefaultPort(), p)
+	}
+}
+
+type pointer struct {
+	service           service
+	order, preference uint16
+	name              string
+}
+
+// naptr returns the records for services this host can use, by order and
+// preference. "The services relevant for the task of transport protocol
+// selection are those with NAPTR service fields with values SIP+D2X and
+// SIPS+D2X" with the flag "s" (§4.1).
+func (q *inquiry) naptr(ctx context.Context, host string) []pointer {
+	var list []pointer
+	for _, rr := range q.ask(ctx, host, dns.TypeNAPTR) {
+		n, ok := rr.(*dns.NAPTR)
+		if !ok || !strings.EqualFold(n.Flags, "s") {
+			continue
+		}
+		for _, s := range services {
+			if strings.EqualFold(n.Service, s.naptr) && q.usable(s) {
+				list = append(list, pointer{s, n.Order, n.Preference, n.Replacement})
+			}
+		}
+	}
+	slices.SortStableFunc(list, func(a, b pointer) int {
+		return cmp.Or(cmp.Compare(a.order, b.order), cmp.Compare(a.preference, b.preference))
+	})
+	return list
+}
+
+// srv adds the targets of an SRV name, by priority and weight (RFC 2782). A
+// target of "." says that the service is not there.
+func (q *inquiry) srv(ctx context.Context, name string, p Proto) {
+	var list []*dns.SRV
+	for _, rr := range q.ask(ctx, name, dns.TypeSRV) {
+		if s, ok := rr.(*dns.SRV); ok && s.Target != "." && s.Port != 0 {
+			list = append(list, s)
+		}
+	}
+	for _, s := range orderSRV(list, q.resolver.random) {
+		if len(q.targets) >= maxTargets {
+			return
+		}
+		q.addresses(ctx, s.Target, s.Port, p)
+	}
+}
+
+// orderSRV sorts by priority and, inside one, draws by weight: "the order of
+// those with weight 0 is at the beginning" of the drawing (RFC 2782).
+func orderSRV(list []*dns.SRV, random func(n int) int) []*dns.SRV {
+	slices.SortStableFunc(list, func(a, b *dns.SRV) int {
+		return cmp.Or(cmp.Compare(a.Priority, b.Priority), cmp.Compare(a.Weight, b.Weight))
+	})
+	out := make([]*dns.SRV, 0, len(list))
+	for len(list) > 0 {
+		n := 1
+		for n < len(list) && list[n].Priority == list[0].Priority {
+			n++
+		}
+		out = append(out, drawSRV(slices.Clone(list[:n]), random)...)
+		list = list[n:]
+	}
+	return out
+}
+
+func drawSRV(group []*dns.SRV, random func(n int) int) []*dns.SRV {
+	var out []*dns.SRV
+	for len(group) > 0 {
+		sum := 0
+		for _, s := range group {
+			sum += int(s.Weight)
+		}
+		mark, i := random(sum+1), 0
+		for run := int(group[0].Weight); run < mark; run += int(group[i].Weight) {
+			i++
+		}
+		out = append(out, group[i])
+		group = slices.Delete(group, i, i+1)
+	}
+	return out
+}
+
+// addresses adds host's IPv4 and then its IPv6 addresses.
+func (q *inquiry) addresses(ctx context.Context, host string, port uint16, p Proto) {
+	addrs := q.resolver.hosts.lookup(host)
+	if a, ok := sip.HostAddr(host); ok {
+		addrs = []netip.Addr{a}
+	}
+	if len(addrs) == 0 {
+		for _, rr := range q.ask(ctx, host, dns.TypeA) {
+			if a, ok := rr.(*dns.A); ok {
+				if ip, ok := netip.AddrFromSlice(a.A.To4()); ok {
+					addrs = append(addrs, ip)
+				}
+			}
+		}
+		for _, rr := range q.ask(ctx, host, dns.TypeAAAA) {
+			if a, ok := rr.(*dns.AAAA); ok {
+				if ip, ok := netip.AddrFromSlice(a.AAAA.To16()); ok {
+					addrs = append(addrs, ip.Unmap())
+				}
+			}
+		}
+	}
+	for _, a := range addrs {
+		t := Target{Proto: p, Addr: netip.AddrPortFrom(a, port)}
+		if p.Secure() {
+			t.ServerName = strings.TrimSuffix(q.name, ".") // RFC 5922 §4: the domain asked for, not the SRV target
+		}
+		if !slices.Contains(q.targets, t) {
+			q.targets = append(q.targets, t)
+		}
+	}
+}
+
+func (q *inquiry) ask(ctx context.Context, name string, kind uint16) []dns.RR {
+	rrs, err := q.resolver.Query(ctx, name, kind)
+	if err != nil {
+		q.failed = err
+	}
+	return rrs
+}
+
+// randomInt is the default source of SRV draws.
+func randomInt(n int) int { return rand.IntN(n) }

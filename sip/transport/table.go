@@ -87,15 +87,15 @@ func (t *connTable) add(c *conn) bool {
 func (t *connTable) alias(c *conn, k connKey) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if len(c.aliases) >= maxAliases || t.byID[c.flow.id] != c || t.byKey[k] != nil {
+	if len(c.aliases) >= maxConnAliases || t.byID[c.flow.id] != c || t.byKey[k] != nil {
 		return
 	}
 	t.byKey[k] = c
 	c.aliases = append(c.aliases, k)
 }
 
-// maxAliases bounds the names one connection can take.
-const maxAliases = 4
+// maxConnAliases bounds the names one connection can take.
+const maxConnAliases = 4
 
 func (t *connTable) remove(c *conn) {
 	t.mu.Lock()
