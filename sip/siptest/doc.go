@@ -26,7 +26,8 @@
 //	body: text      sent: with Content-Type. expected: the body contains text
 //	nobody          expected: no body
 //	new             sent: a request outside of the dialog, new Call-ID
-//	call: name      sent: in the call of that name (default: the one used last)
+//	call: name      sent: in the call of that name (default: the one used last).
+//	                expected: gives the call that name
 //	within: 3s      expected: how long to wait, default Script.Patience
 //	after: 1.9s     expected: not sooner than that after the previous line
 //

@@ -75,6 +75,16 @@ func (p *Peer) use(name string) {
 	}
 }
 
+// rename gives the current call a name, which it takes from any other.
+func (p *Peer) rename(name string) {
+	for _, c := range p.calls {
+		if c.name == name {
+			c.name = ""
+		}
+	}
+	p.current.name = name
+}
+
 // open starts a call of our own.
 func (p *Peer) open(uri, name string) *call {
 	c := &call{name: name, id: sip.NewCallID(""), localTag: sip.NewTag(), local: "<sip:" + p.Name + "@" + p.Address() + ">",

@@ -208,6 +208,9 @@ func (r *play) expect(p *Peer, l *line) error {
 		if least := l.duration("after", 0); time.Since(began) < least {
 			return fmt.Errorf("came after %v, want at least %v", time.Since(began), least)
 		}
+		if name, ok := l.get("call"); ok && p.current != nil {
+			p.rename(name.value)
+		}
 		return vars(r.script.Vars).check(m, l, r.script.Bodies)
 	}
 }
