@@ -88,11 +88,28 @@ enabled=1
 	}
 	l := &linphone{dir: dir, plays: o.plays}
 	l.process = start(t, dir, path, args...)
-	l.mark = l.expect(0, 20*time.Second, "Registration on", "registered")
+	l.awaitRegistered()
 	l.say("soundcard use files")
 	l.say("record %s", filepath.Join(dir, "heard.wav"))
 	l.say("play %s", o.plays)
 	return l
+}
+
+// awaitRegistered asks until linphone says yes: it tells nobody by itself.
+func (l *linphone) awaitRegistered() {
+	l.t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !strings.Contains(l.output(), "registered, identity"); {
+		if time.Now().After(deadline) {
+			l.t.Fatal("linphone did not register within 20 s")
+		}
+		l.say("status register")
+		select {
+		case <-l.ended:
+			l.t.Fatal("linphone ended at its start")
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+	l.mark = len(l.output())
 }
 
 func (l *linphone) call(user string) { l.say("call %s", user) }

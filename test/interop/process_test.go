@@ -66,7 +66,7 @@ func start(t *testing.T, dir, name string, args ...string) *process {
 	t.Cleanup(func() {
 		p.end()
 		if t.Failed() {
-			t.Logf("---- %s %s\n%s", p.name, strings.Join(args, " "), tail(p.output(), 6000))
+			t.Logf("---- %s %s\n%s", p.name, strings.Join(args, " "), tail(p.output(), 3000))
 		}
 	})
 	return p
