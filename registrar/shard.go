@@ -3,6 +3,7 @@ package registrar
 import (
 	"hash/maphash"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -60,8 +61,9 @@ func (r *Registrar) submit(aor string, j *job, now time.Time) {
 	sh.mu.Lock()
 	e := sh.aors[aor]
 	if e == nil {
-		e = &entry{aor: aor}
-		sh.aors[aor] = e
+		// The name may be a view of the datagram, which is not to live on.
+		e = &entry{aor: strings.Clone(aor)}
+		sh.aors[e.aor] = e
 	}
 	var after []func()
 	switch {
@@ -232,7 +234,7 @@ func (x *flowIndex) open(f transport.Flow, aor string) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if !slices.Contains(x.aors[f.ID()], aor) {
-		x.aors[f.ID()] = append(x.aors[f.ID()], aor)
+		x.aors[f.ID()] = append(x.aors[f.ID()], strings.Clone(aor))
 	}
 }
 
