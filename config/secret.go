@@ -1,5 +1,10 @@
 package config
 
+import (
+	"fmt"
+	"io"
+)
+
 // Secret is a password or key from a configuration. It never prints itself:
 // every verb of fmt, slog, JSON and YAML shows "[secret]". Reveal is the only
 // way to the value, so that each use can be found by name.
@@ -24,8 +29,8 @@ func (s Secret) String() string {
 	return secretMask
 }
 
-// GoString masks the %#v form.
-func (s Secret) GoString() string { return "config.Secret{" + s.String() + "}" }
+// Format masks the secret under every verb, %#v and wrong ones included.
+func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
 
 // MarshalText masks the secret in JSON, YAML and slog output.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }

@@ -240,15 +240,11 @@ func (d *decoder) sequence(n ast.Node, v reflect.Value, path string) {
 
 // scalar returns a node's text with ${ENV} substituted.
 func (d *decoder) scalar(n ast.Node, path string) (string, bool) {
-	if _, ok := n.(ast.ScalarNode); !ok {
+	text, ok := scalarText(n)
+	if !ok {
 		d.errorf(d.pos(n), "", "%s must be a single value", path)
 		return "", false
 	}
-	text := n.GetToken().Value
-	if l, ok := n.(*ast.LiteralNode); ok {
-		text = l.Value.Value
-	}
-	ok := true
 	text = envReference.ReplaceAllStringFunc(text, func(ref string) string {
 		value, found := d.env(ref[2 : len(ref)-1])
 		if !found {
@@ -261,6 +257,29 @@ func (d *decoder) scalar(n ast.Node, path string) (string, bool) {
 }
 
 var envReference = regexp.MustCompile(`\$\{[A-Za-z_][A-Za-z0-9_]*\}`)
+
+// scalarText returns a node's text. The YAML package takes host:port inside
+// brackets for a mapping, though no blank follows the colon (YAML 1.2 §7.3.3).
+func scalarText(n ast.Node) (string, bool) {
+	switch t := n.(type) {
+	case *ast.LiteralNode:
+		return t.Value.Value, true
+	case ast.ScalarNode:
+		return n.GetToken().Value, true
+	case ast.MapNode:
+		it := t.MapRange()
+		if !it.Next() {
+			return "", false
+		}
+		key, value := it.Key().GetToken(), it.Value().GetToken()
+		_, plain := it.Value().(ast.ScalarNode)
+		touching := key.Position.Line == value.Position.Line && value.Position.Column == key.Position.Column+len(key.Value)+1
+		if plain && touching && !it.Next() {
+			return key.Value + ":" + value.Value, true
+		}
+	}
+	return "", false
+}
 
 // secret decodes a Secret: a value, ${ENV}, or file:PATH.
 func (d *decoder) secret(n ast.Node, s *Secret, path string) {
