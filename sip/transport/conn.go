@@ -69,6 +69,7 @@ func (l *Layer) newConn(f Flow, key connKey, w wire, state *tls.ConnectionState)
 
 // run serves c until it ends. It is the reader goroutine.
 func (c *conn) run() {
+	<-c.layer.running
 	err := c.wire.serve(c)
 	c.shut(err)
 	c.layer.conns.remove(c)

@@ -57,8 +57,9 @@ type Layer struct {
 	report    report.Reporter
 	count     counters
 
-	handler Handler // set by Run before any reader starts
-	bound   bool    // owned by Listen
+	handler Handler       // set by Run before running is closed
+	running chan struct{} // closed by Run; connections opened before wait for it
+	bound   bool          // owned by Listen
 
 	nextID atomic.Uint64  // of connections
 	wg     sync.WaitGroup // all goroutines of Run
@@ -72,7 +73,7 @@ type counters struct {
 
 // New checks cfg and returns a Layer that has bound nothing yet.
 func New(cfg Config) (*Layer, error) {
-	l := &Layer{cfg: cfg, limits: cfg.Limits.withDefaults(), logger: cfg.Logger, resolver: cfg.Resolver}
+	l := &Layer{cfg: cfg, limits: cfg.Limits.withDefaults(), logger: cfg.Logger, resolver: cfg.Resolver, running: make(chan struct{})}
 	if l.logger == nil {
 		l.logger = slog.New(slog.DiscardHandler)
 	}
@@ -124,7 +125,7 @@ func (l *Layer) Run(ctx context.Context, h Handler) error {
 		return err
 	}
 	l.handler = h
-	l.conns.open()
+	close(l.running)
 	for _, ln := range l.listeners {
 		ln.serve(ctx, l)
 	}

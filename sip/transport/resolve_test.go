@@ -79,7 +79,8 @@ func (s *nameServer) ServeDNS(w dns.ResponseWriter, q *dns.Msg) {
 		return
 	}
 	name := q.Question[0].Name
-	for range 3 {
+	for alias := ""; name != alias; {
+		alias = name
 		for _, rr := range s.zone {
 			h := rr.Header()
 			if !strings.EqualFold(h.Name, name) {

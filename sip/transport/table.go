@@ -36,13 +36,6 @@ func (t *connTable) init() {
 	t.byKey = make(map[connKey]*conn)
 	t.pending = make(map[connKey]*connecting)
 	t.bySource = make(map[netip.Prefix]int)
-	t.closed = true
-}
-
-func (t *connTable) open() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.closed = false
 }
 
 func (t *connTable) get(id uint64) *conn {

@@ -2,7 +2,6 @@ package transport
 
 import (
 	"context"
-	"crypto/tls"
 	"net"
 	"net/netip"
 	"strings"
@@ -132,5 +131,3 @@ func TestUDPRoundTrip(t *testing.T) {
 		}
 	}
 }
-
-var _ = tls.VersionTLS12
