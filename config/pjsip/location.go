@@ -1,6 +1,7 @@
 package pjsip
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -36,16 +37,16 @@ func authTable() table[Auth] {
 	return table[Auth]{kind: "auth", options: []option[Auth]{
 		yes("auth_type", "digest", choice(func(a *Auth) *string { return &a.Type }, "digest", "userpass=digest", "md5=digest", "google_oauth")),
 		yes("username", "", str(func(a *Auth) *string { return &a.Username })),
-		yes("password", "", secret(func(a *Auth) *config.Secret { return &a.Password })),
-		yes("password_digest", "", passwordDigest),
-		yes("md5_cred", "", func(a *Auth, v string) error { return a.addDigest("MD5", v) }),
+		private(yes("password", "", secret(func(a *Auth) *config.Secret { return &a.Password }))),
+		private(yes("password_digest", "", passwordDigest)),
+		private(yes("md5_cred", "", func(a *Auth, v string) error { return a.addDigest("MD5", v) })),
 		yes("realm", "", str(func(a *Auth) *string { return &a.Realm })),
 		yes("nonce_lifetime", "32", seconds(func(a *Auth) *time.Duration { return &a.NonceLifetime })),
 		later("supported_algorithms_uas", "", "", "MD5, SHA-256 and SHA-512-256 are offered as far as the secret allows", algorithms(func(a *Auth) *[]string { return &a.AlgorithmsUAS })),
 		later("supported_algorithms_uac", "", "", "the strongest algorithm of the server's is used", algorithms(func(a *Auth) *[]string { return &a.AlgorithmsUAC })),
-		later("refresh_token", "", "", "OAuth is not spoken", secret(func(a *Auth) *config.Secret { return &a.RefreshToken })),
+		private(later("refresh_token", "", "", "OAuth is not spoken", secret(func(a *Auth) *config.Secret { return &a.RefreshToken }))),
 		later("oauth_clientid", "", "", "OAuth is not spoken", str(func(a *Auth) *string { return &a.OAuthClientID })),
-		later("oauth_secret", "", "", "OAuth is not spoken", secret(func(a *Auth) *config.Secret { return &a.OAuthSecret })),
+		private(later("oauth_secret", "", "", "OAuth is not spoken", secret(func(a *Auth) *config.Secret { return &a.OAuthSecret }))),
 	}}
 }
 
@@ -66,7 +67,7 @@ func passwordDigest(a *Auth, v string) error {
 	for _, item := range commaList(v) {
 		algorithm, hash, ok := strings.Cut(item, ":")
 		if !ok {
-			return fmt.Errorf("write ALGORITHM:HASH, for instance SHA-256:…")
+			return errors.New("write ALGORITHM:HASH, for instance SHA-256:…")
 		}
 		if err := a.addDigest(strings.ToUpper(strings.TrimSpace(algorithm)), strings.TrimSpace(hash)); err != nil {
 			return err
@@ -82,7 +83,7 @@ func (a *Auth) addDigest(algorithm, hash string) error {
 	}
 	length := digestLength(algorithm)
 	if length == 0 {
-		return wordError(algorithm, []string{"MD5", "SHA-256", "SHA-512-256"})
+		return errors.New("the algorithm is one of MD5, SHA-256, SHA-512-256")
 	}
 	if len(hash) != length || strings.Trim(hash, "0123456789abcdefABCDEF") != "" {
 		return fmt.Errorf("an %s hash has %d hexadecimal digits", algorithm, length)

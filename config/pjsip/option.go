@@ -31,6 +31,7 @@ type Option struct {
 	State   State
 	Does    string // NotYet: the value that describes what Hometone does; else ""
 	Note    string // NotYet: the consequence, in a few words
+	Secret  bool   // the value must not be shown
 }
 
 // option is an Option with the function that reads it into a T.
@@ -52,6 +53,12 @@ func yes[T any](name, value string, set setter[T]) option[T] {
 // misses.
 func later[T any](name, value, does, note string, set setter[T]) option[T] {
 	return option[T]{Option{Name: name, Default: value, State: NotYet, Does: does, Note: note}, set}
+}
+
+// private marks the row of a secret.
+func private[T any](o option[T]) option[T] {
+	o.Secret = true
+	return o
 }
 
 // foreign makes the row of an option about Asterisk's insides.
@@ -139,6 +146,8 @@ func (l *loader) unsupported(kind, name string, o *Option, e config.Entry) {
 	switch {
 	case o.State == Foreign && !sameValue(e.Value, o.Default):
 		l.warnf(e.Pos, "remove it", "%s [%s]: %s has no effect: %s", kind, name, o.Name, o.Note)
+	case o.State == NotYet && o.Secret && e.Value != "":
+		l.warnf(e.Pos, "", "%s [%s]: %s is not supported yet: %s", kind, name, o.Name, o.Note)
 	case o.State == NotYet && !sameValue(e.Value, o.Does):
 		l.warnf(e.Pos, "", "%s [%s]: %s=%s is not supported yet: %s", kind, name, o.Name, e.Value, o.Note)
 	}

@@ -29,7 +29,7 @@ func transportTable() table[Transport] {
 		later("domain", "", "", "the address is used in its place", str(func(t *Transport) *string { return &t.Domain })),
 		yes("cert_file", "", str(func(t *Transport) *string { return &t.CertFile })),
 		yes("priv_key_file", "", str(func(t *Transport) *string { return &t.PrivKeyFile })),
-		later("password", "", "", "keys must not be encrypted", secret(func(t *Transport) *config.Secret { return &t.Password })),
+		private(later("password", "", "", "keys must not be encrypted", secret(func(t *Transport) *config.Secret { return &t.Password }))),
 		later("ca_list_file", "", "", "certificates of peers are not checked", str(func(t *Transport) *string { return &t.CAListFile })),
 		later("ca_list_path", "", "", "certificates of peers are not checked", str(func(t *Transport) *string { return &t.CAListPath })),
 		yes("method", "", choice(func(t *Transport) *string { return &t.Method }, "default=", "unspecified=", "tlsv1=", "tlsv1_1=", "tlsv1_2", "tlsv1_3", "sslv2=", "sslv3=", "sslv23=")),
