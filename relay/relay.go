@@ -151,6 +151,11 @@ func (r *Relay) Open(local netip.Addr, watch func(Event)) (*Leg, error) {
 	if err != nil {
 		return nil, err
 	}
+	return r.adopt(pair, watch)
+}
+
+// adopt makes a leg of a bound pair; on an error the pair is closed.
+func (r *Relay) adopt(pair pair, watch func(Event)) (*Leg, error) {
 	now := r.now()
 	l := &Leg{
 		relay: r, pair: pair, watch: watch, id: r.ids.Add(1),
