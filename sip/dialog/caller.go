@@ -410,6 +410,7 @@ func (s *Session) answered(now time.Time, res *sip.Response) {
 	sdp, _ := description(&res.Message)
 	e.SDP = sdp
 	switch {
+	case s.asked != nil: // a peer that answers before our PRACK has brought the answer to its offer
 	case s.deal.state == offerLocal && sdp != "":
 		s.deal.takeAnswer(sdp)
 	case s.deal.state == offerLocal && s.deal.remote != "":

@@ -21,6 +21,9 @@ type change struct {
 	ack     *acknowledge // the ACK to the 2xx, for repetitions
 }
 
+// changePatience is how long a re-INVITE may ring before it is cancelled.
+const changePatience = time.Minute
+
 // maxGlare bounds the retries of one change.
 const maxGlare = 6
 
@@ -62,9 +65,12 @@ func (s *Session) quiet() bool {
 }
 
 // sendChange sends the re-INVITE or UPDATE.
-func (s *Session) sendChange(time.Time) {
+func (s *Session) sendChange(now time.Time) {
 	c := s.change
 	c.tries++
+	if c.method == sip.INVITE {
+		s.at(deadlineChange, now.Add(changePatience))
+	}
 	req := s.newRequest(c.method, s.nextSeq())
 	s.layer().abilities(&req.Message)
 	s.layer().identify(req)
@@ -126,6 +132,7 @@ func (s *Session) afterwards(c *change, res *sip.Response) {
 // changeAccepted takes the 2xx.
 func (s *Session) changeAccepted(now time.Time, c *change, res *sip.Response) {
 	c.over, s.change = true, nil
+	s.at(deadlineChange, time.Time{})
 	s.refresh(&res.Message)
 	s.timer.agreed(res)
 	s.restartTimer(now)
@@ -159,6 +166,7 @@ func (s *Session) changeRefused(now time.Time, c *change, res *sip.Response, err
 	if c.sdp != "" {
 		s.deal.abandon()
 	}
+	s.at(deadlineChange, time.Time{})
 	if err == nil && s.tryAgain(now, c, res) {
 		return
 	}
@@ -433,7 +441,7 @@ func (s *Session) refuseOffer(now time.Time, status int, reason string, h []Head
 		}
 	case p.viaPrack:
 		s.sendPRACK(p.res, "", nil)
-		s.caller.giveUp(Reason{Protocol: "SIP", Cause: status})
+		s.hangUp(now, CauseNoAnswer, Reason{Protocol: "SIP", Cause: status}, h)
 	default:
 		if p.change != nil {
 			p.change.ack = s.newACK(p.change.x, "", nil)

@@ -115,8 +115,11 @@ func (s *Session) end(e Ended) {
 	s.state = stateEnded
 	s.sched.clear(&s.layer().clock)
 	s.releaseWaiting()
-	if s.change != nil {
-		s.change.over = true
+	if c := s.change; c != nil {
+		c.over = true
+		if c.method == sip.INVITE {
+			c.x.cancel(Reason{}) // a peer that only rings would hold it for ever
+		}
 	}
 	s.change, s.asked = nil, nil
 	s.deal.abandon()
@@ -355,6 +358,10 @@ func (s *Session) awake() {
 			s.expire(now)
 		case deadlineRetry:
 			s.retryChange(now)
+		case deadlineChange:
+			if s.change != nil {
+				s.change.x.cancel(Reason{})
+			}
 		case deadlineReliable:
 			s.retransmitReliable(now)
 		case deadlineNoPrack:

@@ -13,7 +13,7 @@
 //	alice -> ACK
 //
 // "->" sends, "<-" expects, "<-?" takes the message if it is the next one. The
-// name may be left out if there is one peer. Parts are separated by " | ":
+// name may be left out if there is one peer; "<- *" takes any message. Parts are separated by " | ":
 //
 //	Name: value     sent: sets the field. expected: some value of it matches
 //	+Name: value    sent: adds another line of the field

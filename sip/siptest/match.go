@@ -98,6 +98,9 @@ func parseMessage(raw []byte) (message, error) {
 // status may be 1xx.
 func (m message) is(words []string) bool {
 	want := words[0]
+	if want == "*" {
+		return true
+	}
 	if m.req != nil {
 		return want == string(m.req.Method())
 	}

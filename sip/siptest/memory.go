@@ -90,6 +90,9 @@ func (n *Memory) flow(peer netip.AddrPort) transport.Flow {
 	return transport.NewFlow(n.Proto, n.Local, peer, 0)
 }
 
+// Flow returns the flow between the system and a peer's address.
+func (n *Memory) Flow(peer string) transport.Flow { return n.flow(netip.MustParseAddrPort(peer)) }
+
 // Find implements transaction.Transport.
 func (n *Memory) Find(t transport.Target) (transport.Flow, bool) {
 	if t.Flow.Valid() {
