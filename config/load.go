@@ -31,8 +31,8 @@ func shortHostname() string {
 }
 
 // LoadNode reads a hometone.yaml. The Node is never nil; use it only if
-// HasErrors(problems) is false. Paths in the result are as in the file: use
-// Node.Path to make them relative to the file.
+// HasErrors(problems) is false. Relative paths that the file sets are made to
+// begin at the file's folder.
 func LoadNode(path string) (*Node, []Problem) {
 	data, err := readLimited(path)
 	if err != nil {
@@ -48,6 +48,7 @@ func ParseNode(name, source string, env func(string) (string, bool)) (*Node, []P
 	n.File = name
 	d := decodeYAML(name, source, n, env)
 	n.Places = d.places
+	n.resolvePaths()
 	n.fillDefaults()
 	if !HasErrors(d.problems) {
 		n.validate(d)
@@ -56,12 +57,22 @@ func ParseNode(name, source string, env func(string) (string, bool)) (*Node, []P
 	return n, d.problems
 }
 
-// Path returns a path of the file, relative ones seen from the file's folder.
-func (n *Node) Path(path string) string {
-	if n.File == "" {
-		return path
+// resolvePaths makes the relative paths that the file sets begin at its folder.
+func (n *Node) resolvePaths() {
+	resolve := func(key string, path *string) {
+		if _, set := n.Places[key]; set {
+			*path = relativeTo(n.File, *path)
+		}
 	}
-	return relativeTo(n.File, path)
+	resolve("node.data", &n.Node.Data)
+	resolve("tls.cert", &n.TLS.Cert)
+	resolve("tls.key", &n.TLS.Key)
+	if n.PBX != nil {
+		resolve("pbx.asterisk", &n.PBX.Asterisk)
+	}
+	if n.Edge != nil {
+		resolve("edge.dispatcher", &n.Edge.Dispatcher)
+	}
 }
 
 func relativeTo(file, path string) string {

@@ -48,7 +48,7 @@ func TestWholeFile(t *testing.T) {
 		{"external", n.SIP.External.Auto, true}, {"media address", n.Media.External.Addr.String(), "192.0.2.1"},
 		{"ports", n.Media.Ports, PortRange{10000, 20000}}, {"probe", n.Edge.Probe, Probe{100 * time.Millisecond, 2, 3}},
 		{"environment", n.TURN.Secret.Reveal(), "s3cret"}, {"file", n.Push.Webhook.Secret.Reveal(), "hookkey"},
-		{"default priority", n.HA.Priority, 100}, {"relative path", n.Path(n.PBX.Asterisk), filepath.Join(dir, "asterisk")},
+		{"default priority", n.HA.Priority, 100}, {"relative path", n.PBX.Asterisk, filepath.Join(dir, "asterisk")}, {"data", n.Node.Data, filepath.Join(dir, "data")},
 		{"place", n.At("edge.algorithm").Line, 4}, {"absent role", Default().Edge == nil, true},
 	} {
 		if !reflect.DeepEqual(c.got, c.want) {
