@@ -139,6 +139,17 @@ func (p *Phone) hangupAll(ctx context.Context) {
 		case <-ctx.Done():
 		}
 	}
+	// A call ends for the user at once; its dialog is there until the peer has
+	// answered the BYE, which may itself wait for an ACK (RFC 3261 §15).
+	poll := time.NewTicker(10 * time.Millisecond)
+	defer poll.Stop()
+	for p.dialogs.Len() > 0 {
+		select {
+		case <-poll.C:
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // Quit ends all calls, takes the registration back and lets Run return.
