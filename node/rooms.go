@@ -143,7 +143,7 @@ func (r *rooms) openCalls(ctx context.Context, p *plan) error {
 	}
 	r.where.bindings, r.where.wire = r.places, r.wire
 	links := &next{}
-	r.dialogs, err = dialog.New(dialog.Config{Transport: r.wire, Next: links, UserAgent: p.agent, Logger: r.log})
+	r.dialogs, err = dialog.New(dialog.Config{Transport: r.wire, Next: links, UserAgent: p.agent, T1: p.pjsip.System.TimerT1, Logger: r.log})
 	if err != nil {
 		return err
 	}
@@ -156,13 +156,33 @@ func (r *rooms) openCalls(ctx context.Context, p *plan) error {
 	}
 	links.Handler = handler(chain(r.places, r.exchange))
 	r.shards, err = transaction.New(transaction.Config{
-		Transport: &watched{Layer: r.wire, closed: r.places.FlowClosed}, Handler: r.dialogs, RejectMerged: true, Logger: r.log,
+		Transport: &watched{Layer: r.wire, closed: r.places.FlowClosed}, Handler: r.dialogs, RejectMerged: true,
+		Timers: p.timers(), DatagramSize: p.datagramSize(), Logger: r.log,
 	})
 	if err != nil {
 		return err
 	}
 	r.dialogs.Use(r.shards)
 	return nil
+}
+
+// timers are the SIP timers of pjsip.conf's type=system; timer_b counts only
+// when it is set, so that it follows timer_t1 otherwise.
+func (p *plan) timers() transaction.Timers {
+	t := transaction.Timers{T1: p.pjsip.System.TimerT1}
+	if p.pjsip.System.IsSet("timer_b") {
+		t.B = p.pjsip.System.TimerB
+	}
+	return t
+}
+
+// datagramSize is the size beyond which requests go over TCP; negative if
+// disable_tcp_switch keeps them on UDP.
+func (p *plan) datagramSize() int {
+	if p.pjsip.System.DisableTCPSwitch {
+		return -1
+	}
+	return 0
 }
 
 // next is where the dialog layer passes on what is not its own; it is set once,

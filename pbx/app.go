@@ -60,7 +60,7 @@ type Channel interface {
 	SendDigits(ctx context.Context, digits string, tone, gap time.Duration) error
 	// Dial calls out and, if somebody answers, connects both until one of them
 	// hangs up.
-	Dial(ctx context.Context, req DialRequest) error
+	Dial(ctx context.Context, req *DialRequest) error
 
 	// StartTone plays a call progress tone (dial, ring, busy, congestion, milliwatt …)
 	// until StopTone, beneath whatever follows.

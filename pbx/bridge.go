@@ -6,8 +6,7 @@ import (
 )
 
 // connect makes the call of the leg that answered first: the others are told
-// that it was taken elsewhere, the caller is answered, and the two are
-// bridged until one of them ends.
+// that it was taken elsewhere, the caller is answered, and the two are joined.
 func (d *dialing) connect(ctx context.Context, winner *leg) error {
 	ch := d.ch
 	for i := 0; i < len(ch.branches); {
@@ -19,6 +18,7 @@ func (d *dialing) connect(ctx context.Context, winner *leg) error {
 		i++
 	}
 	answered := time.Now()
+	d.peer, d.answered = winner, answered
 	ch.StopTone()
 	_ = ch.interp.Set("DIALEDPEERNAME", winner.name)
 	_ = ch.interp.Set("DIALEDPEERNUMBER", winner.number)
@@ -40,22 +40,19 @@ func (d *dialing) connect(ctx context.Context, winner *leg) error {
 	ch.log().Info("connected", "peer", winner.name, "codec", ch.caller.codec(), "peer_codec", winner.codec())
 	ch.cdr.Codec, ch.cdr.DstCodec = ch.caller.codec(), winner.codec()
 	d.prefer = nil
-	d.talk(winner, answered)
-	return d.after(winner, answered)
+	if t := d.req.Options.AnswerLimit; t > 0 {
+		d.until = answered.Add(t)
+	}
+	if t := d.req.Options.CallLimit; t > 0 {
+		d.until = earliest(d.until, answered.Add(t))
+	}
+	return nil
 }
 
 // talk is the bridged call: it returns when one side, or the time, has ended.
-func (d *dialing) talk(peer *leg, answered time.Time) {
-	ch := d.ch
-	var until time.Time
-	if t := d.req.Options.AnswerLimit; t > 0 {
-		until = answered.Add(t)
-	}
-	if t := d.req.Options.CallLimit; t > 0 {
-		until = earliest(until, answered.Add(t))
-	}
-	for !ch.gone() && peer.state == legUp {
-		if !ch.step(until) {
+func (d *dialing) talk() {
+	for !d.ch.gone() && d.peer.state == legUp {
+		if !d.ch.step(d.until) {
 			return
 		}
 	}
@@ -63,7 +60,8 @@ func (d *dialing) talk(peer *leg, answered time.Time) {
 
 // after takes the bridge down and decides whether the dialplan goes on: only
 // with option g, and only if the caller is still there.
-func (d *dialing) after(peer *leg, answered time.Time) error {
+func (d *dialing) after() error {
+	peer, answered := d.peer, d.answered
 	ch := d.ch
 	ch.part(ch.caller, peer)
 	ended := time.Now()

@@ -25,14 +25,17 @@ var errNoDestination = errors.New("pbx: Dial needs a destination")
 
 // dialing is one Dial under way.
 type dialing struct {
-	ch      *channel
-	req     DialRequest
-	started time.Time
-	ringing time.Time // the first 180 or 183
-	failed  tally
-	several bool // more than one leg was called: no early media, as in Asterisk
-	early   *leg // connected before the answer
-	prefer  []sdp.Format
+	ch       *channel
+	req      *DialRequest
+	peer     *leg      // who answered
+	until    time.Time // when the connected call has to end; zero = never
+	started  time.Time
+	answered time.Time
+	ringing  time.Time // the first 180 or 183
+	failed   tally
+	several  bool // more than one leg was called: no early media, as in Asterisk
+	early    *leg // connected before the answer
+	prefer   []sdp.Format
 }
 
 // resolved is the outcome of a leg's name resolution.
@@ -43,17 +46,27 @@ type resolved struct {
 
 // Dial implements Channel: it calls all destinations at once, connects the
 // first that answers, and sets DIALSTATUS and what else Asterisk's Dial sets.
-func (ch *channel) Dial(ctx context.Context, req DialRequest) error {
+func (ch *channel) Dial(ctx context.Context, req *DialRequest) error {
+	d, err := ch.dial(ctx, req)
+	if d == nil || err != nil {
+		return err
+	}
+	d.talk()
+	return d.after()
+}
+
+// dial is Dial up to the connected call; nil if there is none.
+func (ch *channel) dial(ctx context.Context, req *DialRequest) (*dialing, error) {
 	d := &dialing{ch: ch, req: req, started: time.Now()}
 	for _, name := range []string{"DIALEDPEERNAME", "DIALEDPEERNUMBER", "ANSWEREDTIME", "DIALEDTIME", "DIALSTATUS"} {
 		_ = ch.interp.Set(name, "")
 	}
 	if ch.gone() {
-		return ErrHangup
+		return nil, ErrHangup
 	}
 	if len(req.Destinations) == 0 {
 		d.conclude(StatusInvalid)
-		return errNoDestination
+		return nil, errNoDestination
 	}
 	ch.interp.Waited()
 	d.preferCodecs()
@@ -68,11 +81,11 @@ func (ch *channel) Dial(ctx context.Context, req DialRequest) error {
 	if winner == nil {
 		d.giveUp(status)
 		if ch.gone() {
-			return ErrHangup
+			return nil, ErrHangup
 		}
-		return nil
+		return nil, nil
 	}
-	return d.connect(ctx, winner)
+	return d, d.connect(ctx, winner)
 }
 
 // preferCodecs finds the order of codecs that the callees are offered: the

@@ -62,27 +62,29 @@ func (m *mailbox) take() (mail, bool) {
 	return e, true
 }
 
-// next waits for an event until the deadline; a zero deadline waits without
-// end. It returns false when the time is up.
-func (m *mailbox) next(deadline time.Time) (mail, bool) {
-	for {
-		if e, ok := m.take(); ok {
-			return e, true
-		}
-		if deadline.IsZero() {
-			<-m.wake
-			continue
-		}
-		left := time.Until(deadline)
-		if left <= 0 {
-			return mail{}, false
-		}
-		timer := time.NewTimer(left)
-		select {
-		case <-m.wake:
-			timer.Stop()
-		case <-timer.C:
-		}
+// wait returns true when something may have been posted, false at the
+// deadline; a zero deadline waits without end. It is small on purpose: an idle
+// call is parked here.
+func (m *mailbox) wait(deadline time.Time) bool {
+	if !deadline.IsZero() {
+		return m.waitUntil(deadline)
+	}
+	<-m.wake
+	return true
+}
+
+func (m *mailbox) waitUntil(deadline time.Time) bool {
+	left := time.Until(deadline)
+	if left <= 0 {
+		return false
+	}
+	timer := time.NewTimer(left)
+	defer timer.Stop()
+	select {
+	case <-m.wake:
+		return true
+	case <-timer.C:
+		return false
 	}
 }
 

@@ -12,7 +12,17 @@ import (
 func TestMailbox(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMailbox()
-		if _, ok := m.next(time.Now().Add(time.Second)); ok {
+		next := func(deadline time.Time) (mail, bool) {
+			for {
+				if e, ok := m.take(); ok {
+					return e, true
+				}
+				if !m.wait(deadline) {
+					return mail{}, false
+				}
+			}
+		}
+		if _, ok := next(time.Now().Add(time.Second)); ok {
 			t.Error("an empty mailbox gave something")
 		}
 		var group sync.WaitGroup
@@ -28,7 +38,7 @@ func TestMailbox(t *testing.T) {
 		}
 		var last any
 		for range mailboxLimit + 1 {
-			e, ok := m.next(time.Now().Add(time.Second))
+			e, ok := next(time.Now().Add(time.Second))
 			if !ok {
 				t.Fatal("an event was lost")
 			}
@@ -38,7 +48,7 @@ func TestMailbox(t *testing.T) {
 			t.Errorf("the last event is %v", last)
 		}
 		go func() { time.Sleep(time.Minute); m.post(mail{what: "late"}, false) }()
-		if e, ok := m.next(time.Time{}); !ok || e.what != "late" {
+		if e, ok := next(time.Time{}); !ok || e.what != "late" {
 			t.Errorf("waiting without end gave %v %v", e.what, ok)
 		}
 		m.post(mail{what: "left"}, false)

@@ -71,7 +71,7 @@ func (s *story) Echo(context.Context) error { return s.note("echo") }
 func (s *story) SendDigits(_ context.Context, digits string, hold, gap time.Duration) error {
 	return s.note("keys %s %v %v", digits, hold, gap)
 }
-func (s *story) Dial(_ context.Context, r pbx.DialRequest) error {
+func (s *story) Dial(_ context.Context, r *pbx.DialRequest) error {
 	return s.note("dial %s %v %+v", strings.Join(r.Destinations, "&"), r.Timeout, r.Options)
 }
 func (s *story) StartTone(name string) error { return s.note("tone %s", name) }

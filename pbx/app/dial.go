@@ -11,8 +11,14 @@ import (
 
 // dial is Dial(tech/resource[&tech/resource…][,timeout[,options]]).
 func dial(ctx context.Context, ch pbx.Channel, args string) error {
+	return ch.Dial(ctx, dialRequest(ch, args))
+}
+
+// dialRequest reads Dial's arguments. What it does not understand is logged and
+// left out.
+func dialRequest(ch pbx.Channel, args string) *pbx.DialRequest {
 	a := split(args, 3)
-	req := pbx.DialRequest{}
+	req := &pbx.DialRequest{}
 	for d := range strings.SplitSeq(a[0], "&") {
 		if d = strings.TrimSpace(d); d != "" {
 			req.Destinations = append(req.Destinations, d)
@@ -32,7 +38,7 @@ func dial(ctx context.Context, ch pbx.Channel, args string) error {
 	if unknown != "" {
 		ch.Log().Warn("Dial: options without effect yet", "options", unknown)
 	}
-	return ch.Dial(ctx, req)
+	return req
 }
 
 // dialOptions reads Dial's letters, each of which may have an argument in

@@ -18,6 +18,9 @@ const idleCalls = 1000
 // its goroutine.
 const perCall = 20 << 10
 
+// timerT1 is the base of all timers in this test.
+const timerT1 = 100 * time.Millisecond
+
 // automaton is a peer that keeps nothing of a call: a socket and templates.
 type automaton struct {
 	conn *net.UDPConn
@@ -139,7 +142,7 @@ func used() uint64 {
 	runtime.GC()
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	return m.HeapInuse + m.StackInuse
+	return m.HeapAlloc + m.StackInuse
 }
 
 // openCalls starts a node for automatons: no authentication, a fixed contact.
@@ -147,7 +150,7 @@ func openCalls(t *testing.T) (h *house, caller *automaton) {
 	t.Helper()
 	port, calleePort := freePort(t), freePort(t)
 	h = openFiles(t, port, map[string]string{
-		"pjsip.conf": fmt.Sprintf("[udp]\ntype=transport\nprotocol=udp\nbind=127.0.0.1:%d\n[8005]\ntype=endpoint\ncontext=calls\ndisallow=all\nallow=ulaw\n"+
+		"pjsip.conf": fmt.Sprintf("[system]\ntype=system\ntimer_t1=100\n[udp]\ntype=transport\nprotocol=udp\nbind=127.0.0.1:%d\n[8005]\ntype=endpoint\ncontext=calls\ndisallow=all\nallow=ulaw\n"+
 			"[8006]\ntype=endpoint\ncontext=calls\ndisallow=all\nallow=ulaw\naors=8006\n[8006]\ntype=aor\ncontact=sip:8006@127.0.0.1:%d\n", port, calleePort),
 		"extensions.conf": "[calls]\nexten => 8006,1,Dial(PJSIP/8006)\n",
 	})
@@ -165,7 +168,7 @@ func TestMemoryOfIdleCalls(t *testing.T) {
 	a.bring(t, 0, 50) // pools and tables grow once
 	before := used()
 	to := a.bring(t, 50, idleCalls)
-	time.Sleep(time.Second) // ACKs arrive, INVITE transactions of the callees end
+	time.Sleep(64*timerT1 + time.Second) // INVITE transactions have ended (RFC 6026 Timer L, 64*T1)
 	after := used()
 	each := (int64(after) - int64(before)) / idleCalls
 	t.Logf("%d bytes per idle call (%d calls, %d goroutines)", each, h.node.Calls(), runtime.NumGoroutine())
