@@ -215,7 +215,7 @@ func TestStreamThatCannotBeCut(t *testing.T) {
 		}
 	}
 	c := dialTCP(t, l.Addrs()[0].Addr)
-	c.Write(make([]byte, 100_000))
+	io.WriteString(c, strings.Repeat("x", 100_000))
 	wait(t, d.closed, "garbage")
 	if len(d.messages) != 0 {
 		t.Error("garbage is not answered")
