@@ -50,9 +50,10 @@ type latch struct {
 	candSeq   uint16
 }
 
-// describe takes a new SDP address; another one than before starts anew.
+// describe takes a new SDP address; another one than before starts anew. None
+// (hold by c=0.0.0.0) changes nothing.
 func (l *latch) describe(sdp netip.AddrPort, signalling netip.Addr) {
-	if sdp != l.SDP {
+	if sdp.IsValid() && sdp != l.SDP {
 		*l = latch{SDP: sdp}
 	}
 	l.Signalling = signalling

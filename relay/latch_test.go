@@ -152,6 +152,9 @@ func TestLatchDescribe(t *testing.T) {
 	s.from(natAddr, 1, 100, 10)
 	s.l.describe(sdpAddr, sipAddr)
 	s.source(natAddr, "a re-INVITE without a change")
+	s.l.describe(netip.AddrPort{}, sipAddr)
+	s.l.describe(sdpAddr, sipAddr)
+	s.source(natAddr, "hold by c=0.0.0.0, and resumed")
 	s.l.describe(thief2, sipAddr)
 	s.source(netip.AddrPort{}, "a re-INVITE with a new address")
 }

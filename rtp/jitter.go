@@ -5,13 +5,13 @@ import "time"
 // Figures of the jitter buffer.
 const (
 	ringSamples  = 1 << 14 // samples it can hold: two seconds at 8 kHz
-	marginWindow = 50      // frames after which a too long delay is shortened by one
+	marginWindow = 25      // frames after which a too long delay is shortened
 )
 
 // JitterBuffer lays received audio out on a time line by its RTP timestamps and
 // gives it back frame by frame. Its delay starts at Start and adapts: a packet
-// that comes too late lengthens it at once, an abundance over a second shortens it by
-// one frame. It is bounded, and a machine without a clock: Get is the
+// that comes too late lengthens it at once, an abundance over half a second
+// shortens it again. It is bounded, and a machine without a clock: Get is the
 // clock.
 type JitterBuffer struct {
 	Start    int // samples of delay at the beginning
@@ -127,21 +127,37 @@ func (j *JitterBuffer) take(frame []int16) (good int) {
 	return good
 }
 
-// shorten watches how much is always in store and leaves out a frame if that
-// is more than a frame over Min for a whole window.
+// shorten watches how much is always in store, and leaves out half of what is
+// more than two frames over Min for a whole window, or all that is over Max. A buffer with
+// Min and Max equal keeps its delay.
 func (j *JitterBuffer) shorten(n int) {
-	j.margin = min(j.margin, int(int32(j.newest-j.next)))
+	if j.Min == j.Max {
+		return
+	}
+	store := int(int32(j.newest - j.next))
+	j.margin = min(j.margin, store)
+	if over := store - j.Max - n; over > 0 {
+		j.drop(n, over/n+1)
+		return
+	}
 	if j.frames++; j.frames < marginWindow {
 		return
 	}
-	if j.margin >= max(j.Min, j.Start)+2*n {
-		for i := range n {
-			at := (j.next + uint32(i)) % ringSamples
-			j.have[at/64] &^= 1 << (at % 64)
-		}
-		j.next += uint32(n)
-		j.Dropped++
+	if over := j.margin - max(j.Min, j.Start); over >= 2*n {
+		j.drop(n, over/n/2)
+		return
 	}
+	j.margin, j.frames = ringSamples, 0
+}
+
+// drop leaves out frames of n samples.
+func (j *JitterBuffer) drop(n, frames int) {
+	for i := range n * frames {
+		at := (j.next + uint32(i)) % ringSamples
+		j.have[at/64] &^= 1 << (at % 64)
+	}
+	j.next += uint32(n * frames)
+	j.Dropped += uint64(frames)
 	j.margin, j.frames = ringSamples, 0
 }
 

@@ -1,11 +1,14 @@
 package rtp
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/hometone/hometone/internal/testdata"
 	"github.com/hometone/hometone/media"
 )
 
@@ -132,4 +135,94 @@ func FuzzJitterBuffer(f *testing.F) {
 			}
 		}
 	})
+}
+
+// session is one session of pjmedia's jitter buffer script.
+type session struct {
+	title          string
+	start, low, up int
+	limits         map[string]int
+	events         string
+}
+
+func sessions(raw string) (out []session) {
+	s := session{limits: map[string]int{}}
+	for line := range strings.Lines(raw) {
+		line = strings.TrimSpace(line)
+		switch {
+		case line == "" || line[0] == '#':
+		case line[0] == '=':
+			s = session{title: line[2:], limits: map[string]int{}}
+		case line[0] == '%':
+			var mode string
+			_, _ = fmt.Sscanf(line[1:], "%s %d %d %d", &mode, &s.start, &s.low, &s.up)
+			if mode == "fixed" {
+				s.low, s.up = s.start, s.start
+			}
+		case line[0] == '!':
+			var name string
+			var limit int
+			if _, err := fmt.Sscanf(line[1:], "%s %d", &name, &limit); err == nil {
+				s.limits[name] = limit
+			}
+		case line[0] == '.':
+			out = append(out, s)
+		default:
+			s.events += line
+		}
+	}
+	return out
+}
+
+// TestJitterBufferScript runs pjmedia's script: discarded, lost and empty
+// frames and the mean delay stay within its limits.
+func TestJitterBufferScript(t *testing.T) {
+	all := sessions(string(readFile(t, testdata.Path(t, "24-rtp-streams", "pjmedia-jbtest.dat"))))
+	if len(all) < 5 {
+		t.Fatalf("%d sessions", len(all))
+	}
+	for _, s := range all {
+		j := &JitterBuffer{Start: s.start * 160, Min: s.low * 160, Max: s.up * 160}
+		var r Reception
+		seq, frame := uint16(1), make([]int16, 160)
+		var lost, empty, delay, gets int
+		put := func(seq uint16) {
+			v := r.Update(at(seq, uint32(seq)*160), 0, 8000, false)
+			if v != Duplicate && v != Jumped {
+				j.Put(uint32(seq)*160, make([]int16, 160), v == Restarted)
+			}
+		}
+		for _, event := range s.events {
+			switch event {
+			case 'P':
+				put(seq)
+				seq++
+			case 'G':
+				d, missing := j.Delay()/160, j.Missing
+				delay += d
+				gets++
+				if j.Get(frame); d == 0 {
+					empty++
+				} else if j.Missing > missing {
+					lost++
+				}
+			case 'L':
+				seq++
+			case 'R':
+				seq = 1
+			case 'J':
+				seq += 20
+			case 'D':
+				put(seq - 1)
+			case 'O':
+				put(seq - 10)
+			}
+		}
+		got := map[string]int{"discard": int(j.Late + j.Dropped), "lost": lost, "empty": empty, "delay": delay / max(gets, 1)}
+		for name, limit := range s.limits {
+			if n, ok := got[name]; ok && n > limit {
+				t.Errorf("%s: %s is %d, at most %d", s.title, name, n, limit)
+			}
+		}
+	}
 }
