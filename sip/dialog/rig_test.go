@@ -57,8 +57,11 @@ func (r *rig) ServeSIP(_ context.Context, tx *transaction.Server, req *sip.Reque
 		return
 	}
 	r.use(s)
-	if r.ring != nil {
-		r.ring(s)
+	r.mu.Lock()
+	ring := r.ring
+	r.mu.Unlock()
+	if ring != nil {
+		ring(s)
 	}
 }
 
