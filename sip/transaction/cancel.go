@@ -49,7 +49,7 @@ func (s *shard) sendCancel(tx *clientTx, fields []Field) {
 	if tx.flow.Valid() {
 		child.target = transport.Target{Proto: tx.flow.Proto(), Addr: tx.flow.Remote(), Flow: tx.flow}
 	}
-	child.msg = req.Bytes()
+	child.msg = s.layer.scratch.encode(req)
 	s.start(child)
 }
 
@@ -83,7 +83,7 @@ func companion(invite *sip.Request, m sip.Method, to string) *sip.Request {
 // acknowledged" (§17.1.1.3). Retransmitted responses get the same ACK.
 func (s *shard) sendACK(tx *clientTx, res *sip.Response) {
 	if tx.req != nil {
-		tx.msg = companion(tx.req, sip.ACK, res.Get(sip.HeaderTo)).Bytes()
+		tx.msg = s.layer.scratch.encode(companion(tx.req, sip.ACK, res.Get(sip.HeaderTo)))
 		tx.req = nil
 	}
 	f := tx.flow

@@ -149,7 +149,7 @@ func (tx *clientTx) encode(t transport.Target, branch string) {
 		c.hasVia = true
 	}
 	tx.target = t
-	tx.msg = c.req.Bytes()
+	tx.msg = c.layer.scratch.encode(c.req)
 }
 
 // via writes the Via for a request to t: with rport (RFC 3581 §3), over TLS with
@@ -183,7 +183,7 @@ func (l *Layer) via(t transport.Target, branch string) string {
 func (l *Layer) Send(req *sip.Request, to transport.Target) error {
 	branch := l.keys.branch(req)
 	req.Prepend(sip.HeaderVia, l.via(to, branch))
-	msg := req.Bytes()
+	msg := l.scratch.encode(req)
 	req.PopFirst(sip.HeaderVia)
 	if f, ok := l.transport.Find(to); ok {
 		return l.transport.Send(f, msg)

@@ -92,6 +92,7 @@ type Layer struct {
 	ctx       context.Context // of Run: what ServeSIP is given
 	report    report.Reporter
 	count     counters
+	scratch   scratch
 
 	servers, clients atomic.Int64 // transactions that exist
 	draining         atomic.Bool

@@ -116,7 +116,7 @@ func (tx *Server) answer(res *sip.Response, retransmit bool) error {
 	if res.Status() > 100 && res.ToTag() == "" {
 		res.SetToTag(tx.toTag)
 	}
-	e := event{kind: evRespond, server: tx, status: res.Status(), retrans: retransmit, msg: res.Bytes()}
+	e := event{kind: evRespond, server: tx, status: res.Status(), retrans: retransmit, msg: tx.layer.scratch.encode(res)}
 	if tx.invite && retransmit && res.Success() {
 		seq, _, _ := res.CSeq()
 		e.key = tx.layer.keys.ack(res.CallID(), res.FromTag(), res.ToTag(), seq)
@@ -260,7 +260,7 @@ func (s *shard) trying(tx *Server) {
 	if req == nil {
 		return
 	}
-	tx.last = sip.NewResponse(req, 100, "").Bytes()
+	tx.last = s.layer.scratch.encode(sip.NewResponse(req, 100, ""))
 	s.send(tx)
 }
 
