@@ -13,7 +13,7 @@ import (
 
 // The defaults of BucketConfig.
 const (
-	DefaultLinger   = 5 * time.Millisecond
+	DefaultLinger   = 20 * time.Millisecond
 	DefaultMaxValue = 64 << 10
 )
 
