@@ -2,6 +2,7 @@ package dialog
 
 import (
 	"errors"
+	"net/netip"
 	"testing"
 
 	"github.com/hometone/hometone/sip"
@@ -191,6 +192,31 @@ func TestNobodyThere(t *testing.T) {
 		if e := event[Rejected](r, "no name"); e.Status != 503 || e.Err == nil {
 			t.Errorf("rejected %+v", e)
 		}
+		r.empty()
+	})
+}
+
+// TestNamedPeer: a peer whose Contact is a name: the DNS is asked for every
+// request, and their order stays as it was decided.
+func TestNamedPeer(t *testing.T) {
+	memory(t, nil, func(t *testing.T, r *rig) {
+		p := r.net.Dial("bob")
+		r.net.Names = map[string]netip.AddrPort{"bob.test": netip.MustParseAddrPort(p.Address())}
+		r.changing(p)
+		r.do("invite", r.invite(p, func(c *InviteConfig) { c.URI = "sip:bob@bob.test" }))
+		r.do("both", func() error { r.session().Update(""); return r.session().Bye(Reason{}) })
+		r.script.Run(t, `
+			do invite
+			<- INVITE sip:bob@bob.test
+			-> 200 | sdp | Contact: <sip:bob@bob.test>
+			<- ACK sip:bob@bob.test
+			do both
+			<- UPDATE
+			<- BYE
+			-> 200 BYE
+		`, p)
+		event[Answered](r, "200")
+		r.ended(CauseLocalBye, "BYE")
 		r.empty()
 	})
 }

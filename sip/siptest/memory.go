@@ -17,7 +17,8 @@ import (
 // one address, peers have others; all speak UDP unless Proto says else.
 type Memory struct {
 	Local netip.AddrPort
-	Proto transport.Proto // 0: UDP
+	Proto transport.Proto           // 0: UDP
+	Names map[string]netip.AddrPort // what Resolve finds
 	// Lose, if not nil, decides about each message whether it gets lost.
 	Lose func(from, to netip.AddrPort, message []byte) bool
 
@@ -111,8 +112,11 @@ func (n *Memory) Peer(transport.Flow) (tls.ConnectionState, bool) {
 	return tls.ConnectionState{}, false
 }
 
-// Resolve implements dialog.Transport; names do not exist here.
-func (n *Memory) Resolve(context.Context, sip.URI) ([]transport.Target, error) {
+// Resolve implements dialog.Transport; only Names exist.
+func (n *Memory) Resolve(_ context.Context, u sip.URI) ([]transport.Target, error) {
+	if a, ok := n.Names[u.Host]; ok {
+		return []transport.Target{{Proto: n.Proto, Addr: a}}, nil
+	}
 	return nil, transport.ErrNoAddress
 }
 
