@@ -22,7 +22,7 @@ const (
 // gather is the least time from one round to the next while packets come
 // faster than that: what gathers is served together, for a fraction of the
 // wake-ups. It is the delay the relay may add to a packet under load.
-const gather = 500 * time.Microsecond
+const gather = time.Millisecond
 
 // loop is one epoll set with its legs and timers, served by one goroutine.
 // Between rounds the goroutine parks in the runtime's own poller, so that an
@@ -170,6 +170,13 @@ func (lp *loop) all() []*Leg {
 		}
 	}
 	return out
+}
+
+// count is the number of legs of the loop.
+func (lp *loop) count() int {
+	lp.mu.Lock()
+	defer lp.mu.Unlock()
+	return len(lp.legs) - len(lp.free)
 }
 
 func (lp *loop) stop() {

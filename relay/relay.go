@@ -62,7 +62,6 @@ type Relay struct {
 	start  time.Time
 	ports  *ports
 	loops  []*loop
-	next   atomic.Uint32 // loop of the next leg
 	ids    atomic.Uint64 // identities of sources, see origin
 
 	joins sync.Mutex // makes Join, Part and Close one step each
@@ -157,10 +156,7 @@ func (r *Relay) Open(local netip.Addr, watch func(Event)) (*Leg, error) {
 // adopt makes a leg of a bound pair; on an error the pair is closed.
 func (r *Relay) adopt(pair pair, watch func(Event)) (*Leg, error) {
 	now := r.now()
-	l := &Leg{
-		relay: r, pair: pair, watch: watch, id: r.ids.Add(1),
-		loop: r.loops[int(r.next.Add(1))%len(r.loops)],
-	}
+	l := &Leg{relay: r, pair: pair, watch: watch, id: r.ids.Add(1), loop: r.roomiest()}
 	l.out = newOutput()
 	l.active, l.heard = now, now
 	l.reportAt = now + r.reportDelay()/2
@@ -169,6 +165,25 @@ func (r *Relay) adopt(pair pair, watch func(Event)) (*Leg, error) {
 		return nil, fmt.Errorf("relay: watch the ports: %w", err)
 	}
 	return l, nil
+}
+
+// fill is how many legs a loop gets before the next one is used: a few calls
+// then cost the wake-ups of one loop, not of all.
+const fill = 512
+
+// roomiest is the loop for a new leg.
+func (r *Relay) roomiest() *loop {
+	least, n := r.loops[0], 1<<31
+	for _, lp := range r.loops {
+		k := lp.count()
+		if k < fill {
+			return lp
+		}
+		if k < n {
+			least, n = lp, k
+		}
+	}
+	return least
 }
 
 // reportDelay is the time to the next RTCP report: the interval, varied over
