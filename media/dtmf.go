@@ -116,11 +116,11 @@ func dtmfIn(block []int16) byte {
 	if total < dtmfFloor {
 		return 0
 	}
-	row, low, ok := strongest(block, &dtmfLow)
+	row, low, ok := strongest(block, dtmfLow)
 	if !ok {
 		return 0
 	}
-	column, high, ok := strongest(block, &dtmfHigh)
+	column, high, ok := strongest(block, dtmfHigh)
 	// Twist (Q.24 §4): the line weakens the high tone more, so it may be the weaker by 8 dB, the stronger by 4.
 	if !ok || low > high*dtmfNormal || high > low*dtmfReverse || (low+high) < dtmfShare*total {
 		return 0
@@ -129,7 +129,7 @@ func dtmfIn(block []int16) byte {
 }
 
 // strongest finds the tone of a group that stands out.
-func strongest(block []int16, group *[4]float64) (index int, power float64, ok bool) {
+func strongest(block []int16, group [4]float64) (index int, power float64, ok bool) {
 	var all [4]float64
 	for i, hz := range group {
 		if all[i] = Goertzel(block, hz); all[i] > power {
