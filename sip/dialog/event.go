@@ -182,6 +182,7 @@ var (
 // Cause says why a session ended.
 type Cause uint8
 
+// The causes.
 const (
 	CauseNone      Cause = iota
 	CauseBye             // the peer sent BYE

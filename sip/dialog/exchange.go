@@ -21,7 +21,7 @@ type exchange struct {
 	auth    Authorizer
 	nextSeq func() uint32 // CSeq of the next attempt
 	// done takes every response above 100 and the failure, under the lock. It
-	// sees neither challenges that were answered nor anything after release.
+	// sees no challenges that were answered.
 	done func(now time.Time, res *sip.Response, err error)
 
 	client    *transaction.Client
@@ -97,9 +97,6 @@ func (x *exchange) cancel(r Reason) {
 		x.strand.do(cancel{x.client, r})
 	}
 }
-
-// release makes the exchange deaf: nothing that still comes is reported.
-func (x *exchange) release() { x.attempt = nil }
 
 // Response implements transaction.ClientWatcher.
 func (a *attempt) Response(c *transaction.Client, res *sip.Response) {

@@ -30,7 +30,6 @@ type Session struct {
 	incoming *incoming     // the INVITE of the peer that was answered last, until its ACK
 	change   *change       // our re-INVITE or UPDATE that is under way
 	asked    *pendingOffer // the peer's offer that the application has to answer
-	held     []*transaction.Server
 }
 
 type sessionState uint8
