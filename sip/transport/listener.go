@@ -42,6 +42,7 @@ func (ln *listener) bind(l *Layer) (err error) {
 	if n <= 0 {
 		n = runtime.GOMAXPROCS(0)
 	}
+	n = socketsPerListener(n)
 	for range n {
 		s, err := openUDP(ln.network("udp"), ln.bound, n > 1, l.cfg.Buffer)
 		if err != nil {

@@ -81,6 +81,9 @@ func (s *udpSocket) options(fd int, share bool, buffer int) error {
 	return unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_RECVPKTINFO, 1)
 }
 
+// socketsPerListener is how many sockets a listener opens when n are wished.
+func socketsPerListener(n int) int { return n }
+
 func (s *udpSocket) port() uint16 { return s.local.Port() }
 
 func (s *udpSocket) close() { s.conn.Close() }
