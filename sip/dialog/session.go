@@ -321,7 +321,7 @@ func (s *Session) lost(now time.Time, m sip.Method, res *sip.Response, err error
 // ends the INVITE usage (RFC 5057 §5.1).
 func endsDialog(status int) bool {
 	switch status {
-	case 404, 410, 416, 480, 481, 482, 484, 485, 502, 604:
+	case 404, 410, 416, 480, 481, 482, 483, 484, 485, 502, 604:
 		return true
 	}
 	return false
