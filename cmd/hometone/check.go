@@ -97,6 +97,12 @@ func (c *checkCommand) summary(t *terminal, errs, warnings int) {
 // findings collects what the node says about its files, and what only shows
 // when several files are looked at together.
 func (c *checkCommand) findings() []config.Problem {
+	if c.Config == "" && c.Asterisk == "" && !exists(defaultFile) {
+		return []config.Problem{{
+			File: defaultFile, Severity: config.Note, Text: "there is none; a node would start with two demo extensions",
+			Hint: "name files with -c or --asterisk",
+		}}
+	}
 	_, list := node.New(node.Config{File: c.Config, Asterisk: c.Asterisk})
 	y, more := c.yaml()
 	list = append(list, more...)
@@ -123,10 +129,17 @@ func (c *checkCommand) findings() []config.Problem {
 func (c *checkCommand) yaml() (*config.Node, []config.Problem) {
 	path := c.Config
 	if path == "" {
-		path = "hometone.yaml"
-		if _, err := os.Stat(path); err != nil {
+		if path = defaultFile; !exists(path) {
 			return config.Default(), nil
 		}
 	}
 	return config.LoadNode(path)
+}
+
+// defaultFile is what a node reads when no file is named.
+const defaultFile = "hometone.yaml"
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }

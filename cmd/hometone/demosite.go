@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"context"
-	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -19,96 +18,81 @@ import (
 
 	"github.com/hometone/hometone/config"
 	"github.com/hometone/hometone/config/pjsip"
+	"github.com/hometone/hometone/node"
 )
 
-// demoSite is a folder with the demo's configuration, the same as an
-// operator would write: two phones, a dialplan of two lines.
+// demoSite is a node's data directory with the demo that a node makes when it
+// finds no configuration: two extensions and a small dialplan.
 type demoSite struct {
-	dir  string
+	data string // the node's data directory, absolute
+	dir  string // for what the demo itself writes
 	port uint16
 	pass map[string]string // by user
 }
 
-// demoUsers are the demo's extensions.
-func demoUsers() []string { return []string{"8005", "8006"} }
-
-// demoPlan is the demo's extensions.conf.
-const demoPlan = `; Written by hometone demo; change it as you like, it is kept.
-[from-phones]
-exten => _80XX,1,Dial(PJSIP/${EXTEN},30)
- same => n,Hangup()
-; 600 says what you say.
-exten => 600,1,Answer()
- same => n,Echo()
-`
-
-// prepareDemo makes the folder, or reads the one that is there.
+// prepareDemo has a node make its demo, unless an earlier run did, and writes
+// a hometone.yaml that listens on a port that is free.
 func prepareDemo(data string, port uint16) (*demoSite, error) {
-	dir, err := filepath.Abs(filepath.Join(data, "demo"))
+	data, err := filepath.Abs(data)
 	if err != nil {
 		return nil, err
 	}
-	if strings.ContainsAny(dir, " \t") {
-		return nil, fmt.Errorf("demo: the path %q has a space; choose another with --data", dir)
+	if strings.ContainsAny(data, " \t") {
+		return nil, fmt.Errorf("demo: the path %q has a space; choose another with --data", data)
 	}
-	s := &demoSite{dir: dir, port: freePort(port), pass: make(map[string]string)}
-	if err := os.MkdirAll(s.asterisk(), 0o700); err != nil {
+	s := &demoSite{data: data, dir: filepath.Join(data, "demo"), port: freePort(port), pass: make(map[string]string)}
+	if err := os.MkdirAll(s.dir, 0o700); err != nil {
 		return nil, err
 	}
-	if err := s.passwords(); err != nil {
+	// There is no hometone.yaml in this folder, so the node makes its demo.
+	if err := os.Chdir(s.dir); err != nil {
+		return nil, err
+	}
+	if _, problems := node.New(node.Config{Data: data}); config.HasErrors(problems) {
+		return nil, fmt.Errorf("demo: %w", problems[0])
+	}
+	if err := s.readAccounts(); err != nil {
 		return nil, err
 	}
 	if err := s.writeVoices(); err != nil {
 		return nil, err
 	}
-	if err := os.WriteFile(filepath.Join(s.asterisk(), "pjsip.conf"), []byte(s.phones()), 0o600); err != nil {
-		return nil, err
-	}
-	plan := filepath.Join(s.asterisk(), "extensions.conf")
-	if _, err := os.Stat(plan); err == nil {
-		return s, nil
-	}
-	return s, os.WriteFile(plan, []byte(demoPlan), 0o600)
+	return s, os.WriteFile(s.file(), []byte(s.yaml()), 0o600)
 }
 
-func (s *demoSite) asterisk() string { return filepath.Join(s.dir, "asterisk") }
+// asterisk is the folder with the demo's pjsip.conf and extensions.conf.
+func (s *demoSite) asterisk() string { return filepath.Join(s.data, "asterisk") }
 
-// passwords takes the passwords of an earlier run, so that a softphone stays
-// registered, or makes new ones.
-func (s *demoSite) passwords() error {
-	path := filepath.Join(s.asterisk(), "pjsip.conf")
-	if _, err := os.Stat(path); err == nil {
-		old, problems := pjsip.Load(path)
-		if !config.HasErrors(problems) {
-			for _, user := range demoUsers() {
-				if a := old.Auths[user]; a != nil {
-					s.pass[user] = a.Password.Reveal()
-				}
-			}
-		}
+// file is the configuration the node is started with.
+func (s *demoSite) file() string { return filepath.Join(s.dir, "demo.yaml") }
+
+func (s *demoSite) yaml() string {
+	return fmt.Sprintf(`# Written by hometone demo at each start.
+node: {data: %q}
+sip:  {listen: ["udp://0.0.0.0:%d", "tcp://0.0.0.0:%d"]}
+pbx:  {asterisk: %q}
+`, s.data, s.port, s.port, s.asterisk())
+}
+
+// readAccounts reads the passwords from the demo's pjsip.conf, where an
+// operator may have changed them.
+func (s *demoSite) readAccounts() error {
+	conf, problems := pjsip.Load(s.asterisk())
+	if config.HasErrors(problems) {
+		return fmt.Errorf("demo: %w", problems[0])
 	}
 	for _, user := range demoUsers() {
-		if s.pass[user] == "" {
-			s.pass[user] = strings.ToLower(rand.Text()[:16])
+		a := conf.Auths[user]
+		if a == nil {
+			return fmt.Errorf("demo: %s has no auth section for %s; delete the folder to have it made again", s.asterisk(), user)
 		}
+		s.pass[user] = a.Password.Reveal()
 	}
 	return nil
 }
 
-// phones is the demo's pjsip.conf.
-func (s *demoSite) phones() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "; Written by hometone demo at each start; passwords are kept.\n")
-	for _, proto := range []string{"udp", "tcp"} {
-		fmt.Fprintf(&b, "[transport-%s]\ntype=transport\nprotocol=%s\nbind=0.0.0.0:%d\n\n", proto, proto, s.port)
-	}
-	for _, user := range demoUsers() {
-		fmt.Fprintf(&b, "[%s]\ntype=endpoint\ncontext=from-phones\ndisallow=all\nallow=ulaw,alaw\nauth=%s\naors=%s\n\n", user, user, user)
-		fmt.Fprintf(&b, "[%s]\ntype=auth\nauth_type=userpass\nusername=%s\npassword=%s\n\n", user, user, s.pass[user])
-		fmt.Fprintf(&b, "[%s]\ntype=aor\nmax_contacts=3\nremove_existing=yes\n\n", user)
-	}
-	return b.String()
-}
+// demoUsers are the demo's extensions.
+func demoUsers() []string { return []string{"8005", "8006"} }
 
 // freePort is the first port from the wanted one on that nobody uses.
 func freePort(want uint16) uint16 {
@@ -177,8 +161,7 @@ func startNode(ctx context.Context, s *demoSite) (*demoNode, error) {
 		return nil, err
 	}
 	n := &demoNode{log: log, ended: make(chan struct{})}
-	n.cmd = exec.Command(self, "serve", "--json", "--asterisk", s.asterisk(), "--data", filepath.Join(s.dir, "data"))
-	n.cmd.Dir = s.dir // where no hometone.yaml lies
+	n.cmd = exec.Command(self, "serve", "--json", "-c", s.file())
 	n.cmd.Stderr = log
 	out, err := n.cmd.StdoutPipe()
 	if err != nil {

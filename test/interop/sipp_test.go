@@ -52,36 +52,28 @@ func TestSIPpCalls(t *testing.T) {
 }
 
 // TestSIPpAnswers has `hometone phone` call a registered SIPp that echoes RTP:
-// the caller hears its own tone, through the node both ways.
+// the caller hears its own tone, through the node both ways. Over UDP only:
+// SIPp closes its connection when the registering scenario ends, and with it
+// the node's way to a phone that registered over TCP (RFC 5626 §5.3), and one
+// SIPp scenario cannot both register and be called.
 func TestSIPpAnswers(t *testing.T) {
-	for _, transport := range []string{"udp", "tcp"} {
-		t.Run(transport, func(t *testing.T) {
-			n := startNode(t)
-			dir := t.TempDir()
-			port := freePort(t, "udp")
-			if transport == "tcp" {
-				// SIPp ends its connection with the registering run; over TCP the
-				// node then has no way to it, and SIPp cannot do both in one run.
-				port = freePort(t, "tcp")
-			}
-			register := sipp(t, n, dir, "register", "8006", transport, port, "-au", "8006", "-ap", "8006")
-			if code := register.wait(20 * time.Second); code != 0 {
-				t.Fatalf("SIPp did not register: exit %d", code)
-			}
-			uas := sipp(t, n, dir, "uas", "8006", transport, port, "-rtp_echo", "-mp", evenPort(t))
-			caller := newOwn(t, n, "8005", "udp", options{plays: toneFile(t, callerTone)})
-			time.Sleep(300 * time.Millisecond) // SIPp says nothing when it listens
-			caller.call("8006")
-			caller.awaitAnswered()
-			time.Sleep(talk)
-			caller.hangup()
-			caller.awaitEnded()
-			if code := uas.wait(20 * time.Second); code != 0 {
-				t.Fatalf("SIPp's answer failed: exit %d", code)
-			}
-			checkHeard(t, "the caller, by echo", caller.heard(), callerTone, talk-time.Second)
-		})
+	n := startNode(t)
+	dir, port := t.TempDir(), freePort(t, "udp")
+	register := sipp(t, n, dir, "register", "8006", "udp", port, "-au", "8006", "-ap", "8006")
+	if code := register.wait(20 * time.Second); code != 0 {
+		t.Fatalf("SIPp did not register: exit %d", code)
 	}
+	uas := sipp(t, n, dir, "uas", "8006", "udp", port, "-rtp_echo", "-mp", evenPort(t))
+	caller := newOwn(t, n, "8005", "udp", options{plays: toneFile(t, callerTone)})
+	caller.call("8006")
+	caller.awaitAnswered()
+	time.Sleep(talk)
+	caller.hangup()
+	caller.awaitEnded()
+	if code := uas.wait(20 * time.Second); code != 0 {
+		t.Fatalf("SIPp's answer failed: exit %d", code)
+	}
+	checkHeard(t, "the caller, by echo", caller.heard(), callerTone, talk-time.Second)
 }
 
 // evenPort is a free port for RTP, with the one above for RTCP.
