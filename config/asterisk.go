@@ -11,9 +11,14 @@ const (
 	maxFile         = 32 << 20  // bytes of one file
 	maxIncludeDepth = 10        // nested #include, as in Asterisk
 	maxFiles        = 1_000     // files read in all
-	maxEntries      = 1_000_000 // values in all, inherited ones counted
+	maxEntries      = 4_000_000 // values written in all files
 	maxCommentDepth = 128       // nested block comments, as in Asterisk
-	maxProblems     = 1_000     // findings kept
+	aloneProblems   = 20        // findings of one kind told each by itself
+	maxYAMLProblems = 1_000     // findings kept of a YAML file
+
+	// Values inherited from templates: so many, and so many for each written.
+	maxInherited     = 1_000_000
+	maxInheritedEach = 16
 )
 
 // Document is one Asterisk configuration file with everything it includes,
@@ -93,14 +98,13 @@ func newReader(path string, opt ReadOptions) *reader {
 	if opt.Dir == "" {
 		opt.Dir = filepath.Dir(path)
 	}
-	return &reader{opt: opt, doc: &Document{}}
+	return &reader{opt: opt, doc: &Document{}, findings: Findings{Alone: aloneProblems}}
 }
 
 func (r *reader) finish() (*Document, []Problem) {
-	for _, s := range r.doc.Sections {
-		s.Entries = s.Entries[:len(s.Entries):len(s.Entries)]
-	}
-	return r.doc, r.problems
+	problems := r.findings.Problems()
+	SortProblems(problems)
+	return r.doc, problems
 }
 
 // True reports whether a value switches something on in Asterisk's files:

@@ -3,6 +3,7 @@ package config
 import (
 	"cmp"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 )
@@ -59,7 +60,8 @@ func (p Pos) Problem(s Severity, hint, format string, args ...any) Problem {
 
 // Problem is one finding about a configuration: where, how bad, what, and
 // what to do. Trap names the entry of the trap list it belongs to (T1…T13),
-// or is empty.
+// or is empty. Also holds the other objects that have the same problem, if
+// there are many: String counts them, JSON and Each list them.
 type Problem struct {
 	File     string   `json:"file"`
 	Line     int      `json:"line,omitempty"`
@@ -68,12 +70,35 @@ type Problem struct {
 	Trap     string   `json:"trap,omitempty"`
 	Text     string   `json:"text"`
 	Hint     string   `json:"hint,omitempty"`
+	Also     Places   `json:"also,omitempty"`
+}
+
+// Each returns the problem and then, one by one, the same at every other
+// place, for a verbose list.
+func (p Problem) Each() iter.Seq[Problem] {
+	return func(yield func(Problem) bool) {
+		one := p
+		one.Also = ""
+		if !yield(one) {
+			return
+		}
+		for x := range p.Also.All() {
+			also := Problem{File: x.File, Line: x.Line, Severity: p.Severity, Trap: p.Trap, Text: "the same as " + p.Pos().String()}
+			if x.Name != "" {
+				also.Text = "[" + x.Name + "]: " + also.Text
+			}
+			if !yield(also) {
+				return
+			}
+		}
+	}
 }
 
 // Pos returns where the problem is.
 func (p Problem) Pos() Pos { return Pos{p.File, p.Line, p.Column} }
 
-// String prints the problem on one line: file:line: severity: text (hint).
+// String prints the problem on one line: file:line: severity: text (hint); the
+// same: further objects.
 func (p Problem) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %s: ", p.Pos(), p.Severity)
@@ -83,6 +108,9 @@ func (p Problem) String() string {
 	b.WriteString(p.Text)
 	if p.Hint != "" {
 		fmt.Fprintf(&b, " (%s)", p.Hint)
+	}
+	if p.Also != "" {
+		b.WriteString("; the same: " + p.Also.summary(p.Pos()))
 	}
 	return b.String()
 }
@@ -95,11 +123,11 @@ func HasErrors(problems []Problem) bool {
 	return slices.ContainsFunc(problems, func(p Problem) bool { return p.Severity == Error })
 }
 
-// SortProblems orders problems by file, line and column, and the worse first
-// within one place.
+// SortProblems orders problems by file and line, within a line the worse
+// first, then by column.
 func SortProblems(problems []Problem) {
 	slices.SortStableFunc(problems, func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line),
-			cmp.Compare(a.Column, b.Column), cmp.Compare(b.Severity, a.Severity))
+			cmp.Compare(b.Severity, a.Severity), cmp.Compare(a.Column, b.Column))
 	})
 }

@@ -13,27 +13,24 @@ import (
 
 // reader turns files into a Document. One reader serves one ReadAsterisk.
 type reader struct {
-	opt      ReadOptions
-	doc      *Document
-	problems []Problem
-	current  *Section // receives the next entry; nil before the first section
-	depth    int      // nesting of includes
-	files    int
-	entries  int
-}
-
-func (r *reader) report(p Problem) {
-	if len(r.problems) < maxProblems {
-		r.problems = append(r.problems, p)
-	}
+	opt       ReadOptions
+	doc       *Document
+	findings  Findings
+	current   *Section // receives the next entry; nil before the first section
+	depth     int      // nesting of includes
+	files     int
+	own       int // entries written
+	inherited int // entries copied from templates
+	storage   entryStorage
+	index     sectionIndex
 }
 
 func (r *reader) errorf(at Pos, hint, format string, args ...any) {
-	r.report(at.Problem(Error, hint, format, args...))
+	r.findings.Add(format, "", at.Problem(Error, hint, format, args...))
 }
 
 func (r *reader) warnf(at Pos, hint, format string, args ...any) {
-	r.report(at.Problem(Warning, hint, format, args...))
+	r.findings.Add(format, "", at.Problem(Warning, hint, format, args...))
 }
 
 // include reads one file by its path. from is where it was asked for.
@@ -92,7 +89,7 @@ func (r *reader) text(name, source string) {
 			continue
 		}
 		if p, bad := confusable(text, raw, at); bad {
-			r.report(p)
+			r.findings.Add(p.Text, "", p)
 		}
 		r.line(text, at)
 	}
@@ -154,12 +151,13 @@ func (r *reader) sectionOptions(s *Section, options string, at Pos) bool {
 			if found == nil {
 				return false
 			}
-			found.Entries = append(found.Entries, s.Entries...)
+			r.storage.append(found, s.Entries...)
 			r.current = found
 		default:
 			base := r.base(option)
 			if base == nil {
-				r.errorf(at, r.suggestSection(option), "section [%s] inherits from [%s], which does not exist above this line", s.Name, option)
+				const format = "section [%s] inherits from [%s], which does not exist above this line"
+				r.errorf(at, r.suggestSection(format, option), format, s.Name, option)
 				return false
 			}
 			r.inherit(base, at)
@@ -175,16 +173,17 @@ func (r *reader) addition(name, filter string, at Pos) *Section {
 		r.errorf(at, "", "filter of [%s](+%s): %v", name, filter, err)
 		return nil
 	}
-	for _, s := range r.doc.Sections {
-		if strings.EqualFold(s.Name, name) && match(s) {
+	for s := range r.index.named(r.doc.Sections, name) {
+		if match(s) {
 			return s
 		}
 	}
+	const format = "[%s](+) adds to a section that does not exist above this line"
 	hint := "put it after the section it adds to"
 	if filter == "" {
-		hint = cmpOr(r.suggestSection(name), hint)
+		hint = cmpOr(r.suggestSection(format, name), hint)
 	}
-	r.errorf(at, hint, "[%s](+) adds to a section that does not exist above this line", name)
+	r.errorf(at, hint, format, name)
 	return nil
 }
 
@@ -234,40 +233,45 @@ func compileFilter(filter string) (func(*Section) bool, error) {
 }
 
 func (r *reader) base(name string) *Section {
-	for _, s := range r.doc.Sections {
-		if strings.EqualFold(s.Name, name) {
-			return s
-		}
+	for s := range r.index.named(r.doc.Sections, name) {
+		return s
 	}
 	return nil
 }
 
-func (r *reader) suggestSection(name string) string {
+// suggestSection returns the hint of a problem of the kind, unless it would
+// not be shown.
+func (r *reader) suggestSection(kind, option string) string {
+	if r.findings.Told(kind) {
+		return ""
+	}
 	names := make([]string, 0, len(r.doc.Sections))
 	for _, s := range r.doc.Sections {
 		names = append(names, s.Name)
 	}
-	return DidYouMean(name, names)
+	return DidYouMean(option, names)
 }
 
 func (r *reader) inherit(base *Section, at Pos) {
-	if !r.room(len(base.Entries), at) {
+	n := len(base.Entries)
+	before := r.inherited
+	r.inherited += n
+	if most := maxInherited + maxInheritedEach*r.own; r.inherited > most {
+		if before <= most {
+			r.errorf(at, "", "more than %d values are inherited", most)
+		}
 		return
 	}
-	for _, e := range base.Entries {
-		e.Inherited = true
-		r.current.Entries = append(r.current.Entries, e)
-	}
+	r.storage.inherit(r.current, base.Entries)
 }
 
-// room counts n more entries and reports whether they fit.
-func (r *reader) room(n int, at Pos) bool {
-	before := r.entries
-	r.entries += n
-	if r.entries > maxEntries && before <= maxEntries {
-		r.errorf(at, "", "more than %d values, inherited ones counted", maxEntries)
+// room counts one more written entry and reports whether it fits.
+func (r *reader) room(at Pos) bool {
+	r.own++
+	if r.own == maxEntries+1 {
+		r.errorf(at, "", "more than %d values", maxEntries)
 	}
-	return r.entries <= maxEntries
+	return r.own <= maxEntries
 }
 
 // entry reads name=value, name=>value or name+=value.
@@ -281,7 +285,7 @@ func (r *reader) entry(text string, at Pos) {
 		r.errorf(at, "put a [section] line above it", "%q stands before any section", clip(text))
 		return
 	}
-	if !r.room(1, at) {
+	if !r.room(at) {
 		return
 	}
 	if base, found := strings.CutSuffix(name, "+"); found && r.appendTo(strings.TrimSpace(base), strings.TrimSpace(value)) {
@@ -294,7 +298,7 @@ func (r *reader) entry(text string, at Pos) {
 		value, e.Object = rest, true
 	}
 	e.Value = strings.TrimSpace(value)
-	r.current.Entries = append(r.current.Entries, e)
+	r.storage.append(r.current, e)
 }
 
 // appendTo lengthens the last entry of that name, for name+=value.

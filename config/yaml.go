@@ -55,7 +55,7 @@ func decodeYAML(file, source string, into any, env func(string) (string, bool)) 
 }
 
 func (d *decoder) errorf(at Pos, hint, format string, args ...any) {
-	if len(d.problems) < maxProblems {
+	if len(d.problems) < maxYAMLProblems {
 		d.problems = append(d.problems, at.Problem(Error, hint, format, args...))
 	}
 }
