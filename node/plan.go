@@ -124,7 +124,11 @@ func (p *plan) readAsterisk() []config.Problem {
 		}
 		var more []config.Problem
 		p.pjsip, problems = pjsip.Load(p.asterisk)
-		dialplanFile, more = dialplan.Load(p.asterisk)
+		if file := filepath.Join(p.asterisk, "extensions.conf"); missing(file) {
+			more = []config.Problem{{File: file, Severity: config.Warning, Text: "there is no extensions.conf: every call is answered 404", Hint: "create it"}}
+		} else {
+			dialplanFile, more = dialplan.Load(p.asterisk)
+		}
 		problems = append(problems, more...)
 	}
 	p.realm = p.pjsip.Global.DefaultRealm
@@ -140,6 +144,11 @@ func (p *plan) readAsterisk() []config.Problem {
 		Sounds: pbx.NewSounds(p.soundDirs()...),
 	}
 	return problems
+}
+
+func missing(path string) bool {
+	_, err := os.Stat(path)
+	return errors.Is(err, fs.ErrNotExist)
 }
 
 // soundDirs are where prompts are looked for: the directory asterisk.conf

@@ -2,6 +2,7 @@ package pbx
 
 import (
 	"context"
+	"log/slog"
 	"time"
 )
 
@@ -37,7 +38,7 @@ func (d *dialing) connect(ctx context.Context, winner *leg) error {
 		ch.end(CauseFailure, ch.name)
 		return ErrHangup
 	}
-	ch.log().Info("connected", "peer", winner.name, "codec", ch.caller.codec(), "peer_codec", winner.codec())
+	ch.event("connected", slog.String("peer", winner.name), slog.String("codec", ch.caller.codec()), slog.String("peer_codec", winner.codec()))
 	ch.cdr.Codec, ch.cdr.DstCodec = ch.caller.codec(), winner.codec()
 	d.prefer = nil
 	if t := d.req.Options.AnswerLimit; t > 0 {

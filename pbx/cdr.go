@@ -3,6 +3,7 @@ package pbx
 import (
 	"context"
 	"encoding/json"
+	"log/slog"
 	"strconv"
 	"time"
 
@@ -69,8 +70,8 @@ func (ch *channel) writeCDR(ctx context.Context, now time.Time) {
 	if err != nil {
 		ch.log().Error("call record not written", "id", r.ID, "error", err)
 	}
-	ch.log().Info("call ended", "disposition", string(r.Disposition), "cause", r.HangupCause, "by", r.HangupSource,
-		"duration", r.Duration.String(), "billsec", r.BillSec.String())
+	ch.event("call ended", slog.String("disposition", string(r.Disposition)), slog.Int("cause", r.HangupCause),
+		slog.String("by", r.HangupSource), slog.Duration("duration", r.Duration), slog.Duration("billsec", r.BillSec))
 }
 
 // callerID writes "Name" <number> as the record has it.

@@ -54,7 +54,8 @@ func (s *Server) newChannel(set *Settings, e *pjsip.Endpoint, tx *transaction.Se
 	id, unique, n := s.newID(now)
 	ch := &channel{srv: s, set: set, box: newMailbox(), uniqueID: unique, name: channelName(e.Name, n)}
 	ch.caller = newCallerLeg(ch, e, tx, req)
-	ch.start = dialplan.Position{Context: e.Context, Exten: dialled(req), Priority: 1}
+	ch.caller.number = set.bareUser(ch.caller.number)
+	ch.start = dialplan.Position{Context: e.Context, Exten: set.bareUser(dialled(req)), Priority: 1}
 	ch.cdr = records.CDR{
 		ID: id, UniqueID: unique, LinkedID: unique, Start: now, Node: s.cfg.Node, AMAFlags: "DOCUMENTATION",
 		Channel: ch.name, Context: e.Context, Dst: ch.start.Exten,
@@ -126,7 +127,7 @@ func (ch *channel) begin() bool {
 		Plan: func() *dialplan.Plan { return ch.set.Plan }, Apps: ch, Channel: ch, Functions: ch.srv.functions,
 		Globals: ch.srv.cfg.Globals, Now: time.Now, Logger: ch.srv.log,
 	})
-	ch.log().Info("call", "from", ch.caller.number, "to", ch.start.Exten, "endpoint", ch.caller.endpoint.Name)
+	ch.event("call", slog.String("from", ch.caller.number), slog.String("to", ch.start.Exten), slog.String("endpoint", ch.caller.endpoint.Name))
 	if err := ch.caller.readOffer(ch.caller.takeBody()); err != nil {
 		ch.log().Info("offer refused", "error", err)
 		ch.cause = CauseBearerNotAvailable
@@ -333,6 +334,13 @@ func (ch *channel) forget(b *leg) {
 		}
 	}
 	b.closeMedia()
+}
+
+// event writes one of the lines that every call has.
+func (ch *channel) event(what string, more ...slog.Attr) {
+	attrs := make([]slog.Attr, 0, 8)
+	attrs = append(attrs, slog.String("call_id", ch.cdr.SIPCallID), slog.String("channel", ch.name))
+	ch.srv.log.LogAttrs(context.Background(), slog.LevelInfo, what, append(attrs, more...)...)
 }
 
 // log returns the call's logger. It is made for each line: a logger per idle

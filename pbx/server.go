@@ -201,6 +201,9 @@ func (s *Server) invite(ctx context.Context, set *Settings, tx *transaction.Serv
 		return
 	}
 	ch.caller.session = session
+	// RFC 3261 §17.2.1 asks for 100 within 200 ms; callers of Asterisk are used
+	// to it at once.
+	respond(tx, req, 100, "")
 	// The goroutine owns the channel and its legs. It ends with the call, at
 	// the latest when Run releases it.
 	go ch.run(context.WithoutCancel(ctx))

@@ -27,19 +27,24 @@ type Settings struct {
 // anonymous is the name of the endpoint that takes callers nobody knows.
 const anonymous = "anonymous"
 
-// defaultOrder is the order in which a caller's endpoint is looked for when
-// global/endpoint_identifier_order says nothing.
-var defaultOrder = []string{"ip", "username", "anonymous"}
+// identifiers are the ways to find a caller's endpoint. Those that
+// global/endpoint_identifier_order does not name come after those it does.
+var identifiers = []string{"ip", "username", "anonymous", "header", "auth_username"}
 
 // Identify finds the endpoint a request comes from, nil if there is none. Who
 // matches is not yet who it says it is: authentication follows.
 func (s *Settings) Identify(req *sip.Request, from netip.Addr) *pjsip.Endpoint {
 	order := s.Endpoints.Global.EndpointIdentifierOrder
-	if len(order) == 0 {
-		order = defaultOrder
-	}
 	for _, how := range order {
-		if e := s.identifyBy(how, req, from); e != nil && (how == anonymous || knownBy(e, how)) {
+		if e := s.identifyBy(how, req, from); e != nil {
+			return e
+		}
+	}
+	for _, how := range identifiers {
+		if slices.Contains(order, how) {
+			continue
+		}
+		if e := s.identifyBy(how, req, from); e != nil {
 			return e
 		}
 	}
@@ -51,18 +56,24 @@ func knownBy(e *pjsip.Endpoint, how string) bool {
 	return len(e.IdentifyBy) == 0 || slices.Contains(e.IdentifyBy, how)
 }
 
+// identifyBy finds an endpoint in one way. Type=identify sections name their
+// endpoint themselves; the others must allow the way with identify_by.
 func (s *Settings) identifyBy(how string, req *sip.Request, from netip.Addr) *pjsip.Endpoint {
+	var e *pjsip.Endpoint
 	switch how {
 	case "ip":
 		return s.identifyIP(from)
 	case "header":
 		return s.identifyHeader(req)
-	case "username":
-		return s.identifyUser(req)
-	case "auth_username":
-		return s.Endpoints.Endpoints[authUser(req)]
 	case "anonymous":
 		return s.Endpoints.Endpoints[anonymous]
+	case "username":
+		e = s.identifyUser(req)
+	case "auth_username":
+		e = s.Endpoints.Endpoints[authUser(req)]
+	}
+	if e != nil && knownBy(e, how) {
+		return e
 	}
 	return nil
 }
@@ -93,6 +104,7 @@ func (s *Settings) identifyHeader(req *sip.Request) *pjsip.Endpoint {
 // stands for, then the user alone.
 func (s *Settings) identifyUser(req *sip.Request) *pjsip.Endpoint {
 	user, host := fromUser(req)
+	user = s.bareUser(user)
 	if user == "" || user == anonymous {
 		return nil // a caller cannot ask for the endpoint of strangers
 	}
@@ -118,6 +130,15 @@ func fromUser(req *sip.Request) (user, host string) {
 		return "", ""
 	}
 	return uri.Username(), strings.ToLower(uri.Host)
+}
+
+// bareUser cuts the options off a user part, 8005;phone-context=x, if
+// ignore_uri_user_options says so.
+func (s *Settings) bareUser(user string) string {
+	if s.Endpoints.Global.IgnoreURIUserOptions {
+		user, _, _ = strings.Cut(user, ";")
+	}
+	return user
 }
 
 // authUser returns the user name of the first credentials, "" without any.
