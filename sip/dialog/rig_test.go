@@ -52,7 +52,9 @@ func (r *rig) ServeSIP(_ context.Context, tx *transaction.Server, req *sip.Reque
 		return
 	}
 	s, err := r.layer.Accept(tx, req, r, r.options)
+	r.mu.Lock()
 	r.accept = err
+	r.mu.Unlock()
 	if err != nil {
 		return
 	}
