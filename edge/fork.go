@@ -1,8 +1,6 @@
 package edge
 
 import (
-	"slices"
-
 	"github.com/hometone/hometone/sip"
 )
 
@@ -17,15 +15,15 @@ type fork struct {
 	success   bool // a 2xx was forwarded (§16.7 step 5)
 	cancelled bool // the caller gave up, or a 6xx came: no new branches
 	done      bool // a final response was forwarded
-	rang      bool // a provisional above 100 was forwarded: no failover any more
 	best      *sip.Response
+	bestMade  int             // best is a response made here with this status (§16.7 step 8, §16.9)
 	challenge []*sip.Response // 401 and 407 of all branches (§16.7 step 7)
 }
 
 type branchState struct {
-	Branch
-	final bool
-	rang  bool
+	branch *Branch
+	final  bool
+	rang   bool // answered with more than 100: it is not replaced by the next group
 }
 
 // verdict is what fork wants done; its zero value is nothing.
@@ -37,10 +35,11 @@ type verdict struct {
 	first   int
 }
 
-func newFork(plan Plan) fork { return fork{groups: plan.Groups} }
-
 // begin starts the first group.
-func (f *fork) begin() verdict { return f.startNext() }
+func (f *fork) begin(groups [][]Branch) verdict {
+	f.groups = groups
+	return f.startNext()
+}
 
 func (f *fork) startNext() verdict {
 	for f.next < len(f.groups) {
@@ -50,8 +49,8 @@ func (f *fork) startNext() verdict {
 			continue
 		}
 		v := verdict{start: group, first: len(f.branches)}
-		for _, b := range group {
-			f.branches = append(f.branches, branchState{Branch: b})
+		for i := range group {
+			f.branches = append(f.branches, branchState{branch: &group[i]})
 		}
 		f.running += len(group)
 		return v
@@ -66,11 +65,10 @@ func (f *fork) response(i int, res *sip.Response) verdict {
 	case status == 100:
 		return verdict{} // §16.7 step 5: not forwarded
 	case status < 200:
-		b.rang = true
-		if f.done {
+		if f.done || b.final { // given up, or a destination that was replaced
 			return verdict{}
 		}
-		f.rang = true
+		b.rang = true
 		return verdict{forward: res}
 	case status < 300:
 		f.end(b)
@@ -94,7 +92,7 @@ func (f *fork) end(b *branchState) {
 // accepted forwards a 2xx at once and cancels the others (§16.7 steps 5, 10).
 // Only an INVITE can have more than one.
 func (f *fork) accepted(res *sip.Response) verdict {
-	if _, method, _ := res.CSeq(); f.done && method != sip.INVITE {
+	if _, method, _ := res.CSeq(); f.done && (method != sip.INVITE || !f.success) {
 		return verdict{}
 	}
 	first := !f.success
@@ -105,27 +103,58 @@ func (f *fork) accepted(res *sip.Response) verdict {
 // refused keeps the response and goes on: a 6xx ends the search (§16.7 step 5,
 // 10), after the last branch of a group comes the next group.
 func (f *fork) refused(b *branchState, res *sip.Response) verdict {
-	if status := res.Status(); status == 401 || status == 407 {
+	status := res.Status()
+	if status == 401 || status == 407 {
 		f.challenge = append(f.challenge, res)
 	}
-	if f.best == nil || better(res.Status(), f.best.Status()) {
-		f.best = res
-	}
+	f.keep(status, res)
 	if f.done {
 		return verdict{}
 	}
-	if res.Status() >= 600 && !f.cancelled {
+	if status >= 600 && !f.cancelled {
 		f.cancelled = true
 		if f.running > 0 {
 			return verdict{cancel: true}
 		}
 	}
-	return f.goOn(b, b.Failover == nil || b.Failover(res.Status()))
+	return f.goOn(b, b.branch.Failover == nil || b.branch.Failover(status))
+}
+
+// keep remembers the best final response so far; res is nil for one that is
+// made here.
+func (f *fork) keep(status int, res *sip.Response) {
+	was := f.bestMade
+	if f.best != nil {
+		was = f.best.Status()
+	}
+	if was != 0 && !better(status, was) {
+		return
+	}
+	f.best, f.bestMade = res, 0
+	if res == nil {
+		f.bestMade = status
+	}
+}
+
+// redirected takes a 3xx of branch i whose contacts are tried instead of
+// passing it on (§16.7 step 4): they become the next group.
+func (f *fork) redirected(i int, contacts []Branch) verdict {
+	b := &f.branches[i]
+	if b.final {
+		return verdict{}
+	}
+	f.end(b)
+	if f.done || f.cancelled {
+		return f.goOn(b, false)
+	}
+	rest := append([][]Branch{contacts}, f.groups[f.next:]...)
+	f.groups, f.next = rest, 0
+	return f.goOn(b, true)
 }
 
 // failed takes the end of branch i without a final response: a time-out is
 // taken as 408 (§16.7 step 8), a transport error as 503 (§16.9).
-func (f *fork) failed(i int) verdict {
+func (f *fork) failed(i, status int) verdict {
 	b := &f.branches[i]
 	if b.final {
 		return verdict{}
@@ -134,14 +163,19 @@ func (f *fork) failed(i int) verdict {
 	if f.done {
 		return verdict{}
 	}
+	f.keep(status, nil)
 	return f.goOn(b, !b.rang)
 }
+
+// waits reports whether branch i may be given up for the next group: it has
+// said nothing that the caller heard.
+func (f *fork) waits(i int) bool { return !f.branches[i].final && !f.branches[i].rang && !f.done }
 
 // goOn starts the next group when a branch has failed: at once if the group's
 // last branch has ended. A branch that must not be replaced (another answer
 // than those that fail over, or it rang already) ends the search.
 func (f *fork) goOn(b *branchState, replace bool) verdict {
-	if f.running > 0 {
+	if f.running > 0 || f.done {
 		return verdict{}
 	}
 	if replace && !f.cancelled {
@@ -153,7 +187,7 @@ func (f *fork) goOn(b *branchState, replace bool) verdict {
 	if f.best != nil {
 		return verdict{forward: f.best, final: f.best.Status()}
 	}
-	return verdict{final: 408}
+	return verdict{final: max(f.bestMade, 408)}
 }
 
 // cancel takes the caller's CANCEL (§16.10).
@@ -171,18 +205,20 @@ func (f *fork) cancel() verdict {
 func better(a, b int) bool { return rank(a) < rank(b) }
 
 func rank(status int) int {
-	switch {
-	case status >= 600:
-		return 0
-	case slices.Contains([]int{401, 407, 415, 420, 484}, status):
+	switch status {
+	case 401, 407, 415, 420, 484:
 		return 400
-	case status == 408: // says nothing about the callee
+	case 408: // says nothing about the callee
 		return 499
-	case status == 503:
+	case 503:
 		return 599
-	case status/100 == 4:
+	}
+	switch status / 100 {
+	case 6:
+		return 0
+	case 4:
 		return 410
-	case status/100 == 3:
+	case 3:
 		return 300
 	}
 	return 510

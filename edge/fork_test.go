@@ -59,6 +59,10 @@ func TestFork(t *testing.T) {
 		{"step 6: within 4xx those that help to try again", groups(3), "0:486 1:401 2:404", "| | >401"},
 		{"step 6: 408 says nothing about the callee", groups(2), "0:408 1:486", "| >486"},
 		{"step 8: a silent branch counts as 408", groups(1), "0:!", "=408"},
+		{"16.9: an unreachable branch counts as 503", groups(1), "0:lost", "=503"},
+		{"step 6: 503 only if there is nothing else", groups(2), "0:lost 1:500", "| >500"},
+		{"a destination that was replaced and wakes up late rings for nobody", groups(1, 1), "0:! 0:180 1:200", "+1 | | >200"},
+		{"but the call it accepts is forwarded", groups(1, 1), "0:! 1:200 0:200", "+1 | >200 | >200"},
 		{"a silent branch beside a busy one", groups(2), "0:! 1:486", "| >486"},
 		{"the next group starts when the last branch of the first has failed", groups(2, 1), "0:486 1:480 2:200", "| +1 | >200"},
 		{"and if all groups fail the best of all goes back", groups(1, 1), "0:486 1:480", "+1 | >486"},
@@ -70,8 +74,8 @@ func TestFork(t *testing.T) {
 		{"a final response of a branch counts once", groups(2), "0:486 0:486 1:480", "| | >486"},
 	} {
 		t.Run(c.why, func(t *testing.T) {
-			f := newFork(c.plan)
-			if got, want := show(f.begin()), fmt.Sprintf("+%d", len(c.plan.Groups[0])); got != want {
+			f := &fork{}
+			if got, want := show(f.begin(c.plan.Groups)), fmt.Sprintf("+%d", len(c.plan.Groups[0])); got != want {
 				t.Fatalf("begins with %q, want %q", got, want)
 			}
 			var got []string
@@ -92,7 +96,10 @@ func (f *fork) step(t *testing.T, step string) verdict {
 	}
 	var branch, status int
 	if _, err := fmt.Sscanf(step, "%d:!", &branch); err == nil && strings.HasSuffix(step, "!") {
-		return f.failed(branch)
+		return f.failed(branch, 408)
+	}
+	if _, err := fmt.Sscanf(step, "%d:lost", &branch); err == nil && strings.HasSuffix(step, "lost") {
+		return f.failed(branch, 503)
 	}
 	if _, err := fmt.Sscanf(step, "%d:%d", &branch, &status); err != nil {
 		t.Fatalf("step %q: %v", step, err)
@@ -104,8 +111,8 @@ func (f *fork) step(t *testing.T, step string) verdict {
 func TestForkFailover(t *testing.T) {
 	only503 := Branch{Failover: func(status int) bool { return status == 503 }}
 	for status, want := range map[int]string{503: "+1", 486: ">486", 500: ">500"} {
-		f := newFork(Plan{Groups: [][]Branch{{only503}, {only503}}})
-		f.begin()
+		f := &fork{}
+		f.begin([][]Branch{{only503}, {only503}})
 		if got := show(f.response(0, answer(status))); got != want {
 			t.Errorf("%d of the first destination gives %q, want %q", status, got, want)
 		}

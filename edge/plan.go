@@ -11,6 +11,7 @@ import (
 // Plan says where a request goes: the branches of a group are tried in
 // parallel, the groups one after the other.
 type Plan struct {
+	// Groups may share memory with the Router: it is read, never changed.
 	Groups [][]Branch
 	// Status refuses the request instead, with Reason or the standard phrase.
 	Status int
@@ -27,22 +28,23 @@ type Branch struct {
 	URI     string   // Request-URI; "": unchanged
 	Route   []string // values of Route to put in front, a Path for instance (RFC 3327 §5.3)
 	NextHop string   // URI that is resolved instead of Route or Request-URI (an outbound proxy, a dispatcher's destination)
-	// Target is used without resolving, if its Proto is set: a flow to a phone
-	// behind a NAT (RFC 5626 §5.3).
-	Target transport.Target
-	Dest   *dispatch.Destination // whose calls are counted and whose failures are told to Health; may be nil
+	// Targets are used without resolving: those of a destination, or a flow to a
+	// phone behind a NAT (RFC 5626 §5.3). The proxy does not change them.
+	Targets []transport.Target
+	Dest    *dispatch.Destination // whose calls are counted and whose answers are told to the Watcher; nil: none
 	// Failover says whether a final response with this status leads to the next
 	// group. nil: every one does, which is a search among a callee's contacts.
 	Failover func(status int) bool
 }
 
 // Router decides about requests outside dialogs. It runs on the shard and must
-// not block. The plan is used at once and not kept.
+// not block. It fills in plan, whose Groups has room that may be used.
 type Router interface {
-	Route(ctx context.Context, req *sip.Request, from transport.Flow) Plan
+	Route(ctx context.Context, req *sip.Request, from transport.Flow, plan *Plan)
 }
 
-// Watcher is told what becomes of branches with a destination; it must not block.
+// Watcher is told what becomes of branches with a destination. It must not
+// block; it may be called while a call's state is locked and must not call back.
 type Watcher interface {
 	// Answered says that a response came: the destination lives.
 	Answered(d *dispatch.Destination, status int)

@@ -4,11 +4,14 @@ import (
 	"cmp"
 	"fmt"
 	"math"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/hometone/hometone/sip/transport"
 )
 
 // State says whether new calls may go to a destination.
@@ -84,6 +87,7 @@ type live struct {
 	upSince  atomic.Int64  // Unix nanoseconds of the last change to Active, 0: always was
 	warming  atomic.Uint64 // counts the offers during slow start
 	resource []atomic.Int64
+	targets  atomic.Pointer[[]transport.Target]
 }
 
 func newDestination(spec Spec) (*Destination, []error) {
@@ -258,3 +262,28 @@ func (d *Destination) adjustedPriority() int {
 }
 
 func byPriority(a, b *Destination) int { return cmp.Compare(b.Priority, a.Priority) }
+
+// Targets returns where the destination's URI leads, as found out last; nil if
+// that is not known.
+func (d *Destination) Targets() []transport.Target {
+	if list := d.live.targets.Load(); list != nil {
+		return *list
+	}
+	return nil
+}
+
+// SetTargets notes where the destination's URI leads. The list is not changed
+// afterwards.
+func (d *Destination) SetTargets(list []transport.Target) { d.live.targets.Store(&list) }
+
+// Reaches reports whether f leads to the destination, so that what comes over f
+// comes from it: its address and port, over streams the address.
+func (d *Destination) Reaches(f transport.Flow) bool {
+	remote := netip.AddrPortFrom(f.Remote().Addr().Unmap(), f.Remote().Port())
+	for _, t := range d.Targets() {
+		if t.Addr == remote || t.Proto.Reliable() && f.Reliable() && t.Addr.Addr() == remote.Addr() {
+			return true
+		}
+	}
+	return false
+}

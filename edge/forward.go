@@ -1,0 +1,449 @@
+package edge
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/hometone/hometone/sip"
+	"github.com/hometone/hometone/sip/transaction"
+	"github.com/hometone/hometone/sip/transport"
+)
+
+// A forwarding is one request on its way through the proxy: the response
+// context of RFC 3261 §16.7 and what it drives. It is the watcher of the server
+// transaction, each of its legs that of a client transaction.
+type forwarding struct {
+	proxy  *Proxy
+	tx     *transaction.Server
+	suffix string // of branches: loop detection
+
+	mu   sync.Mutex   // guards the following; callbacks come from the shard and from Proxy.Run
+	req  *sip.Request // after §16.4; nil once a final response was forwarded
+	way  way
+	plan Plan
+	fork fork
+	gone bool // the caller has cancelled
+	legs []*leg
+	call uint64 // key of the dialog the request belongs to, 0: none
+
+	// Room for what most requests need.
+	first    leg
+	only     [1]Branch
+	onlyGo   [1]transport.Target
+	groups   [4][]Branch
+	branches [4]branchState
+	legRoom  [4]*leg
+}
+
+// A leg is one branch of a forwarding.
+type leg struct {
+	deadline deadline
+	fw       *forwarding
+	number   int
+	branch   *Branch
+	client   *transaction.Client
+	counted  bool // the call is counted at the destination
+}
+
+// alone makes a plan of one branch.
+func (fw *forwarding) alone(b Branch) {
+	fw.only[0] = b
+	fw.plan.Groups = append(fw.plan.Groups[:0], fw.only[:])
+}
+
+// target makes a list of one target.
+func (fw *forwarding) target(t transport.Target) []transport.Target {
+	fw.onlyGo[0] = t
+	return fw.onlyGo[:]
+}
+
+// begin sends the first branches.
+func (fw *forwarding) begin() {
+	fw.mu.Lock()
+	defer fw.mu.Unlock()
+	fw.fork.branches, fw.legs = fw.branches[:0], fw.legRoom[:0]
+	if fw.req.ToTag() != "" {
+		fw.call = fw.proxy.calls.key(&fw.req.Message)
+	}
+	fw.tx.TakeOver()
+	fw.tx.Watch(fw)
+	v := fw.fork.begin(fw.plan.Groups)
+	if v.start == nil { // nobody to send it to
+		v = verdict{final: 480}
+		fw.fork.done = true
+	}
+	fw.do(v)
+}
+
+// do carries out verdicts; the caller holds mu.
+func (fw *forwarding) do(v verdict) {
+	for {
+		switch {
+		case v.forward != nil:
+			fw.relay(v)
+		case v.final != 0:
+			fw.answer(v.final)
+		}
+		if v.cancel {
+			fw.cancel(v.final)
+		}
+		next := verdict{}
+		for i := range v.start {
+			if status := fw.launch(&v.start[i], v.first+i); status != 0 {
+				next = fw.fork.failed(v.first+i, status)
+			}
+		}
+		if next.start == nil && next.final == 0 {
+			break
+		}
+		v = next
+	}
+	if fw.fork.done && fw.fork.running == 0 {
+		fw.release()
+	}
+}
+
+// launch sends one branch (§16.6). It returns the status that stands for a
+// branch that cannot be sent, else 0.
+func (fw *forwarding) launch(b *Branch, number int) int {
+	l := &fw.first
+	if number > 0 {
+		l = new(leg)
+	}
+	l.fw, l.number, l.branch, l.deadline.leg = fw, number, b, l
+	fw.legs = append(fw.legs, l)
+	if fw.fork.cancelled {
+		return 487
+	}
+	req := fw.req.Clone() // §16.6 step 1
+	if b.URI != "" {
+		req.SetURI(b.URI)
+	}
+	for i := len(b.Route) - 1; i >= 0; i-- {
+		req.Prepend(sip.HeaderRoute, b.Route[i])
+	}
+	if len(b.Targets) > 0 {
+		l.send(req, b.Targets)
+		return 0
+	}
+	hop, err := nextHop(req, b)
+	if err != nil {
+		return 400
+	}
+	if t, ok := fw.proxy.cfg.Transport.ResolveNumeric(hop); ok {
+		if fw.way.listener != "" {
+			t.Listener = fw.way.listener
+		}
+		l.send(req, fw.target(t))
+		return 0
+	}
+	return l.resolve(req, hop)
+}
+
+// nextHop is §16.6 steps 6 and 7: the URI to be resolved, after the request has
+// been made ready for a strict router.
+func nextHop(req *sip.Request, b *Branch) (sip.URI, error) {
+	if b.NextHop != "" {
+		return sip.ParseURI(b.NextHop)
+	}
+	value, ok := req.First(sip.HeaderRoute)
+	if !ok {
+		return req.ParsedURI()
+	}
+	entry, err := sip.ParseAddress(value)
+	if err != nil {
+		return sip.URI{}, err
+	}
+	hop, err := entry.ParsedURI()
+	if err != nil || hop.Loose() {
+		return hop, err
+	}
+	// "If the first URI ... does not contain an lr parameter, the proxy MUST ...
+	// place the Request-URI into the Route header field as the last value ... then
+	// place the first Route header field value into the Request-URI and remove
+	// that value from the Route header field" (§16.6 step 6).
+	req.Add(sip.HeaderRoute, "<"+req.URI()+">")
+	req.PopFirst(sip.HeaderRoute)
+	req.SetURI(entry.URI)
+	return hop, nil
+}
+
+// send finishes the copy and gives it to a client transaction. The caller holds mu.
+func (l *leg) send(req *sip.Request, targets []transport.Target) {
+	fw, p := l.fw, l.fw.proxy
+	forwardHops(req)
+	p.record(req, fw, targets[0])
+	p.veil.cover(req, fw, targets[0])
+	method := req.Method()
+	if d := l.branch.Dest; d != nil && method == sip.INVITE && fw.call == 0 {
+		l.counted = true
+		d.Begin()
+	}
+	l.client = fw.tx.Layer().RequestBranch(req, targets, l, fw.suffix)
+	p.deadlines.set(&l.deadline, l.firstPhase(method), time.Now())
+}
+
+// firstPhase says what a branch that was just sent waits for.
+func (l *leg) firstPhase(method sip.Method) phase {
+	another := l.branch.Dest != nil && l.fw.fork.next < len(l.fw.fork.groups)
+	switch {
+	case method == sip.INVITE && another:
+		return calling
+	case method == sip.INVITE:
+		return early
+	case another:
+		return trying
+	}
+	return idle
+}
+
+// forwardHops is §16.6 step 3.
+func forwardHops(req *sip.Request) {
+	if hops, ok, err := req.MaxForwards(); ok && err == nil {
+		req.SetNumber(sip.HeaderMaxForwards, max(hops, 1)-1)
+		return
+	}
+	req.SetNumber(sip.HeaderMaxForwards, 70) // "the proxy MUST add one with ... SHOULD be 70"
+}
+
+// resolve looks the next hop up in the DNS and sends then. It returns a status
+// if it cannot even begin. The caller holds mu.
+func (l *leg) resolve(req *sip.Request, hop sip.URI) int {
+	if !l.fw.proxy.lookup(hop, func(targets []transport.Target, err error) { l.resolved(req, targets, err) }) {
+		return 503
+	}
+	return 0
+}
+
+const lookupTime = 10 * time.Second
+
+// lookup resolves a name in the background and calls then; false if too many
+// look-ups are under way.
+func (p *Proxy) lookup(hop sip.URI, then func([]transport.Target, error)) bool {
+	select {
+	case p.lookups <- struct{}{}:
+	default:
+		p.count.lost.Add(1)
+		return false
+	}
+	p.mu.Lock()
+	ctx := p.ctx
+	p.running.Add(1)
+	p.mu.Unlock()
+	go func() { // ends with the look-up, which is bounded in time; counted by running
+		defer p.running.Done()
+		ctx, cancel := context.WithTimeout(ctx, lookupTime)
+		targets, err := p.cfg.Transport.Resolve(ctx, hop)
+		cancel()
+		<-p.lookups
+		then(targets, err)
+	}()
+	return true
+}
+
+func (l *leg) resolved(req *sip.Request, targets []transport.Target, err error) {
+	fw := l.fw
+	fw.mu.Lock()
+	defer fw.mu.Unlock()
+	switch {
+	case fw.fork.branches[l.number].final || fw.req == nil:
+	case err != nil:
+		fw.proxy.count.lost.Note(err.Error)
+		fw.do(fw.fork.failed(l.number, 503)) // §16.9 and RFC 3263 §4.3
+	case fw.fork.cancelled:
+		fw.do(fw.fork.failed(l.number, 487))
+	default:
+		l.send(req, targets)
+	}
+}
+
+// Response implements transaction.ClientWatcher: §16.7.
+func (l *leg) Response(_ *transaction.Client, res *sip.Response) {
+	fw, p := l.fw, l.fw.proxy
+	res.PopFirst(sip.HeaderVia) // §16.7 step 3
+	if !res.Has(sip.HeaderVia) {
+		return // meant for us: "it MUST NOT be forwarded"
+	}
+	fw.mu.Lock()
+	defer fw.mu.Unlock()
+	status := res.Status()
+	if d := l.branch.Dest; d != nil && p.cfg.Watcher != nil {
+		p.cfg.Watcher.Answered(d, status)
+	}
+	p.deadlines.heard(&l.deadline, status, time.Now())
+	l.account(res)
+	if status/100 == 3 && p.cfg.Recurse && fw.req != nil {
+		if contacts := fw.recursion(res); len(contacts) > 0 {
+			fw.do(fw.fork.redirected(l.number, contacts))
+			return
+		}
+	}
+	before := fw.fork.next
+	fw.do(fw.fork.response(l.number, res))
+	if l.branch.Dest != nil && fw.fork.next > before {
+		p.count.failover.Add(1)
+	}
+}
+
+// account counts calls: a call that is accepted enters the table, any other is
+// over; so is a dialog whose BYE has been answered, or whose peer knows it no more.
+func (l *leg) account(res *sip.Response) {
+	fw, calls, status := l.fw, l.fw.proxy.calls, res.Status()
+	if status < 200 {
+		return
+	}
+	if fw.call != 0 {
+		_, method, _ := res.CSeq()
+		switch {
+		case method == sip.BYE && status != 401 && status != 407, status == 481, status == 408:
+			calls.end(fw.call)
+		case status < 300:
+			calls.find(fw.call, time.Now())
+		}
+		return
+	}
+	d := l.branch.Dest
+	if d == nil {
+		return
+	}
+	if status >= 300 {
+		l.uncount()
+		return
+	}
+	if _, method, _ := res.CSeq(); method != sip.INVITE {
+		return
+	}
+	if !calls.begin(calls.key(&res.Message), d, time.Now()) {
+		return // a retransmission, or no room: then the count ends below
+	}
+	if !l.counted {
+		d.Begin() // it had been given up, and was accepted all the same
+	}
+	l.counted = false // the table counts now
+}
+
+func (l *leg) uncount() {
+	if l.counted {
+		l.counted = false
+		l.branch.Dest.End()
+	}
+}
+
+// Failed implements transaction.ClientWatcher: no response (§16.7 step 8), or
+// the request could not be sent (§16.9).
+func (l *leg) Failed(_ *transaction.Client, err error) {
+	fw := l.fw
+	fw.mu.Lock()
+	defer fw.mu.Unlock()
+	fw.proxy.deadlines.set(&l.deadline, idle, time.Time{})
+	status := 503
+	if errors.Is(err, transaction.ErrTimeout) {
+		status = 408
+	}
+	if fw.call != 0 && status == 408 {
+		fw.proxy.calls.end(fw.call) // RFC 5057 §5.1: a 408 ends the dialog
+	}
+	if fw.way.flow.Valid() && status == 503 {
+		status = flowFailed.status
+	}
+	l.giveUp(status, err)
+}
+
+// giveUp ends a branch without a final response. The caller holds mu.
+func (l *leg) giveUp(status int, err error) {
+	fw, p := l.fw, l.fw.proxy
+	l.uncount()
+	if d := l.branch.Dest; d != nil && p.cfg.Watcher != nil && !fw.fork.cancelled {
+		p.cfg.Watcher.Silent(d, err)
+	}
+	before := fw.fork.next
+	fw.do(fw.fork.failed(l.number, status))
+	if fw.fork.next > before {
+		p.count.failover.Add(1)
+	}
+}
+
+// errPatience is why a destination is given up before Timer B.
+var errPatience = errors.New("edge: no answer in time")
+
+// overdue: the time of a phase is over. It is called by Proxy.Run.
+func (l *leg) overdue(p phase) {
+	fw := l.fw
+	fw.mu.Lock()
+	defer fw.mu.Unlock()
+	switch {
+	case fw.fork.branches[l.number].final:
+	case p == calling || p == trying:
+		if fw.fork.waits(l.number) && !fw.fork.cancelled {
+			l.client.Cancel() // as soon as it says anything (§9.1)
+			l.giveUp(408, errPatience)
+		}
+	default:
+		// Timer C: "If the client transaction has received a provisional
+		// response, the proxy MUST generate a CANCEL request" (§16.8).
+		l.client.Cancel()
+	}
+}
+
+// Cancelled implements transaction.ServerWatcher: §16.10.
+func (fw *forwarding) Cancelled(_ *transaction.Server, cancel *sip.Request) {
+	fw.mu.Lock()
+	defer fw.mu.Unlock()
+	v := fw.fork.cancel()
+	if !v.cancel {
+		return
+	}
+	fw.gone = true
+	reason := cancel.Get(sip.HeaderReason)
+	for _, l := range fw.legs {
+		l.cancel(reason)
+	}
+}
+
+func (l *leg) cancel(reason string) {
+	if l.client == nil || l.fw.fork.branches[l.number].final {
+		return
+	}
+	if reason == "" {
+		l.client.Cancel()
+		return
+	}
+	l.client.Cancel(transaction.Field{ID: sip.HeaderReason, Value: reason}) // RFC 3326
+}
+
+// cancel ends the branches that lost: somebody else answered, or a 6xx came.
+func (fw *forwarding) cancel(final int) {
+	reason := ""
+	if final != 0 {
+		reason = `SIP;cause=` + strconv.Itoa(final)
+		if final < 300 {
+			reason += `;text="Call completed elsewhere"`
+		}
+	}
+	for _, l := range fw.legs {
+		l.cancel(reason)
+	}
+}
+
+// Acked and Ended implement transaction.ServerWatcher; the ACK of a final
+// response that is no 2xx ends here (§16.7: the transaction is the proxy's).
+func (fw *forwarding) Acked(*transaction.Server, *sip.Request) {}
+
+// Ended releases what is left.
+func (fw *forwarding) Ended(*transaction.Server, error) {
+	fw.mu.Lock()
+	defer fw.mu.Unlock()
+	if fw.fork.running == 0 {
+		fw.release()
+	}
+}
+
+// release lets go of the messages: transactions outlive the exchange by half a
+// minute and know this forwarding all that time.
+func (fw *forwarding) release() {
+	fw.req, fw.fork.best, fw.fork.challenge = nil, nil, nil
+	fw.suffix, fw.way = "", way{}
+}

@@ -1,0 +1,136 @@
+package edge
+
+import (
+	"context"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/hometone/hometone/sip"
+	"github.com/hometone/hometone/sip/siptest"
+	"github.com/hometone/hometone/sip/transaction"
+	"github.com/hometone/hometone/sip/transport"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// routerFunc makes a Router of a function.
+type routerFunc func(req *sip.Request, from transport.Flow, plan *Plan)
+
+func (f routerFunc) Route(_ context.Context, req *sip.Request, from transport.Flow, plan *Plan) {
+	f(req, from, plan)
+}
+
+// bench is a proxy on real sockets of the loopback interface.
+type bench struct {
+	t     testing.TB
+	proxy *Proxy
+	wire  *transport.Layer
+	addrs []transport.Listen
+	stop  func()
+	plan  atomic.Pointer[Plan] // of requests outside dialogs; nil: to the Request-URI
+}
+
+// start runs a proxy with a UDP and a TCP listener on each address.
+func start(t testing.TB, cfg Config, timers transaction.Timers, listen ...transport.Listen) *bench {
+	t.Helper()
+	if len(listen) == 0 {
+		any4 := netip.MustParseAddrPort("127.0.0.1:0")
+		listen = []transport.Listen{{Name: "udp", Proto: transport.UDP, Addr: any4}, {Name: "tcp", Proto: transport.TCP, Addr: any4}}
+	}
+	wire, err := transport.New(transport.Config{Listen: listen, Sockets: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := wire.Listen(); err != nil {
+		t.Fatal(err)
+	}
+	b := &bench{t: t, wire: wire, addrs: wire.Addrs()}
+	cfg.Transport = wire
+	if cfg.Router == nil {
+		cfg.Router = routerFunc(func(_ *sip.Request, _ transport.Flow, plan *Plan) {
+			if fixed := b.plan.Load(); fixed != nil {
+				*plan = *fixed
+				return
+			}
+			plan.Groups = append(plan.Groups, []Branch{{}})
+		})
+	}
+	if b.proxy, err = New(cfg); err != nil {
+		t.Fatal(err)
+	}
+	layer, err := transaction.New(transaction.Config{Transport: wire, Handler: b.proxy, Timers: timers})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.run(layer)
+	return b
+}
+
+func (b *bench) run(layer *transaction.Layer) {
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 2)
+	go func() { ended <- layer.Run(ctx) }() // both end with the test's Cleanup
+	go func() { ended <- b.proxy.Run(ctx) }()
+	b.stop = sync.OnceFunc(func() {
+		stop()
+		for range 2 {
+			if err := <-ended; err != nil {
+				b.t.Error(err)
+			}
+		}
+	})
+	b.t.Cleanup(b.stop)
+}
+
+// addr returns the address of a listener.
+func (b *bench) addr(name string) netip.AddrPort {
+	for _, l := range b.addrs {
+		if l.Name == name {
+			return l.Addr
+		}
+	}
+	b.t.Fatalf("no listener %q", name)
+	return netip.AddrPort{}
+}
+
+// udp returns a peer on a socket of its own.
+func (b *bench) udp(name string) *siptest.Peer { return siptest.UDP(b.t, name, b.addr("udp")) }
+
+// to plans one branch to each of the peers, in parallel or one after the other.
+func (b *bench) to(parallel bool, peers ...*siptest.Peer) {
+	var groups [][]Branch
+	for _, p := range peers {
+		one := Branch{URI: "sip:" + p.Name + "@" + p.Address()}
+		if parallel && len(groups) > 0 {
+			groups[0] = append(groups[0], one)
+			continue
+		}
+		groups = append(groups, []Branch{one})
+	}
+	b.plan.Store(&Plan{Groups: groups})
+}
+
+// play runs a script against the proxy.
+func (b *bench) play(script string, peers ...*siptest.Peer) {
+	b.t.Helper()
+	s := &siptest.Script{System: "edge", Vars: map[string]string{"sut": b.addr("udp").String()}, Patience: 3 * time.Second}
+	for _, p := range peers {
+		s.Vars[p.Name] = p.Address()
+	}
+	s.Run(b.t, script, peers...)
+}
+
+// counter returns a counter of the proxy.
+func (b *bench) counter(name string) uint64 {
+	for n, total := range b.proxy.Counters {
+		if n == name {
+			return total
+		}
+	}
+	b.t.Fatalf("no counter %q", name)
+	return 0
+}

@@ -1,0 +1,103 @@
+package edge
+
+import (
+	"net"
+	"net/netip"
+	"strings"
+	"sync/atomic"
+
+	"github.com/hometone/hometone/sip"
+	"github.com/hometone/hometone/sip/transport"
+)
+
+// self knows which URIs mean this host: the addresses of the listeners, their
+// external addresses and the configured names.
+type self struct {
+	names   []string // in lower case
+	listen  func() []transport.Listen
+	places  atomic.Pointer[map[netip.AddrPort]string] // address → listener's name
+	ports   map[uint16]bool                           // of all listeners
+	offered func() ([]net.Addr, error)                // the host's addresses
+}
+
+func newSelf(names []string, listen func() []transport.Listen) *self {
+	s := &self{listen: listen, ports: make(map[uint16]bool), offered: net.InterfaceAddrs}
+	for _, n := range names {
+		s.names = append(s.names, strings.ToLower(n))
+	}
+	for _, l := range listen() {
+		s.ports[l.Addr.Port()] = true
+		s.ports[l.External.Port()] = true
+	}
+	delete(s.ports, 0)
+	s.refresh()
+	return s
+}
+
+// refresh reads the host's addresses again: a virtual address may have moved
+// here.
+func (s *self) refresh() {
+	places := make(map[netip.AddrPort]string)
+	hosts, _ := s.offered() // without them the bound addresses remain
+	for _, l := range s.listen() {
+		port := l.Addr.Port()
+		if l.External.Addr().IsValid() {
+			outside := netip.AddrPortFrom(l.External.Addr().Unmap(), l.External.Port())
+			if outside.Port() == 0 {
+				outside = netip.AddrPortFrom(outside.Addr(), port)
+			}
+			places[outside] = l.Name
+		}
+		if !l.Addr.Addr().IsUnspecified() {
+			places[netip.AddrPortFrom(l.Addr.Addr().Unmap(), port)] = l.Name
+			continue
+		}
+		for _, h := range hosts {
+			prefix, err := netip.ParsePrefix(h.String())
+			if a := prefix.Addr().Unmap(); err == nil && a.Is4() == l.Addr.Addr().Is4() {
+				places[netip.AddrPortFrom(a, port)] = l.Name
+			}
+		}
+	}
+	s.places.Store(&places)
+}
+
+// is reports whether uri means this host, and the name of the listener if it
+// names one. A request that came over a flow has been sent to the flow's local
+// address, so that is ours too.
+func (s *self) is(uri *sip.URI, over transport.Flow) (listener string, yes bool) {
+	if !uri.IsSIP() {
+		return "", false
+	}
+	addr, numeric := uri.Addr()
+	if !numeric {
+		return "", s.named(uri)
+	}
+	port := uri.Port
+	if port == 0 {
+		port = defaultPort(uri)
+	}
+	place := netip.AddrPortFrom(addr.Unmap(), port)
+	listener, yes = (*s.places.Load())[place]
+	return listener, yes || place == over.Local()
+}
+
+func (s *self) named(uri *sip.URI) bool {
+	for _, n := range s.names {
+		if strings.EqualFold(n, uri.Host) {
+			return uri.Port == 0 || s.ports[uri.Port]
+		}
+	}
+	return false
+}
+
+// defaultPort is the port of a URI that names none (RFC 3261 §19.1.2).
+func defaultPort(uri *sip.URI) uint16 {
+	if p, ok := transport.ParseProto(uri.Transport()); ok {
+		return p.DefaultPort()
+	}
+	if uri.IsSIPS() {
+		return transport.TLS.DefaultPort()
+	}
+	return transport.UDP.DefaultPort()
+}
