@@ -82,7 +82,8 @@ func (d *dialing) after() error {
 	if ch.gone() {
 		return ErrHangup
 	}
-	if d.req.Options.GoOn {
+	if ch.follow() || d.req.Options.GoOn {
+		ch.forget(peer)
 		return nil
 	}
 	ch.end(cause, peer.name)

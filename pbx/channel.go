@@ -32,11 +32,12 @@ type channel struct {
 	branches []*leg // legs that Dial made and that are not gone
 	interp   *dialplan.Interpreter
 
-	cause      Cause  // HANGUPCAUSE: why the last leg, or this one, was released
-	told180    bool   // the caller knows that it rings
-	ending     bool   // no application may go on: hang-up was asked for
-	afterwards bool   // the extension h runs: applications go on although the call has ended
-	hungUp     string // name of the leg that ended the call, for the record
+	cause      Cause              // HANGUPCAUSE: why the last leg, or this one, was released
+	transfer   *dialplan.Position // where a transfer sends the caller; nil = nowhere
+	told180    bool               // the caller knows that it rings
+	ending     bool               // no application may go on: hang-up was asked for
+	afterwards bool               // the extension h runs: applications go on although the call has ended
+	hungUp     string             // name of the leg that ended the call, for the record
 	cdr        records.CDR
 	keys       []rune    // pressed and not yet taken; bounded by maxKeys
 	limit      time.Time // absolute timeout; zero = none

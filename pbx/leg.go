@@ -266,12 +266,6 @@ func (l *leg) sendKey(r rune) {
 	_ = l.session.Send(sip.INFO, "application/dtmf-relay", body, nil)
 }
 
-// refer refuses a transfer that nobody carries out yet.
-func (l *leg) refer(e dialog.Refer) {
-	l.ch.log().Info("transfer refused", "by", l.name, "to", e.To.URI)
-	_ = e.Request.Reject(603, "")
-}
-
 // hangUp ends the leg's dialog in the way its state asks for.
 func (l *leg) hangUp(cause Cause) {
 	if l.state == legGone {
