@@ -46,6 +46,7 @@ var needFile = map[string]bool{"yaml": true, "ini": true}
 func TestSamplesInDocumentsLoad(t *testing.T) {
 	tr := load(t)
 	dir := t.TempDir()
+	t.Setenv("TURN_SECRET", "from the environment")
 	tr.texts(t, func(path, text string) {
 		files := make(map[string]string)
 		for _, s := range samples(text) {

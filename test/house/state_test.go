@@ -14,7 +14,6 @@ var mutable = map[string]string{
 	"media.alawLevels": "a table of 512 bytes; its address saves copying it, nobody writes",
 	"media.ulawToALaw": "a table of 256 bytes; its address saves copying it, nobody writes",
 	"media.alawToULaw": "a table of 256 bytes; its address saves copying it, nobody writes",
-	"sip.nameIndex":    "a table; its address saves copying it, nobody writes",
 }
 
 // TestNothingRunsBeforeMain proves that there is no init function: what a

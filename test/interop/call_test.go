@@ -65,23 +65,29 @@ func caFile(n *node, transport string) string {
 	return ""
 }
 
-// connect makes one call between two phones and checks what both hear. If
+// connect makes one call between two phones and checks what both hear.
+func connect(t *testing.T, n *node, makeCaller, makeCallee maker, transport string, ptime time.Duration) {
+	t.Helper()
+	untroubled(t, func() string { return connectOnce(t, n, makeCaller, makeCallee, transport, ptime) })
+}
+
+// untroubled makes a call that returns what was wrong with its sound. If
 // another load made the machine late meanwhile, gaps say nothing about the
 // node: the call is made again, a few times.
-func connect(t *testing.T, n *node, makeCaller, makeCallee maker, transport string, ptime time.Duration) {
+func untroubled(t *testing.T, call func() string) {
 	t.Helper()
 	const attempts = 4
 	for attempt := 1; ; attempt++ {
 		busy := watchLoad()
-		gaps := connectOnce(t, n, makeCaller, makeCallee, transport, ptime)
+		wrong := call()
 		load := busy()
 		switch {
-		case gaps == "":
+		case wrong == "":
 			return
 		case load < lateLoad || attempt == attempts:
-			t.Fatalf("%s (the machine was late for %.0f %% of the time, attempt %d)", gaps, 100*load, attempt)
+			t.Fatalf("%s (the machine was late for %.0f %% of the time, attempt %d)", wrong, 100*load, attempt)
 		}
-		t.Logf("%s, but the machine was late for %.0f %% of the time; again", gaps, 100*load)
+		t.Logf("%s, but the machine was late for %.0f %% of the time; again", wrong, 100*load)
 	}
 }
 
@@ -178,14 +184,6 @@ func toneFile(t *testing.T, hz float64) string {
 		t.Fatal(err)
 	}
 	return path
-}
-
-// checkHeard proves that a recording holds a tone for a time, without a gap.
-func checkHeard(t *testing.T, who, path string, hz float64, least time.Duration) {
-	t.Helper()
-	if wrong := judge(t, who, path, hz, least); wrong != "" {
-		t.Error(wrong)
-	}
 }
 
 // judge says what is wrong with a recording: nothing if it holds a tone for a

@@ -31,24 +31,29 @@ func TestSIPpCalls(t *testing.T) {
 	for _, transport := range []string{"udp", "tcp"} {
 		t.Run(transport, func(t *testing.T) {
 			n := startNode(t)
-			dir := t.TempDir()
-			raw, _ := media.Sine(callerTone, -10).Next(nil, "PCMU", media.Rate*2)
-			if err := os.WriteFile(filepath.Join(dir, "tone.ul"), raw, 0o600); err != nil {
-				t.Fatal(err)
-			}
-			callee := newOwn(t, n, "8006", "udp", options{plays: toneFile(t, calleeTone), answers: true})
-			if code := sipp(t, n, dir, "register", "8005", transport, freePort(t, "udp")).wait(20 * time.Second); code != 0 {
-				t.Fatalf("SIPp did not register: exit %d", code)
-			}
-			caller := sipp(t, n, dir, "uac", "8006", transport, freePort(t, "udp"))
-			callee.awaitAnswered()
-			if code := caller.wait(20 * time.Second); code != 0 {
-				t.Fatalf("SIPp's call failed: exit %d", code)
-			}
-			callee.awaitEnded()
-			checkHeard(t, "the called phone", callee.heard(), callerTone, 2*time.Second)
+			untroubled(t, func() string { return sippCalls(t, n, transport) })
 		})
 	}
+}
+
+func sippCalls(t *testing.T, n *node, transport string) string {
+	t.Helper()
+	dir := t.TempDir()
+	raw, _ := media.Sine(callerTone, -10).Next(nil, "PCMU", media.Rate*2)
+	if err := os.WriteFile(filepath.Join(dir, "tone.ul"), raw, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	callee := newOwn(t, n, "8006", "udp", options{plays: toneFile(t, calleeTone), answers: true})
+	if code := sipp(t, n, dir, "register", "8005", transport, freePort(t, "udp")).wait(20 * time.Second); code != 0 {
+		t.Fatalf("SIPp did not register: exit %d", code)
+	}
+	caller := sipp(t, n, dir, "uac", "8006", transport, freePort(t, "udp"))
+	callee.awaitAnswered()
+	if code := caller.wait(20 * time.Second); code != 0 {
+		t.Fatalf("SIPp's call failed: exit %d", code)
+	}
+	callee.awaitEnded()
+	return judge(t, "the called phone", callee.heard(), callerTone, 2*time.Second)
 }
 
 // TestSIPpAnswers has `hometone phone` call a registered SIPp that echoes RTP:
@@ -58,6 +63,11 @@ func TestSIPpCalls(t *testing.T) {
 // SIPp scenario cannot both register and be called.
 func TestSIPpAnswers(t *testing.T) {
 	n := startNode(t)
+	untroubled(t, func() string { return sippAnswers(t, n) })
+}
+
+func sippAnswers(t *testing.T, n *node) string {
+	t.Helper()
 	dir, port := t.TempDir(), freePort(t, "udp")
 	register := sipp(t, n, dir, "register", "8006", "udp", port, "-au", "8006", "-ap", "8006")
 	if code := register.wait(20 * time.Second); code != 0 {
@@ -73,7 +83,7 @@ func TestSIPpAnswers(t *testing.T) {
 	if code := uas.wait(20 * time.Second); code != 0 {
 		t.Fatalf("SIPp's answer failed: exit %d", code)
 	}
-	checkHeard(t, "the caller, by echo", caller.heard(), callerTone, talk-time.Second)
+	return judge(t, "the caller, by echo", caller.heard(), callerTone, talk-time.Second)
 }
 
 // evenPort is a free port for RTP, with the one above for RTCP.
