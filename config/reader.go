@@ -73,6 +73,7 @@ func readLimited(path string) (string, error) {
 
 // text reads the lines of one file.
 func (r *reader) text(name, source string) {
+	name = strings.Clone(name) // a name from an #include line would keep that whole file
 	r.doc.Files = append(r.doc.Files, name)
 	source = strings.TrimPrefix(source, "\ufeff")
 	var block blockComment

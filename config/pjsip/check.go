@@ -1,8 +1,10 @@
 package pjsip
 
 import (
+	"cmp"
 	"crypto/x509"
 	"encoding/pem"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -10,119 +12,116 @@ import (
 	"github.com/hometone/hometone/config"
 )
 
-// check looks at the objects together.
+// check looks at the objects together, in the order of the file.
 func (l *loader) check() {
 	c := l.cfg
-	for _, e := range c.sortedEndpoints() {
-		l.checkEndpoint(e)
+	for _, e := range l.endpoints {
+		if c.Endpoints[e.Name] == e {
+			l.checkEndpoint(e)
+		}
 	}
-	for _, a := range sortedObjects(c.AORs) {
-		l.checkAOR(a)
+	for _, a := range l.aors {
+		if c.AORs[a.Name] == a {
+			l.checkAOR(a)
+		}
 	}
-	for _, a := range sortedObjects(c.Auths) {
-		l.checkAuth(a)
+	for _, a := range l.auths {
+		if c.Auths[a.Name] == a {
+			l.checkAuth(a)
+		}
 	}
 	for i, t := range c.Transports {
 		l.checkTransport(t, c.Transports[:i])
 	}
 	for _, i := range c.Identifies {
-		if i.Endpoint == "" {
-			l.errorf(i.Pos, "add endpoint=NAME", "identify [%s]: no endpoint", i.Name)
-		} else {
-			l.reference(&i.Object, "identify", "endpoint", i.Endpoint, sortedKeys(c.Endpoints))
-		}
-		if len(i.Match)+len(i.MatchHosts) == 0 && i.MatchHeader == "" && i.MatchRequestURI == "" {
-			l.errorf(i.Pos, "add match=ADDRESS", "identify [%s]: nothing to match", i.Name)
-		}
+		l.checkIdentify(i)
 	}
 	for _, r := range c.Registrations {
 		l.checkRegistration(r)
 	}
 }
 
-func sortedKeys[T any](m map[string]T) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
+func (l *loader) checkIdentify(i *Identify) {
+	if i.Endpoint == "" {
+		l.errorf(on(&i.Object, "identify", ""), "add endpoint=NAME", ": no endpoint")
+	} else {
+		reference(l, on(&i.Object, "identify", "endpoint"), i.Endpoint, l.cfg.Endpoints)
 	}
-	slices.Sort(keys)
-	return keys
+	if len(i.Match)+len(i.MatchHosts) == 0 && i.MatchHeader == "" && i.MatchRequestURI == "" {
+		l.errorf(on(&i.Object, "identify", ""), "add match=ADDRESS", ": nothing to match")
+	}
 }
 
-func sortedObjects[T any](m map[string]T) []T {
-	list := make([]T, 0, len(m))
-	for _, k := range sortedKeys(m) {
-		list = append(list, m[k])
-	}
-	return list
-}
-
-func (c *Config) sortedEndpoints() []*Endpoint { return sortedObjects(c.Endpoints) }
+func sortedKeys[T any](m map[string]T) []string { return slices.Sorted(maps.Keys(m)) }
 
 // reference reports a name that leads nowhere.
-func (l *loader) reference(o *Object, kind, option, name string, known []string) {
-	if _, found := slices.BinarySearch(known, name); found {
+func reference[T any](l *loader, s subject, name string, known map[string]T) {
+	if _, found := known[name]; found {
 		return
 	}
-	target := map[string]string{"aors": "aor", "outbound_auth": "auth"}[option]
-	if target == "" {
-		target = option
+	const unreachable, missing = ": %s=%s does not exist, so it cannot be reached there", ": %s=%s does not exist"
+	format := missing
+	if s.about == "aors" { // Asterisk starts; calls to the endpoint fail
+		format = unreachable
 	}
-	hint := config.DidYouMean(name, known)
+	hint := l.suggest(s, format, name, func() []string { return sortedKeys(known) })
 	if hint == "" {
-		hint = "add [" + name + "] with type=" + target
+		target := map[string]string{"aors": "aor", "outbound_auth": "auth"}[s.about]
+		hint = "add [" + name + "] with type=" + cmp.Or(target, s.about)
 	}
-	if option == "aors" { // Asterisk starts; calls to the endpoint fail
-		l.warnf(o.At(option), hint, "%s [%s]: %s=%s does not exist, so it cannot be reached there", kind, o.Name, option, name)
+	if format == unreachable {
+		l.warnf(s, hint, unreachable, s.about, name)
 		return
 	}
-	l.errorf(o.At(option), hint, "%s [%s]: %s=%s does not exist", kind, o.Name, option, name)
+	l.errorf(s, hint, missing, s.about, name)
 }
 
-func (l *loader) transportNames() []string {
-	names := make([]string, 0, len(l.cfg.Transports))
-	for _, t := range l.cfg.Transports {
-		names = append(names, t.Name)
+// transportsByName returns the transports for look-ups by reference.
+func (l *loader) transportsByName() map[string]*Transport {
+	if l.transports == nil {
+		l.transports = make(map[string]*Transport, len(l.cfg.Transports))
+		for _, t := range l.cfg.Transports {
+			l.transports[t.Name] = t
+		}
 	}
-	slices.Sort(names)
-	return names
+	return l.transports
 }
 
 func (l *loader) checkEndpoint(e *Endpoint) {
 	for _, name := range e.AORs {
-		l.reference(&e.Object, "endpoint", "aors", name, sortedKeys(l.cfg.AORs))
+		reference(l, on(&e.Object, "endpoint", "aors"), name, l.cfg.AORs)
 	}
 	for _, name := range e.Auth {
-		l.reference(&e.Object, "endpoint", "auth", name, sortedKeys(l.cfg.Auths))
+		reference(l, on(&e.Object, "endpoint", "auth"), name, l.cfg.Auths)
 	}
 	for _, name := range e.OutboundAuth {
-		l.reference(&e.Object, "endpoint", "outbound_auth", name, sortedKeys(l.cfg.Auths))
+		reference(l, on(&e.Object, "endpoint", "outbound_auth"), name, l.cfg.Auths)
 	}
 	if e.Transport != "" {
-		l.reference(&e.Object, "endpoint", "transport", e.Transport, l.transportNames())
+		reference(l, on(&e.Object, "endpoint", "transport"), e.Transport, l.transportsByName())
 	}
 	l.checkCodecs(e)
 	if e.TimersMinSE.Seconds() < 90 {
-		l.warnf(e.At("timers_min_se"), "write 90 or more", "endpoint [%s]: timers_min_se below 90 is against RFC 4028 §5", e.Name)
+		l.warnf(on(&e.Object, "endpoint", "timers_min_se"), "write 90 or more", ": timers_min_se below 90 is against RFC 4028 §5")
 	}
 	if e.TimersSessExpires < e.TimersMinSE {
-		l.errorf(e.At("timers_sess_expires"), "", "endpoint [%s]: timers_sess_expires is below timers_min_se", e.Name)
+		l.errorf(on(&e.Object, "endpoint", "timers_sess_expires"), "", ": timers_sess_expires is below timers_min_se")
 	}
 }
 
 // checkCodecs names trap T9: one wide codec and nothing said about NAT.
 func (l *loader) checkCodecs(e *Endpoint) {
 	if len(e.Missing) > 0 {
-		l.warnf(e.At("allow"), "", "endpoint [%s]: not supported yet and left out: %s", e.Name, strings.Join(e.Missing, ", "))
+		l.warnf(on(&e.Object, "endpoint", "allow"), "", ": not supported yet and left out: %s", strings.Join(e.Missing, ", "))
 	}
 	switch {
 	case len(e.Codecs) == 0 && len(e.Missing) == 0:
-		l.warnf(e.Pos, "add allow=ulaw,alaw", "endpoint [%s] allows no codec, so its calls have no sound", e.Name)
+		l.warnf(on(&e.Object, "endpoint", ""), "add allow=ulaw,alaw", " allows no codec, so its calls have no sound")
 	case len(e.Codecs) == 0:
-		l.warnf(e.At("allow"), "add allow=ulaw,alaw", "endpoint [%s] allows no codec that is supported, so its calls have no sound", e.Name)
+		l.warnf(on(&e.Object, "endpoint", "allow"), "add allow=ulaw,alaw", " allows no codec that is supported, so its calls have no sound")
 	case len(e.Codecs) == 1 && len(e.Missing) == 0 && !e.natSettings():
-		l.trap("T9", e.At("allow"), "NAT is handled without settings; allow opus as well for phones that have it",
-			"endpoint [%s] allows %s only, 87 kbit/s each way, and has no NAT settings", e.Name, e.Codecs[0])
+		l.trap("T9", on(&e.Object, "endpoint", "allow"), "NAT is handled without settings; allow opus as well for phones that have it",
+			" allows %s only, 87 kbit/s each way, and has no NAT settings", e.Codecs[0])
 	}
 }
 
@@ -138,21 +137,21 @@ func (e *Endpoint) natSettings() bool {
 // checkAOR names trap T8: one contact, and a phone with a new address.
 func (l *loader) checkAOR(a *AOR) {
 	if a.MinimumExpiration > a.MaximumExpiration {
-		l.errorf(a.At("minimum_expiration"), "", "aor [%s]: minimum_expiration is above maximum_expiration", a.Name)
+		l.errorf(on(&a.Object, "aor", "minimum_expiration"), "", ": minimum_expiration is above maximum_expiration")
 	}
 	for _, uri := range a.Contacts {
 		if !sipURI(uri) {
-			l.errorf(a.At("contact"), "write sip:USER@HOST", "aor [%s]: contact %q is not a SIP URI", a.Name, uri)
+			l.errorf(on(&a.Object, "aor", "contact"), "write sip:USER@HOST", ": contact %q is not a SIP URI", uri)
 		}
 	}
 	switch {
 	case a.MaxContacts == 0 || a.RemoveExisting:
 	case !a.RemoveExistingSet:
-		l.trap("T8", a.At("max_contacts"), "write remove_existing=yes to say so, or =no for Asterisk's refusal",
-			"aor [%s]: with max_contacts=%d Asterisk refuses (403) a phone whose address changed; Hometone replaces the oldest contact", a.Name, a.MaxContacts)
+		l.trap("T8", on(&a.Object, "aor", "max_contacts"), "write remove_existing=yes to say so, or =no for Asterisk's refusal",
+			": with max_contacts=%d Asterisk refuses (403) a phone whose address changed; Hometone replaces the oldest contact", a.MaxContacts)
 	case a.MaxContacts == 1 && !a.RemoveUnavailable:
-		l.trap("T8", a.At("remove_existing"), "write remove_existing=yes",
-			"aor [%s]: a phone whose address changed is refused (403) until its old contact expires", a.Name)
+		l.trap("T8", on(&a.Object, "aor", "remove_existing"), "write remove_existing=yes",
+			": a phone whose address changed is refused (403) until its old contact expires")
 	}
 }
 
@@ -166,16 +165,18 @@ func sipURI(uri string) bool {
 // checkAuth names trap T7: passwords that invite fraud.
 func (l *loader) checkAuth(a *Auth) {
 	if a.Type == "google_oauth" {
-		l.warnf(a.At("auth_type"), "", "auth [%s]: google_oauth is not supported yet", a.Name)
+		l.warnf(on(&a.Object, "auth", "auth_type"), "", ": google_oauth is not supported yet")
 		return
 	}
 	if a.Password.IsZero() && len(a.Digests) == 0 {
-		l.warnf(a.Pos, "add password= or password_digest=", "auth [%s]: there is no password, so nobody can prove to be the user", a.Name)
+		l.warnf(on(&a.Object, "auth", ""), "add password= or password_digest=", ": there is no password, so nobody can prove to be the user")
 		return
 	}
 	if why := weakness(a.Username, a.Password.Reveal()); why != "" {
-		l.trap("T7", a.At("password"), "use 12 characters or more that nobody can guess, for instance from: openssl rand -base64 18",
-			"auth [%s]: the password %s; open to the internet it is found within hours", a.Name, why)
+		s := on(&a.Object, "auth", "password")
+		s.about = why
+		l.trap("T7", s, "use 12 characters or more that nobody can guess, for instance from: openssl rand -base64 18",
+			": the password %s; open to the internet it is found within hours", why)
 	}
 }
 
@@ -211,16 +212,17 @@ func commonPasswords() []string {
 // checkTransport looks for sockets in each other's way and at certificates.
 func (l *loader) checkTransport(t *Transport, before []*Transport) {
 	if t.Protocol == "flow" {
-		l.warnf(t.At("protocol"), "", "transport [%s]: protocol=flow is not supported yet", t.Name)
+		l.warnf(on(&t.Object, "transport", "protocol"), "", ": protocol=flow is not supported yet")
 		return
 	}
 	for _, other := range before {
 		if other.Protocol != "flow" && t.Bind.IsValid() && other.Bind.IsValid() && t.Address().Overlaps(other.Address()) {
-			l.errorf(t.At("bind"), "give one of them another port", "transports [%s] and [%s] need the same port: %s, %s", other.Name, t.Name, other.Address(), t.Address())
+			p := t.At("bind").Problem(config.Error, "give one of them another port", "transports [%s] and [%s] need the same port: %s, %s", other.Name, t.Name, other.Address(), t.Address())
+			l.findings.Add(p.Text, t.Name, p)
 		}
 	}
 	if (t.CertFile == "") != (t.PrivKeyFile == "") {
-		l.errorf(t.At("cert_file"), "give both cert_file and priv_key_file", "transport [%s]: a certificate needs its key", t.Name)
+		l.errorf(on(&t.Object, "transport", "cert_file"), "give both cert_file and priv_key_file", ": a certificate needs its key")
 		return
 	}
 	if t.CertFile != "" && (t.Protocol == "tls" || t.Protocol == "wss") {
@@ -231,45 +233,45 @@ func (l *loader) checkTransport(t *Transport, before []*Transport) {
 // checkCertificate names trap T10: a certificate that signs itself.
 func (l *loader) checkCertificate(t *Transport) {
 	if _, err := os.Stat(t.PrivKeyFile); err != nil {
-		l.errorf(t.At("priv_key_file"), "", "transport [%s]: priv_key_file: %v", t.Name, err)
+		l.errorf(on(&t.Object, "transport", "priv_key_file"), "", ": priv_key_file: %v", err)
 	}
 	data, err := os.ReadFile(t.CertFile)
 	if err != nil {
-		l.errorf(t.At("cert_file"), "without cert_file the node's own private CA is used", "transport [%s]: cert_file: %v", t.Name, err)
+		l.errorf(on(&t.Object, "transport", "cert_file"), "without cert_file the node's own private CA is used", ": cert_file: %v", err)
 		return
 	}
 	block, _ := pem.Decode(data)
 	if block == nil {
-		l.errorf(t.At("cert_file"), "", "transport [%s]: %s holds no PEM certificate", t.Name, t.CertFile)
+		l.errorf(on(&t.Object, "transport", "cert_file"), "", ": %s holds no PEM certificate", t.CertFile)
 		return
 	}
 	cert, err := x509.ParseCertificate(block.Bytes)
 	if err != nil {
-		l.errorf(t.At("cert_file"), "", "transport [%s]: %s: %v", t.Name, t.CertFile, err)
+		l.errorf(on(&t.Object, "transport", "cert_file"), "", ": %s: %v", t.CertFile, err)
 		return
 	}
 	if !cert.IsCA && cert.CheckSignatureFrom(cert) == nil || string(cert.RawIssuer) == string(cert.RawSubject) {
-		l.trap("T10", t.At("cert_file"), "leave cert_file out to use the node's private CA, or use tls: acme",
-			"transport [%s]: the certificate signs itself; clients that do not pin it are open to a man in the middle", t.Name)
+		l.trap("T10", on(&t.Object, "transport", "cert_file"), "leave cert_file out to use the node's private CA, or use tls: acme",
+			": the certificate signs itself; clients that do not pin it are open to a man in the middle")
 	}
 }
 
 func (l *loader) checkRegistration(r *Registration) {
 	for _, name := range r.OutboundAuth {
-		l.reference(&r.Object, "registration", "outbound_auth", name, sortedKeys(l.cfg.Auths))
+		reference(l, on(&r.Object, "registration", "outbound_auth"), name, l.cfg.Auths)
 	}
 	if r.Transport != "" {
-		l.reference(&r.Object, "registration", "transport", r.Transport, l.transportNames())
+		reference(l, on(&r.Object, "registration", "transport"), r.Transport, l.transportsByName())
 	}
 	if r.Line && r.Endpoint == "" {
-		l.errorf(r.At("line"), "add endpoint=NAME", "registration [%s]: line=yes needs an endpoint", r.Name)
+		l.errorf(on(&r.Object, "registration", "line"), "add endpoint=NAME", ": line=yes needs an endpoint")
 	}
 	if r.Endpoint != "" {
-		l.reference(&r.Object, "registration", "endpoint", r.Endpoint, sortedKeys(l.cfg.Endpoints))
+		reference(l, on(&r.Object, "registration", "endpoint"), r.Endpoint, l.cfg.Endpoints)
 	}
 	for _, u := range []struct{ option, uri string }{{"server_uri", r.ServerURI}, {"client_uri", r.ClientURI}} {
 		if !sipURI(u.uri) {
-			l.errorf(r.At(u.option), "write sip:USER@HOST", "registration [%s]: %s %q is not a SIP URI", r.Name, u.option, u.uri)
+			l.errorf(on(&r.Object, "registration", u.option), "write sip:USER@HOST", ": %s %q is not a SIP URI", u.option, u.uri)
 		}
 	}
 }
@@ -277,11 +279,14 @@ func (l *loader) checkRegistration(r *Registration) {
 // CheckContexts reports endpoints whose context the dialplan lacks. has tells
 // whether a context exists.
 func (c *Config) CheckContexts(has func(context string) bool, known []string) []config.Problem {
+	const format = ": context %s is not in extensions.conf, so its calls reach nobody"
 	l := &loader{cfg: c}
-	for _, e := range c.sortedEndpoints() {
+	for _, name := range sortedKeys(c.Endpoints) {
+		e := c.Endpoints[name]
 		if !has(e.Context) {
-			l.warnf(e.At("context"), config.DidYouMean(e.Context, known), "endpoint [%s]: context %s is not in extensions.conf, so its calls reach nobody", e.Name, e.Context)
+			s := on(&e.Object, "endpoint", "context")
+			l.warnf(s, l.suggest(s, format, e.Context, func() []string { return known }), format, e.Context)
 		}
 	}
-	return l.problems
+	return l.findings.Problems()
 }

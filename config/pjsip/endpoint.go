@@ -10,35 +10,43 @@ import (
 // Endpoint is type=endpoint: a phone, trunk or gateway.
 type Endpoint struct {
 	Object
+	*Profile
+	AORs                      []string // where the endpoint is reached
+	Auth                      []string // what incoming requests must prove; empty = nothing
+	OutboundAuth              []string
+	CallerIDName, CallerIDNum string
+	FromUser, ContactUser     string
+	Mailboxes                 []string
+	AccountCode               string
+	SetVar                    []string // NAME=VALUE
+}
 
+// Profile are options that endpoints usually have in common. One value serves
+// all endpoints whose files say the same; nobody may write to it.
+type Profile struct {
 	// Where calls go and come from.
 	Context          string
 	MessageContext   string
 	SubscribeContext string
 	OverlapContext   string
-	Transport        string   // name; "" = the first that fits
-	AORs             []string // where the endpoint is reached
-	Auth             []string // what incoming requests must prove; empty = nothing
-	OutboundAuth     []string
+	Transport        string // name; "" = the first that fits
 	OutboundProxy    string
 	IdentifyBy       []string // username auth_username ip header request_uri transport
 	Access
 
 	// Who calls.
-	CallerIDName, CallerIDNum string
-	CallerIDPrivacy           string
-	CallerIDTag               string
-	FromUser, FromDomain      string
-	ContactUser               string
-	TrustIDInbound            bool
-	TrustIDOutbound           bool
-	TrustConnectedLine        bool
-	SendConnectedLine         bool
-	SendPAI, SendRPID         bool
-	SendDiversion             bool
-	SendHistoryInfo           bool
-	RPIDImmediate             bool
-	ConnectedLineMethod       string // invite, update
+	CallerIDPrivacy     string
+	CallerIDTag         string
+	FromDomain          string
+	TrustIDInbound      bool
+	TrustIDOutbound     bool
+	TrustConnectedLine  bool
+	SendConnectedLine   bool
+	SendPAI, SendRPID   bool
+	SendDiversion       bool
+	SendHistoryInfo     bool
+	RPIDImmediate       bool
+	ConnectedLineMethod string // invite, update
 
 	// Signalling.
 	Rel100                   string // no, required, peer_supported, yes
@@ -64,7 +72,6 @@ type Endpoint struct {
 	AcceptMultipleSDPAnswers bool
 	MWISubscribeReplaces     bool
 	AggregateMWI             bool
-	Mailboxes                []string
 	MWIFromUser              string
 	IncomingMWIMailbox       string
 	VoicemailExtension       string
@@ -106,10 +113,8 @@ type Endpoint struct {
 	SuppressMOHOnSendonly bool
 
 	// The channel.
-	AccountCode      string
 	Language         string
 	ToneZone         string
-	SetVar           []string // NAME=VALUE
 	CallGroup        []string
 	PickupGroup      []string
 	NamedCallGroup   []string
@@ -140,7 +145,7 @@ type ep = Endpoint
 
 // endpointTable lists every option of type=endpoint that Asterisk 22 documents.
 func endpointTable() table[ep] {
-	t := table[ep]{kind: "endpoint"}
+	t := table[ep]{kind: "endpoint", fresh: func() ep { return ep{Profile: &Profile{}} }}
 	t.options = append(t.options, endpointRouting()...)
 	t.options = append(t.options, endpointIdentity()...)
 	t.options = append(t.options, endpointSignalling()...)
@@ -157,9 +162,9 @@ func endpointRouting() []option[ep] {
 		later("subscribe_context", "", "", "subscriptions are refused", str(func(e *ep) *string { return &e.SubscribeContext })),
 		later("overlap_context", "", "", "numbers are completed in context", str(func(e *ep) *string { return &e.OverlapContext })),
 		yes("transport", "", str(func(e *ep) *string { return &e.Transport })),
-		yes("aors", "", list(func(e *ep) *[]string { return &e.AORs })),
-		yes("auth", "", list(func(e *ep) *[]string { return &e.Auth })),
-		yes("outbound_auth", "", list(func(e *ep) *[]string { return &e.OutboundAuth })),
+		own(yes("aors", "", list(func(e *ep) *[]string { return &e.AORs }))),
+		own(yes("auth", "", list(func(e *ep) *[]string { return &e.Auth }))),
+		own(yes("outbound_auth", "", list(func(e *ep) *[]string { return &e.OutboundAuth }))),
 		yes("outbound_proxy", "", str(func(e *ep) *string { return &e.OutboundProxy })),
 		yes("identify_by", "username,ip", identifyBy),
 		later("acl", "", "", "acl.conf is not read; write permit and deny here", list(func(e *ep) *[]string { return &e.Names })),
@@ -187,14 +192,14 @@ func identifyBy(e *ep, v string) error {
 
 func endpointIdentity() []option[ep] {
 	return []option[ep]{
-		yes("callerid", "", callerID),
+		own(yes("callerid", "", callerID)),
 		later("callerid_privacy", "", "allowed", "the caller's number is always shown", choice(func(e *ep) *string { return &e.CallerIDPrivacy },
 			"allowed_not_screened", "allowed_passed_screen", "allowed_failed_screen", "allowed",
 			"prohib_not_screened", "prohib_passed_screen", "prohib_failed_screen", "prohib", "unavailable")),
 		later("callerid_tag", "", "", "nothing reads it", str(func(e *ep) *string { return &e.CallerIDTag })),
-		yes("from_user", "", str(func(e *ep) *string { return &e.FromUser })),
+		own(yes("from_user", "", str(func(e *ep) *string { return &e.FromUser }))),
 		yes("from_domain", "", str(func(e *ep) *string { return &e.FromDomain })),
-		yes("contact_user", "", str(func(e *ep) *string { return &e.ContactUser })),
+		own(yes("contact_user", "", str(func(e *ep) *string { return &e.ContactUser }))),
 		later("trust_id_inbound", "no", "no", "P-Asserted-Identity and Remote-Party-ID are not read", boolean(func(e *ep) *bool { return &e.TrustIDInbound })),
 		later("trust_id_outbound", "no", "no", "private numbers are not sent", boolean(func(e *ep) *bool { return &e.TrustIDOutbound })),
 		later("trust_connected_line", "yes", "no", "updates of the connected party are ignored", boolean(func(e *ep) *bool { return &e.TrustConnectedLine })),
@@ -257,7 +262,7 @@ func endpointSignalling() []option[ep] {
 		later("allow_unauthenticated_options", "no", "no", "OPTIONS is treated as any request", boolean(func(e *ep) *bool { return &e.AllowUnauthOptions })),
 		later("follow_early_media_fork", "yes", "yes", "early media of another branch is followed", boolean(func(e *ep) *bool { return &e.FollowEarlyMediaFork })),
 		later("accept_multiple_sdp_answers", "no", "no", "a second answer in one dialog is ignored", boolean(func(e *ep) *bool { return &e.AcceptMultipleSDPAnswers })),
-		later("mailboxes", "", "", "message waiting is not indicated", list(func(e *ep) *[]string { return &e.Mailboxes })),
+		own(later("mailboxes", "", "", "message waiting is not indicated", list(func(e *ep) *[]string { return &e.Mailboxes }))),
 		later("aggregate_mwi", "yes", "yes", "message waiting is not indicated", boolean(func(e *ep) *bool { return &e.AggregateMWI })),
 		later("mwi_subscribe_replaces_unsolicited", "no", "no", "message waiting is not indicated", boolean(func(e *ep) *bool { return &e.MWISubscribeReplaces })),
 		later("mwi_from_user", "", "", "message waiting is not indicated", str(func(e *ep) *string { return &e.MWIFromUser })),
@@ -270,10 +275,10 @@ func endpointSignalling() []option[ep] {
 
 func endpointChannel() []option[ep] {
 	return []option[ep]{
-		yes("accountcode", "", str(func(e *ep) *string { return &e.AccountCode })),
+		own(yes("accountcode", "", str(func(e *ep) *string { return &e.AccountCode }))),
 		yes("language", "", str(func(e *ep) *string { return &e.Language })),
 		later("tone_zone", "", "", "tones are those of ITU-T E.180 as used in the USA", str(func(e *ep) *string { return &e.ToneZone })),
-		yes("set_var", "", setVar),
+		own(yes("set_var", "", setVar)),
 		later("call_group", "", "", "calls cannot be picked up", list(func(e *ep) *[]string { return &e.CallGroup })),
 		later("pickup_group", "", "", "calls cannot be picked up", list(func(e *ep) *[]string { return &e.PickupGroup })),
 		later("named_call_group", "", "", "calls cannot be picked up", list(func(e *ep) *[]string { return &e.NamedCallGroup })),

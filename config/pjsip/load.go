@@ -8,55 +8,70 @@ import (
 	"github.com/hometone/hometone/config"
 )
 
-func newConfig() *Config {
-	c := &Config{Endpoints: map[string]*Endpoint{}, AORs: map[string]*AOR{}, Auths: map[string]*Auth{}, DomainAliases: map[string]string{}}
-	l := &loader{cfg: c}
-	fill(l, globalTable(), &config.Section{}, &c.Global.Object, &c.Global)
-	fill(l, systemTable(), &config.Section{}, &c.System.Object, &c.System)
-	return c
-}
+func newConfig() *Config { return newLoader(nil).cfg }
 
 // Compile turns a file that has been read into objects and checks them.
 func Compile(doc *config.Document) (*Config, []config.Problem) {
-	l := &loader{cfg: newConfig()}
-	l.cfg.Files = doc.Files
+	l := newLoader(doc.Files)
 	for _, s := range doc.Sections {
 		if !s.Template {
 			l.section(s)
 		}
 	}
 	l.check()
-	config.SortProblems(l.problems)
-	return l.cfg, l.problems
+	problems := l.findings.Problems()
+	config.SortProblems(problems)
+	return l.cfg, problems
 }
 
 // loader fills one Config.
 type loader struct {
 	cfg      *Config
-	problems []config.Problem
+	findings config.Findings
+	files    map[string]uint16 // index into cfg.Files
+	places   []place           // storage for the places of objects
+	texts    map[string]string // one copy of each text, so that the file's is not kept
+
+	// in the order of the file
+	endpoints []*Endpoint
+	aors      []*AOR
+	auths     []*Auth
+
+	transports map[string]*Transport // by name, made when first needed
+	kinds      fillers
 }
 
-// maxProblems bounds the findings kept.
+// fillers make the objects, one for each kind.
+type fillers struct {
+	global       *filler[Global]
+	system       *filler[System]
+	transport    *filler[Transport]
+	endpoint     *filler[Endpoint]
+	aor          *filler[AOR]
+	auth         *filler[Auth]
+	identify     *filler[Identify]
+	registration *filler[Registration]
+	acl          *filler[ACL]
+}
+
+// maxProblems bounds the kinds of findings kept.
 const maxProblems = 5000
 
-func (l *loader) report(p config.Problem) {
-	if len(l.problems) < maxProblems {
-		l.problems = append(l.problems, p)
+func newLoader(files []string) *loader {
+	c := &Config{Endpoints: map[string]*Endpoint{}, AORs: map[string]*AOR{}, Auths: map[string]*Auth{}, DomainAliases: map[string]string{}, Files: files}
+	l := &loader{cfg: c, files: make(map[string]uint16, len(files)), texts: map[string]string{}}
+	l.findings.Most = maxProblems
+	for i, file := range files {
+		l.files[file] = uint16(i) //nolint:gosec // the reader opens at most 1,000 files
 	}
-}
-
-func (l *loader) errorf(at config.Pos, hint, format string, args ...any) {
-	l.report(at.Problem(config.Error, hint, format, args...))
-}
-
-func (l *loader) warnf(at config.Pos, hint, format string, args ...any) {
-	l.report(at.Problem(config.Warning, hint, format, args...))
-}
-
-func (l *loader) trap(number string, at config.Pos, hint, format string, args ...any) {
-	p := at.Problem(config.Warning, hint, format, args...)
-	p.Trap = number
-	l.report(p)
+	l.kinds = fillers{
+		global: newFiller(l, globalTable()), system: newFiller(l, systemTable()), transport: newFiller(l, transportTable()),
+		endpoint: newFiller(l, endpointTable()), aor: newFiller(l, aorTable()), auth: newFiller(l, authTable()),
+		identify: newFiller(l, identifyTable()), registration: newFiller(l, registrationTable()), acl: newFiller(l, aclTable()),
+	}
+	l.kinds.global.fill(&config.Section{}, &c.Global.Object, &c.Global)
+	l.kinds.system.fill(&config.Section{}, &c.System.Object, &c.System)
+	return l
 }
 
 // kinds are the types Hometone makes objects of.
@@ -89,32 +104,35 @@ func (l *loader) section(s *config.Section) {
 	case s.Name == "global" || s.Name == "system":
 		name = s.Name
 	default:
-		l.warnf(s.Pos, "add type=endpoint, aor, auth, transport …", "section [%s] has no type and is ignored", s.Name)
+		l.warnf(subject{s.Pos, "section", s.Name, ""}, "add type=endpoint, aor, auth, transport …", " has no type and is ignored")
 		return
 	}
 	switch name {
 	case "global":
-		fill(l, globalTable(), s, &l.cfg.Global.Object, &l.cfg.Global)
+		l.kinds.global.fill(s, &l.cfg.Global.Object, &l.cfg.Global)
 	case "system":
-		fill(l, systemTable(), s, &l.cfg.System.Object, &l.cfg.System)
+		l.kinds.system.fill(s, &l.cfg.System.Object, &l.cfg.System)
 	case "transport":
 		l.transport(s)
 	case "endpoint":
 		e := &Endpoint{}
-		fill(l, endpointTable(), s, &e.Object, e)
-		l.twice("endpoint", &e.Object, positionOf(l.cfg.Endpoints, s.Name))
-		l.cfg.Endpoints[s.Name] = e
+		l.kinds.endpoint.fill(s, &e.Object, e)
+		l.twice("endpoint", &e.Object, positionOf(l.cfg.Endpoints, e.Name))
+		l.cfg.Endpoints[e.Name] = e
+		l.endpoints = append(l.endpoints, e)
 	case "aor":
 		a := &AOR{}
-		fill(l, aorTable(), s, &a.Object, a)
+		l.kinds.aor.fill(s, &a.Object, a)
 		a.RemoveExistingSet = a.IsSet("remove_existing")
-		l.twice("aor", &a.Object, positionOf(l.cfg.AORs, s.Name))
-		l.cfg.AORs[s.Name] = a
+		l.twice("aor", &a.Object, positionOf(l.cfg.AORs, a.Name))
+		l.cfg.AORs[a.Name] = a
+		l.aors = append(l.aors, a)
 	case "auth":
 		a := &Auth{}
-		fill(l, authTable(), s, &a.Object, a)
-		l.twice("auth", &a.Object, positionOf(l.cfg.Auths, s.Name))
-		l.cfg.Auths[s.Name] = a
+		l.kinds.auth.fill(s, &a.Object, a)
+		l.twice("auth", &a.Object, positionOf(l.cfg.Auths, a.Name))
+		l.cfg.Auths[a.Name] = a
+		l.auths = append(l.auths, a)
 	default:
 		l.otherSection(s, name, kind)
 	}
@@ -124,30 +142,30 @@ func (l *loader) otherSection(s *config.Section, name string, kind config.Entry)
 	switch name {
 	case "identify":
 		i := &Identify{}
-		fill(l, identifyTable(), s, &i.Object, i)
+		l.kinds.identify.fill(s, &i.Object, i)
 		l.cfg.Identifies = append(l.cfg.Identifies, i)
 	case "registration":
 		r := &Registration{}
-		fill(l, registrationTable(), s, &r.Object, r)
+		l.kinds.registration.fill(s, &r.Object, r)
 		l.cfg.Registrations = append(l.cfg.Registrations, r)
 	case "acl":
 		a := &ACL{}
-		fill(l, aclTable(), s, &a.Object, a)
+		l.kinds.acl.fill(s, &a.Object, a)
 		l.cfg.ACLs = append(l.cfg.ACLs, a)
 	case "domain_alias":
 		l.domainAlias(s)
 	default:
 		if missed, known := foreignKinds()[name]; known {
-			l.warnf(kind.Pos, "", "[%s]: type=%s is not supported: %s", s.Name, kind.Value, missed)
+			l.warnf(subject{kind.Pos, "", s.Name, name}, "", ": type=%s is not supported: %s", kind.Value, missed)
 			return
 		}
-		l.errorf(kind.Pos, config.DidYouMean(name, kinds()), "[%s]: type=%s is not known", s.Name, kind.Value)
+		l.errorf(subject{kind.Pos, "", s.Name, name}, config.DidYouMean(name, kinds()), ": type=%s is not known", kind.Value)
 	}
 }
 
 func (l *loader) transport(s *config.Section) {
 	t := &Transport{}
-	fill(l, transportTable(), s, &t.Object, t)
+	l.kinds.transport.fill(s, &t.Object, t)
 	l.completeTransport(t)
 	if i := slices.IndexFunc(l.cfg.Transports, func(o *Transport) bool { return o.Name == t.Name }); i >= 0 {
 		l.twice("transport", &t.Object, &l.cfg.Transports[i].Object)
@@ -161,11 +179,11 @@ func (l *loader) transport(s *config.Section) {
 func (l *loader) domainAlias(s *config.Section) {
 	domain, ok := s.Get("domain")
 	if !ok {
-		l.errorf(s.Pos, "add domain=NAME", "domain_alias [%s]: no domain", s.Name)
+		l.errorf(subject{s.Pos, "domain_alias", s.Name, ""}, "add domain=NAME", ": no domain")
 		return
 	}
-	l.cfg.DomainAliases[strings.ToLower(s.Name)] = domain.Value
-	l.warnf(s.Pos, "", "[%s]: type=domain_alias is not supported yet: endpoints are found by user name in every domain", s.Name)
+	l.cfg.DomainAliases[l.text(strings.ToLower(s.Name))] = l.text(domain.Value)
+	l.warnf(subject{s.Pos, "", s.Name, ""}, "", ": type=domain_alias is not supported yet: endpoints are found by user name in every domain")
 }
 
 func positionOf[T interface{ place() *Object }](objects map[string]T, name string) *Object {
@@ -181,7 +199,7 @@ func (o *Object) place() *Object { return o }
 // twice warns of an object that replaces an earlier one.
 func (l *loader) twice(kind string, o, earlier *Object) {
 	if earlier != nil {
-		l.warnf(o.Pos, "rename or remove one", "%s [%s] is given twice; this one replaces line %d", kind, o.Name, earlier.Line)
+		l.warnf(on(o, kind, ""), "rename or remove one", " is given twice; this one replaces line %d", earlier.Line)
 	}
 }
 

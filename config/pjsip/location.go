@@ -13,8 +13,8 @@ import (
 
 // aorTable lists every option of type=aor.
 func aorTable() table[AOR] {
-	return table[AOR]{kind: "aor", options: []option[AOR]{
-		yes("contact", "", more(func(a *AOR) *[]string { return &a.Contacts })),
+	return table[AOR]{kind: "aor", fresh: func() AOR { return AOR{AORPolicy: &AORPolicy{}} }, options: []option[AOR]{
+		own(yes("contact", "", more(func(a *AOR) *[]string { return &a.Contacts }))),
 		yes("max_contacts", "0", whole(func(a *AOR) *int { return &a.MaxContacts }, 0, 1<<20)),
 		yes("remove_existing", "no", boolean(func(a *AOR) *bool { return &a.RemoveExisting })),
 		yes("remove_unavailable", "no", boolean(func(a *AOR) *bool { return &a.RemoveUnavailable })),
@@ -27,19 +27,19 @@ func aorTable() table[AOR] {
 		later("authenticate_qualify", "no", "no", "contacts are not probed", boolean(func(a *AOR) *bool { return &a.AuthenticateQualify })),
 		later("support_path", "no", "yes", "Path is always supported", boolean(func(a *AOR) *bool { return &a.SupportPath })),
 		yes("outbound_proxy", "", str(func(a *AOR) *string { return &a.OutboundProxy })),
-		later("mailboxes", "", "", "message waiting is not indicated", list(func(a *AOR) *[]string { return &a.Mailboxes })),
+		own(later("mailboxes", "", "", "message waiting is not indicated", list(func(a *AOR) *[]string { return &a.Mailboxes }))),
 		later("voicemail_extension", "", "", "message waiting is not indicated", str(func(a *AOR) *string { return &a.VoicemailExtension })),
 	}}
 }
 
 // authTable lists every option of type=auth.
 func authTable() table[Auth] {
-	return table[Auth]{kind: "auth", options: []option[Auth]{
+	return table[Auth]{kind: "auth", fresh: func() Auth { return Auth{AuthPolicy: &AuthPolicy{}} }, options: []option[Auth]{
 		yes("auth_type", "digest", choice(func(a *Auth) *string { return &a.Type }, "digest", "userpass=digest", "md5=digest", "google_oauth")),
-		yes("username", "", str(func(a *Auth) *string { return &a.Username })),
-		private(yes("password", "", secret(func(a *Auth) *config.Secret { return &a.Password }))),
-		private(yes("password_digest", "", passwordDigest)),
-		private(yes("md5_cred", "", func(a *Auth, v string) error { return a.addDigest("MD5", v) })),
+		own(yes("username", "", str(func(a *Auth) *string { return &a.Username }))),
+		own(private(yes("password", "", secret(func(a *Auth) *config.Secret { return &a.Password })))),
+		own(private(yes("password_digest", "", passwordDigest))),
+		own(private(yes("md5_cred", "", func(a *Auth, v string) error { return a.addDigest("MD5", v) }))),
 		yes("realm", "", str(func(a *Auth) *string { return &a.Realm })),
 		yes("nonce_lifetime", "32", seconds(func(a *Auth) *time.Duration { return &a.NonceLifetime })),
 		later("supported_algorithms_uas", "", "", "MD5, SHA-256 and SHA-512-256 are offered as far as the secret allows", algorithms(func(a *Auth) *[]string { return &a.AlgorithmsUAS })),

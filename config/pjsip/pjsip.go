@@ -15,7 +15,9 @@
 // that belong to the list of known traps carry its number (T7, T8, T9, T10).
 //
 // A Config is an immutable value. The registrar reads AORs and Auths, the PBX
-// endpoints, the node transports; nobody writes.
+// endpoints, the node transports; nobody writes. Objects whose common options
+// read the same share them (Profile, AORPolicy, AuthPolicy), so that a phone
+// with its auth and aor takes less than 1 kB and no text of the file is kept.
 package pjsip
 
 import (
@@ -48,19 +50,43 @@ type Config struct {
 // default" differ.
 type Object struct {
 	config.Pos
-	Name string
-	set  map[string]config.Pos
+	Name  string
+	set   []place // in the order of the lines
+	names *names
+}
+
+// place is where one option is set: 8 bytes, because an exchange has a
+// hundred thousand objects with half a dozen options each.
+type place struct {
+	option, file uint16 // indexes into names
+	line         uint32
+}
+
+// names are what places point to, shared by all objects of one kind.
+type names struct {
+	options []string
+	files   *[]string
 }
 
 // IsSet reports whether the file sets the option.
-func (o *Object) IsSet(option string) bool { _, ok := o.set[option]; return ok }
+func (o *Object) IsSet(option string) bool { return o.find(option) != nil }
 
 // At returns where the file sets an option, or where the object begins.
 func (o *Object) At(option string) config.Pos {
-	if at, ok := o.set[option]; ok {
-		return at
+	if p := o.find(option); p != nil {
+		return config.Pos{File: (*o.names.files)[p.file], Line: int(p.line)}
 	}
 	return o.Pos
+}
+
+// find returns the last place that sets the option, or nil.
+func (o *Object) find(option string) *place {
+	for i := len(o.set) - 1; i >= 0; i-- {
+		if o.names.options[o.set[i].option] == option {
+			return &o.set[i]
+		}
+	}
+	return nil
 }
 
 // Transport is type=transport: a socket to listen on.
@@ -103,9 +129,17 @@ func (t *Transport) Address() config.Address {
 // AOR is type=aor: where endpoints can be reached.
 type AOR struct {
 	Object
+	*AORPolicy
+	RemoveExistingSet bool // the file says it; else Hometone replaces the oldest (trap T8)
+	Mailboxes         []string
+	Contacts          []string // static contact URIs
+}
+
+// AORPolicy are options of an AOR that many have in common. One value serves
+// all of them; nobody may write to it.
+type AORPolicy struct {
 	MaxContacts         int
 	RemoveExisting      bool
-	RemoveExistingSet   bool // the file says it; else Hometone replaces the oldest (trap T8)
 	RemoveUnavailable   bool
 	DefaultExpiration   time.Duration
 	MinimumExpiration   time.Duration
@@ -116,21 +150,25 @@ type AOR struct {
 	AuthenticateQualify bool
 	SupportPath         bool
 	OutboundProxy       string
-	Mailboxes           []string
 	VoicemailExtension  string
-	Contacts            []string // static contact URIs
 }
 
 // Auth is type=auth: a user name and what proves it.
 type Auth struct {
 	Object
-	Type          string // digest; the older md5 and userpass become digest. Or google_oauth
-	Username      string
-	Realm         string // "" = Global.DefaultRealm as a server, any as a client
-	Password      config.Secret
-	Digests       map[string]config.Secret // H(user:realm:password) by MD5, SHA-256, SHA-512-256
-	AlgorithmsUAS []string                 // accepted from clients; empty = the default of Global
-	AlgorithmsUAC []string                 // used towards servers; empty = the default of Global
+	*AuthPolicy
+	Username string
+	Password config.Secret
+	Digests  map[string]config.Secret // H(user:realm:password) by MD5, SHA-256, SHA-512-256
+}
+
+// AuthPolicy are options of an Auth that many have in common. One value serves
+// all of them; nobody may write to it.
+type AuthPolicy struct {
+	Type          string   // digest; the older md5 and userpass become digest. Or google_oauth
+	Realm         string   // "" = Global.DefaultRealm as a server, any as a client
+	AlgorithmsUAS []string // accepted from clients; empty = the default of Global
+	AlgorithmsUAC []string // used towards servers; empty = the default of Global
 	NonceLifetime time.Duration
 	RefreshToken  config.Secret
 	OAuthClientID string

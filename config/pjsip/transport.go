@@ -82,7 +82,7 @@ func (l *loader) completeTransport(t *Transport) {
 	}
 	if !t.Bind.IsValid() {
 		if t.Path == "" {
-			l.errorf(t.Pos, "add bind=0.0.0.0", "transport [%s]: no bind", t.Name)
+			l.errorf(on(&t.Object, "transport", ""), "add bind=0.0.0.0", ": no bind")
 			return
 		}
 		t.Bind = netip.AddrPortFrom(netip.IPv4Unspecified(), 0)
