@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
 # Installs the Debian packages the tests need, only when one is missing.
-# Usage: scripts/setup.sh [bench]
 #
 # Nothing is asked of a machine that has everything: no root, no network.
 set -euo pipefail
@@ -20,9 +19,6 @@ needs=(
 	openssl:openssl
 	git:git
 )
-if [ "${1:-}" = bench ]; then
-	needs+=(rtpengine:rtpengine-daemon turnserver:coturn)
-fi
 
 missing=()
 for need in "${needs[@]}"; do
