@@ -1,6 +1,7 @@
 package pjsip
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/x509"
 	"encoding/pem"
@@ -250,7 +251,7 @@ func (l *loader) checkCertificate(t *Transport) {
 		l.errorf(on(&t.Object, "transport", "cert_file"), "", ": %s: %v", t.CertFile, err)
 		return
 	}
-	if !cert.IsCA && cert.CheckSignatureFrom(cert) == nil || string(cert.RawIssuer) == string(cert.RawSubject) {
+	if bytes.Equal(cert.RawIssuer, cert.RawSubject) && cert.CheckSignature(cert.SignatureAlgorithm, cert.RawTBSCertificate, cert.Signature) == nil {
 		l.trap("T10", on(&t.Object, "transport", "cert_file"), "leave cert_file out to use the node's private CA, or use tls: acme",
 			": the certificate signs itself; clients that do not pin it are open to a man in the middle")
 	}
