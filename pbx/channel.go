@@ -9,6 +9,7 @@ import (
 
 	"github.com/hometone/hometone/config/pjsip"
 	"github.com/hometone/hometone/pbx/dialplan"
+	"github.com/hometone/hometone/sdp"
 	"github.com/hometone/hometone/sip"
 	"github.com/hometone/hometone/sip/dialog"
 	"github.com/hometone/hometone/sip/transaction"
@@ -132,6 +133,9 @@ func (ch *channel) begin() bool {
 	if err := ch.caller.readOffer(ch.caller.takeBody()); err != nil {
 		ch.log().Info("offer refused", "error", err)
 		ch.cause = CauseBearerNotAvailable
+		if errors.Is(err, sdp.ErrSyntax) {
+			ch.caller.status = 400 // RFC 3261 §21.4.1
+		}
 		return false
 	}
 	ch.setVariables()

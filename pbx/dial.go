@@ -3,6 +3,7 @@ package pbx
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -223,6 +224,7 @@ func (l *leg) invite(targets []transport.Target, err error) {
 		l.state, l.cause = legGone, CauseDestinationOutOfOrd
 		return
 	}
+	targets = l.through(targets)
 	l.remoteAddr = targets[0].Addr.Addr().Unmap()
 	if f := targets[0].Flow; f.Valid() {
 		l.remoteAddr = f.Remote().Addr().Unmap()
@@ -238,6 +240,27 @@ func (l *leg) invite(targets []transport.Target, err error) {
 	}
 	l.state = legTrying
 	l.callID = l.invitation.CallID()
+}
+
+// through names the endpoint's transport as the listener to send from, for
+// targets that it can reach.
+func (l *leg) through(targets []transport.Target) []transport.Target {
+	name := l.endpoint.Transport
+	if name == "" {
+		return targets
+	}
+	for _, t := range l.ch.set.Endpoints.Transports {
+		if t.Name != name {
+			continue
+		}
+		targets = slices.Clone(targets)
+		for i := range targets {
+			if to := &targets[i]; to.Listener == "" && !to.Flow.Valid() && to.Proto.String() == t.Protocol && to.Addr.Addr().Is6() == t.Bind.Addr().Is6() {
+				to.Listener = name
+			}
+		}
+	}
+	return targets
 }
 
 // inviteConfig fills in an INVITE: the caller's identity in From, at our
