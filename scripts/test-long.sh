@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The tests that take hours: every fuzz target for $FUZZ (default 10m) and
-# everything that waits for HOMETONE_LONG=1 (endurance, foreign suites).
+# everything that waits for HOMETONE_LONG=1 or HOMETONE_ENDURANCE (default 1h).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -16,7 +16,7 @@ for pkg in $($go list ./...); do
 done
 
 echo "== endurance and foreign suites"
-HOMETONE_LONG=1 "$go" test -count=1 -p 1 -timeout 6h ./... || failed+=("HOMETONE_LONG=1 go test ./...")
+HOMETONE_LONG=1 HOMETONE_ENDURANCE=${ENDURANCE:-1h} "$go" test -count=1 -p 1 -timeout 6h ./... || failed+=("HOMETONE_LONG=1 go test ./...")
 
 if [ "${#failed[@]}" -ne 0 ]; then
 	printf 'FAIL: %s\n' "${failed[@]}"

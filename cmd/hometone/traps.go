@@ -6,7 +6,7 @@ import (
 	"encoding/pem"
 	"net/netip"
 	"os"
-	"strings"
+	"slices"
 
 	"github.com/hometone/hometone/config"
 	"github.com/hometone/hometone/config/dispatcher"
@@ -19,7 +19,7 @@ import (
 func traps(y *config.Node, phones *pjsip.Config, balanced *dispatcher.List) []config.Problem {
 	var list []config.Problem
 	if balanced != nil {
-		list = append(list, trapUnreached(phones, balanced)...)
+		list = append(list, trapUnreached(y, phones, balanced)...)
 		list = append(list, trapSplitRegistrar(balanced)...)
 		list = append(list, trapNotFound(y)...)
 	}
@@ -28,49 +28,18 @@ func traps(y *config.Node, phones *pjsip.Config, balanced *dispatcher.List) []co
 
 // trapUnreached is T1: the PBX listens on another port than the balancer
 // sends to, most often because the dispatcher's line names none.
-func trapUnreached(phones *pjsip.Config, balanced *dispatcher.List) []config.Problem {
-	if phones == nil || len(phones.Transports) == 0 {
+func trapUnreached(y *config.Node, phones *pjsip.Config, balanced *dispatcher.List) []config.Problem {
+	if phones == nil {
 		return nil
 	}
-	var list []config.Problem
-	for _, d := range balanced.Destinations {
-		u, err := sip.ParseURI(d.URI)
-		if err != nil || listens(phones, u) {
-			continue
-		}
-		at := phones.Transports[0]
-		p := d.Problem(config.Warning, "name the port, for instance "+sip.URI{Scheme: "sip", Host: u.Host, Port: at.Bind.Port()}.String(),
-			"destination %s is port %d, where no transport of pjsip.conf listens (%s binds %s, %s)",
-			d.URI, effectivePort(u), at.Name, at.Bind, at.Pos)
-		p.Trap = "T1"
-		list = append(list, p)
-	}
-	return list
-}
-
-// listens tells whether a transport takes what is sent to u, as far as the
-// port decides that.
-func listens(phones *pjsip.Config, u sip.URI) bool {
-	proto := u.Transport()
-	if proto == "" {
-		proto = "udp"
-	}
+	listeners := slices.Clone(y.SIP.Listen)
 	for _, t := range phones.Transports {
-		if strings.EqualFold(t.Protocol, proto) && t.Bind.Port() == effectivePort(u) {
-			return true
-		}
+		listeners = append(listeners, config.Address{Proto: t.Protocol, Addr: t.Bind})
 	}
-	return false
-}
-
-func effectivePort(u sip.URI) uint16 {
-	if u.Port != 0 {
-		return u.Port
+	if len(listeners) == 0 {
+		return nil
 	}
-	if port := config.DefaultPort(strings.ToLower(u.Transport())); port != 0 {
-		return port
-	}
-	return 5060
+	return dispatcher.CheckListeners(balanced, listeners, "pjsip.conf")
 }
 
 // trapSplitRegistrar is T2: REGISTER is spread over several PBXs, each of
