@@ -175,3 +175,11 @@ func (d *deadlines) run(ctx context.Context) {
 		}
 	}
 }
+
+// Abandon lets every request that still waits for a sign of a destination go to
+// the next one: it has been found dead.
+func (p *Proxy) Abandon(dest *dispatch.Destination) {
+	for _, o := range p.deadlines.at(dest) {
+		o.leg.overdue(o.phase)
+	}
+}

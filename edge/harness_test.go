@@ -70,14 +70,21 @@ func start(t testing.TB, cfg Config, timers transaction.Timers, listen ...transp
 	return b
 }
 
-func (b *bench) run(layer *transaction.Layer) {
+// runner is what the bench runs until the test ends.
+type runner interface {
+	Run(ctx context.Context) error
+}
+
+func (b *bench) run(more ...runner) {
 	ctx, stop := context.WithCancel(context.Background())
-	ended := make(chan error, 2)
-	go func() { ended <- layer.Run(ctx) }() // both end with the test's Cleanup
-	go func() { ended <- b.proxy.Run(ctx) }()
+	all := append(more, b.proxy)
+	ended := make(chan error, len(all))
+	for _, r := range all {
+		go func() { ended <- r.Run(ctx) }() // ends with the test's Cleanup
+	}
 	b.stop = sync.OnceFunc(func() {
 		stop()
-		for range 2 {
+		for range all {
 			if err := <-ended; err != nil {
 				b.t.Error(err)
 			}

@@ -82,3 +82,12 @@ func (h *Health) Bad(state State) State {
 	}
 	return Trying
 }
+
+// Configure changes how signs are counted; what was counted stays.
+func (h *Health) Configure(cfg HealthConfig) {
+	cfg = cfg.withDefaults()
+	if cfg.Interval < h.cfg.Interval {
+		h.next = h.next.Add(cfg.Interval - h.cfg.Interval)
+	}
+	h.cfg = cfg
+}

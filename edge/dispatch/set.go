@@ -66,8 +66,8 @@ func (s *Set) Find(id string) (*Destination, bool) {
 }
 
 // Inherit takes over loads, latencies and states of the destinations that old
-// had too, so that a reload forgets nothing. What the new configuration
-// disables stays disabled.
+// had too, so that a reload forgets nothing. A destination whose flags the new
+// configuration has changed gets the state they say.
 func (s *Set) Inherit(old *Set) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -81,7 +81,7 @@ func (s *Set) Inherit(old *Set) {
 		} else {
 			d.live.load.Store(was.live.load.Load())
 		}
-		if d.State() == Active {
+		if d.Flags == was.Flags {
 			d.state.Store(uint32(was.State()))
 		}
 	}

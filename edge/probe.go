@@ -1,0 +1,248 @@
+package edge
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/hometone/hometone/edge/dispatch"
+	"github.com/hometone/hometone/sip"
+	"github.com/hometone/hometone/sip/transaction"
+	"github.com/hometone/hometone/sip/transport"
+)
+
+// probe is an OPTIONS under way to a destination. It is a ClientWatcher.
+type probe struct {
+	d    *Dispatcher
+	at   *place
+	sent time.Time
+}
+
+// resolveAfter is how often names of destinations are looked up again; the
+// resolver answers from its cache while their TTL lasts.
+const resolveAfter = 15 * time.Second
+
+// Run probes the destinations, looks up their names and tells the proxy which
+// are down, until ctx ends. It is one goroutine for all, and one more for each
+// look-up under way.
+func (d *Dispatcher) Run(ctx context.Context) error {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	found := make(chan finding)
+	asking := 0
+	defer func() {
+		for ; asking > 0; asking-- {
+			<-found
+		}
+	}()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-timer.C:
+		case <-d.wake:
+		case a := <-found:
+			asking--
+			d.resolved(a)
+		}
+		d.tellProxy()
+		now := time.Now()
+		next, names := d.round(now)
+		for _, pl := range names {
+			asking++
+			go func() { // ends when Run has its answer
+				inner, cancel := context.WithTimeout(ctx, lookupTime)
+				defer cancel()
+				targets, err := d.cfg.Transport.Resolve(inner, pl.hop)
+				found <- finding{pl, targets, err}
+			}()
+		}
+		timer.Reset(max(time.Until(next), time.Millisecond))
+	}
+}
+
+// finding is what a look-up has found.
+type finding struct {
+	at      *place
+	targets []transport.Target
+	err     error
+}
+
+func (d *Dispatcher) resolved(a finding) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	a.at.resolve = time.Now().Add(resolveAfter)
+	if a.err != nil {
+		d.log.Warn("edge: destination not found", "peer", a.at.dest.URI, "error", a.err)
+		if len(a.at.dest.Targets()) == 0 {
+			d.sign(a.at, false, a.err.Error())
+		}
+		return // what was known stays in use
+	}
+	for i := range a.targets {
+		a.targets[i].Listener = a.at.listener
+	}
+	a.at.use(d.board.Load().failover, a.targets)
+	d.learnSources()
+}
+
+// tellProxy lets calls that wait for a dead destination go to the next one.
+func (d *Dispatcher) tellProxy() {
+	d.mu.Lock()
+	down := d.down
+	d.down = nil
+	d.mu.Unlock()
+	if p := d.proxy.Load(); p != nil {
+		for _, dest := range down {
+			p.Abandon(dest)
+		}
+	}
+}
+
+// round sends the probes that are due and counts those that took too long. It
+// returns when the next round is, and the places to be looked up.
+func (d *Dispatcher) round(now time.Time) (next time.Time, names []*place) {
+	s := &d.board.Load().settings
+	next = now.Add(resolveAfter)
+	soonest := func(t time.Time) {
+		if t.Before(next) {
+			next = t
+		}
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, pl := range d.places {
+		if !pl.resolve.IsZero() {
+			if !now.Before(pl.resolve) {
+				names = append(names, pl)
+				pl.resolve = now.Add(lookupTime + resolveAfter)
+			}
+			soonest(pl.resolve)
+		}
+		if s.NoPing || pl.dest.Flags&dispatch.FlagNoPing != 0 || pl.dest.State() == dispatch.Disabled {
+			continue
+		}
+		if pl.probe != nil {
+			if late := pl.probe.sent.Add(s.PingTime); !now.Before(late) {
+				pl.probe = nil
+				d.sign(pl, false, "no answer to OPTIONS")
+			} else {
+				soonest(late)
+			}
+		}
+		if !now.Before(pl.health.Next()) {
+			pl.health.Probing(now)
+			if pl.probe == nil {
+				d.ping(pl, s, now)
+			}
+		}
+		soonest(pl.health.Next())
+	}
+	return next, names
+}
+
+// ping sends one OPTIONS. The caller holds mu.
+func (d *Dispatcher) ping(pl *place, s *Settings, now time.Time) {
+	layer, targets := d.layer.Load(), pl.dest.Targets()
+	if layer == nil || len(targets) == 0 {
+		return
+	}
+	from := s.PingFrom
+	if from == "" {
+		host, port := d.cfg.Transport.SentBy(targets[0])
+		from = fmt.Sprintf("sip:ping@%s:%d", host, port)
+	}
+	req := sip.NewRequest(sip.OPTIONS, pl.dest.URI)
+	req.Add(sip.HeaderFrom, "<"+from+">;tag="+sip.NewTag())
+	req.Add(sip.HeaderTo, "<"+pl.dest.URI+">")
+	req.Add(sip.HeaderCallID, sip.NewCallID(""))
+	req.Add(sip.HeaderCSeq, sip.FormatCSeq(1, sip.OPTIONS))
+	req.Add(sip.HeaderMaxForwards, "70")
+	pl.probe = &probe{d: d, at: pl, sent: now}
+	layer.Request(req, targets, pl.probe)
+}
+
+// Response implements transaction.ClientWatcher.
+func (p *probe) Response(_ *transaction.Client, res *sip.Response) {
+	if !res.Final() {
+		return
+	}
+	now := time.Now()
+	s := &p.d.board.Load().settings
+	p.d.mu.Lock()
+	defer p.d.mu.Unlock()
+	if p.at.probe != p {
+		return // counted as lost already
+	}
+	p.at.probe = nil
+	p.at.dest.Measured(now.Sub(p.sent))
+	p.d.sign(p.at, s.PingGood(res.Status()), fmt.Sprintf("OPTIONS answered %d", res.Status()))
+}
+
+// Failed implements transaction.ClientWatcher.
+func (p *probe) Failed(_ *transaction.Client, err error) {
+	p.d.mu.Lock()
+	defer p.d.mu.Unlock()
+	if p.at.probe == p {
+		p.at.probe = nil
+		p.d.sign(p.at, false, err.Error())
+	}
+}
+
+// sign takes a good or bad sign of a destination. The caller holds mu.
+func (d *Dispatcher) sign(pl *place, good bool, what string) {
+	was := pl.dest.State()
+	to := pl.health.Bad(was)
+	if good {
+		to = pl.health.Good(was)
+	}
+	pl.ailing.Store(!good || to != dispatch.Active)
+	pl.lastSign = what
+	if to == was {
+		return
+	}
+	d.change(pl, to, what)
+}
+
+// change gives a destination another state. The caller holds mu.
+func (d *Dispatcher) change(pl *place, to dispatch.State, why string) {
+	was, now := pl.dest.State(), time.Now()
+	if !pl.set.SetState(pl.dest, to, now) {
+		return
+	}
+	pl.since = now
+	level := d.log.Info
+	if to == dispatch.Inactive {
+		level = d.log.Warn
+		d.down = append(d.down, pl.dest)
+		d.kick()
+	}
+	level("edge: destination "+to.String(), "peer", pl.dest.URI, "was", was.String(), "reason", why)
+}
+
+// Answered implements Watcher: whoever answers a call lives, unless he says that
+// he cannot serve.
+func (d *Dispatcher) Answered(dest *dispatch.Destination, status int) {
+	pl := d.board.Load().byDest[dest]
+	if pl == nil {
+		return // of a configuration that is gone
+	}
+	good := status != 503
+	if good && !pl.ailing.Load() {
+		return // the usual case takes no lock
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.sign(pl, good, fmt.Sprintf("a call answered %d", status))
+}
+
+// Silent implements Watcher.
+func (d *Dispatcher) Silent(dest *dispatch.Destination, err error) {
+	pl := d.board.Load().byDest[dest]
+	if pl == nil {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.sign(pl, false, err.Error())
+}

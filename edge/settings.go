@@ -1,0 +1,152 @@
+package edge
+
+import (
+	"cmp"
+	"fmt"
+	"time"
+
+	"github.com/hometone/hometone/config"
+	"github.com/hometone/hometone/config/dispatcher"
+	"github.com/hometone/hometone/edge/dispatch"
+	"github.com/hometone/hometone/sip"
+)
+
+// Settings say where requests go and how destinations are watched.
+type Settings struct {
+	Sets      []dispatch.Config
+	Set       int   // the set calls go to
+	Backup    []int // sets that stand in, in this order, when no destination of Set takes calls
+	Algorithm dispatch.Algorithm
+	// Tries is how many destinations one request is sent to at most, one after
+	// the other. 0: 4.
+	Tries int
+	// Failover are the final responses upon which the next destination is tried,
+	// unless the call rings already. nil: 408, 500, 502, 503, 504.
+	Failover []int
+	// NotFound answers 404 "No destination dispatcher" when all are down, as
+	// Kamailio's example does, instead of 503.
+	NotFound   bool
+	RetryAfter time.Duration // in the 503; 0: 5 s
+	HashHeader string        // the field that dispatch.HashCustom looks at; "" or missing: the Call-ID
+	Resources  []string      // what a call uses, for dispatch.Resources
+
+	Health dispatch.HealthConfig
+	NoPing bool // send no probes
+	// PingTime is how long a probe may take. 0: the interval, at least 250 ms.
+	PingTime time.Duration
+	// PingGood says which final responses to a probe are good signs. nil: all but
+	// 408 and 5xx, because whoever refuses is alive.
+	PingGood func(status int) bool
+	PingFrom string // URI in From of probes. "": sip:ping@ and our address
+}
+
+func (s Settings) withDefaults() Settings {
+	s.Tries = cmp.Or(s.Tries, 4)
+	s.RetryAfter = cmp.Or(s.RetryAfter, retryAfter*time.Second)
+	if s.Failover == nil {
+		s.Failover = []int{408, 500, 502, 503, 504}
+	}
+	if s.Health.Interval == 0 {
+		s.Health.Interval = dispatch.DefaultInterval
+	}
+	s.PingTime = max(cmp.Or(s.PingTime, s.Health.Interval), 250*time.Millisecond)
+	if s.PingGood == nil {
+		s.PingGood = func(status int) bool { return status != 408 && status/100 != 5 }
+	}
+	return s
+}
+
+// Load reads the section edge of a configuration and the dispatcher.list it
+// names. listen are the node's own addresses: a destination among them would
+// send calls in a circle. The settings are valid if no problem is an error.
+func Load(e *config.Edge, n *config.Node) (Settings, []config.Problem) {
+	number, _ := e.Algorithm.Number() // checked when the file was read
+	s := Settings{
+		Set: e.Set, Algorithm: dispatch.Algorithm(number), NotFound: e.NotFound,
+		Health: dispatch.HealthConfig{Interval: e.Probe.Interval, Rise: e.Probe.Rise, Fall: e.Probe.Fall},
+	}
+	sets := map[int]*dispatch.Config{}
+	var order []int
+	add := func(set int, spec dispatch.Spec) {
+		if sets[set] == nil {
+			sets[set] = &dispatch.Config{ID: set, SlowStart: slowStart}
+			order = append(order, set)
+		}
+		sets[set].Destinations = append(sets[set].Destinations, spec)
+	}
+	var problems []config.Problem
+	if e.Dispatcher != "" {
+		list, found := dispatcher.Load(e.Dispatcher)
+		problems = append(problems, found...)
+		for i := range list.Destinations {
+			d := &list.Destinations[i]
+			problems = append(problems, checkURI(d.URI, d.Pos)...)
+			add(d.Set, specOf(d))
+		}
+	}
+	for i, uri := range e.Locations {
+		problems = append(problems, checkURI(uri, n.At(fmt.Sprintf("edge.destinations[%d]", i)))...)
+		add(e.Set, dispatch.Spec{URI: uri})
+	}
+	for _, id := range order {
+		s.Sets = append(s.Sets, *sets[id])
+	}
+	return s, append(problems, s.check(e, n)...)
+}
+
+// slowStart is how long a destination that came back needs until it gets its
+// whole share: long enough for caches to fill, short enough not to be missed.
+const slowStart = 5 * time.Second
+
+func specOf(d *dispatcher.Destination) dispatch.Spec {
+	spec := dispatch.Spec{URI: d.URI, Flags: d.Flags, Priority: d.Priority}
+	for _, a := range d.Attrs {
+		spec.Attrs = append(spec.Attrs, dispatch.Attr{Name: a.Name, Value: a.Value})
+	}
+	return spec
+}
+
+func checkURI(uri string, at config.Pos) []config.Problem {
+	if u, err := sip.ParseURI(uri); err != nil || !u.IsSIP() || u.Host == "" {
+		return []config.Problem{at.Problem(config.Error, "write sip:HOST:PORT", "destination %q is not a SIP URI", uri)}
+	}
+	return nil
+}
+
+// check finds what only shows with the whole: an empty set, attributes that the
+// algorithm ignores or misses.
+func (s *Settings) check(e *config.Edge, n *config.Node) []config.Problem {
+	var problems []config.Problem
+	at := n.At("edge")
+	count := 0
+	for _, c := range s.Sets {
+		_, faults := dispatch.New(c)
+		for _, f := range faults {
+			problems = append(problems, at.Problem(config.Warning, "", "%v", f))
+		}
+		if c.ID == s.Set {
+			count = len(c.Destinations)
+		}
+	}
+	if count == 0 {
+		problems = append(problems, n.At("edge.set").Problem(config.Error, "name a set that the list has", "edge.set: set %d has no destinations", s.Set))
+	}
+	if s.Algorithm == dispatch.Weight && count > 0 && !s.weighted() {
+		problems = append(problems, n.At("edge.algorithm").Problem(config.Error, "add weight=50 to the lines of the set, or use algorithm: 4",
+			"edge.algorithm: weight chooses nobody, because no destination of set %d has a weight", s.Set))
+	}
+	return problems
+}
+
+func (s *Settings) weighted() bool {
+	for _, c := range s.Sets {
+		for _, d := range c.Destinations {
+			for _, a := range d.Attrs {
+				if c.ID == s.Set && a.Name == "weight" && a.Value != "0" {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
