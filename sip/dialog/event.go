@@ -125,12 +125,13 @@ type Notified struct {
 }
 
 // Subscribed is a SUBSCRIBE that refreshed or ended a subscription of which we
-// are the notifier (Expires 0 ends it), after it has been answered with 200.
-// The application sends the state with Notifier.Notify.
+// are the notifier (Expires 0 ends it), after it has been answered with 200, or
+// the end of its time. With NotifierOptions.OwnState the application sends the
+// state with Notifier.Notify; otherwise the layer has repeated it.
 type Subscribed struct {
 	Notifier *Notifier
-	Expires  int // seconds
-	Req      *sip.Request
+	Expires  int          // seconds
+	Req      *sip.Request // nil: the time is over
 }
 
 // SubscriptionEnded is the last event of a Subscription or Notifier.

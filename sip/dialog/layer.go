@@ -43,7 +43,7 @@ type Config struct {
 	Contact        func(to transport.Target, user string) string
 	UserAgent      string        // User-Agent and Server; "": none
 	Allow          []sip.Method  // what our Allow says; nil: all methods handled here
-	Events         []string      // Allow-Events of in-dialog SUBSCRIBE; nil: only refer
+	Events         []string      // packages of in-dialog SUBSCRIBE that go to Next; nil: only refer is known, here
 	Accept         []string      // media types of INFO and MESSAGE bodies; nil: any
 	SessionExpires time.Duration // RFC 4028; 0: 30 minutes; negative: session timers off
 	MinSE          time.Duration // 0: 90 s, the least there is

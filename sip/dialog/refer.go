@@ -115,6 +115,7 @@ func (r *Referral) notifier(now time.Time) *Notifier {
 		event += ";id=" + strconv.FormatUint(uint64(seq), 10)
 	}
 	n := d.newNotifier(event, r.sink)
+	n.opts.Longest = referLife
 	if !d.listed {
 		d.list()
 	}

@@ -220,7 +220,7 @@ func TestNotifier(t *testing.T) {
 				return false
 			}
 			var err error
-			if n, err = r.layer.AcceptSubscribe(tx, req, 300*time.Second, r, AcceptOptions{}); err == nil {
+			if n, err = r.layer.AcceptSubscribe(tx, req, r, NotifierOptions{Longest: 300 * time.Second}); err == nil {
 				n.Notify("text/plain", "one", "")
 			}
 			return true
@@ -253,6 +253,80 @@ func TestNotifier(t *testing.T) {
 		}
 		if e := event[SubscriptionEnded](r, "481 or fetched"); e.Notifier == nil {
 			t.Errorf("%+v", e)
+		}
+		r.empty()
+	})
+}
+
+// TestNotifierTerms: RFC 6665 §4.2.1.1 (423, pending) and state that the
+// application versions itself.
+func TestNotifierTerms(t *testing.T) {
+	memory(t, func(c *Config) { c.Events = []string{"dialog"} }, func(t *testing.T, r *rig) {
+		p := r.net.Dial("alice")
+		var n *Notifier
+		r.other = func(tx *transaction.Server, req *sip.Request) bool {
+			if req.Method() != sip.SUBSCRIBE {
+				return false
+			}
+			x, err := r.layer.AcceptSubscribe(tx, req, r, NotifierOptions{Longest: 600 * time.Second, Shortest: 60 * time.Second,
+				Default: 120 * time.Second, Pending: true, OwnState: true})
+			if err != nil {
+				return true
+			}
+			if n == nil {
+				n = x
+			}
+			x.Notify("text/plain", "v0", "")
+			return true
+		}
+		r.do("consent", func() error { n.Activate(); return n.Notify("text/plain", "v1", "") })
+		r.do("v2", func() error {
+			event[Subscribed](r, "refresh")
+			return n.Notify("text/plain", "v2", "")
+		})
+		r.do("v3", func() error {
+			if e := event[Subscribed](r, "over"); e.Expires != 0 || e.Req != nil {
+				t.Errorf("%+v", e)
+			}
+			return n.Notify("text/plain", "v3", "")
+		})
+		r.script.Run(t, `
+			-> SUBSCRIBE sip:bob@{sut} | Event: dialog | Expires: 59
+			<- 423 | Min-Expires: 60          # smaller than the notifier's minimum
+			-> SUBSCRIBE sip:bob@{sut} | new | Event: dialog;id=1
+			<- 200 SUBSCRIBE | Expires: 120   # no Expires: the package's default
+			<- NOTIFY | Subscription-State: pending;expires=120 | Event: dialog;id=1 | body: v0
+			-> 200
+			do consent
+			<- NOTIFY | Subscription-State: active;expires=120 | body: v1
+			-> 200
+			-> SUBSCRIBE | Event: dialog;id=1 | Expires: 10
+			<- 423 SUBSCRIBE | Min-Expires: 60
+			-> SUBSCRIBE | Event: dialog;id=1 | Expires: 60
+			<- 200 SUBSCRIBE | Expires: 60
+			do v2
+			<- NOTIFY | body: v2
+			-> 200
+			-> SUBSCRIBE | Event: dialog;id=2 | Expires: 0   # a second usage of this dialog, RFC 5057 §3.2
+			<- 200 SUBSCRIBE | Expires: 0
+			<- NOTIFY | Event: dialog;id=2 | Subscription-State: terminated;reason=timeout | body: v0
+			-> 200
+			-> SUBSCRIBE | Event: presence
+			<- 489 SUBSCRIBE | Allow-Events: refer, dialog
+			-> SUBSCRIBE | Event: refer
+			<- 403 SUBSCRIBE   # RFC 3515 §3: only REFER makes one
+		`, p)
+		if e := event[SubscriptionEnded](r, "fetched"); e.Notifier == n {
+			t.Error("the wrong subscription ended")
+		}
+		r.script.Run(t, `
+			pause 61s
+			do v3
+			<- NOTIFY | Event: dialog;id=1 | Subscription-State: terminated;reason=timeout | body: v3
+			-> 200
+		`, p)
+		if e := event[SubscriptionEnded](r, "ran out"); e.Notifier != n {
+			t.Errorf("ended %+v", e)
 		}
 		r.empty()
 	})

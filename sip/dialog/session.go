@@ -296,7 +296,7 @@ func (s *Session) lost(now time.Time, m sip.Method, res *sip.Response, err error
 		e.Cause = CauseTimeout
 	case res.Status() == 408:
 		e.Cause, e.Status = CauseTimeout, 408
-	case endsDialog(res.Status()):
+	case endsDialog(m, res.Status()):
 		e.Cause, e.Status = CauseGone, res.Status()
 	default:
 		return false
@@ -314,17 +314,66 @@ func (s *Session) lost(now time.Time, m sip.Method, res *sip.Response, err error
 		return true
 	}
 	s.sendBye(Reason{}, nil)
+	if res != nil {
+		s.fell(m, res.Status())
+	}
 	return true
 }
 
-// endsDialog reports whether a final response to a request in the dialog
-// ends the INVITE usage (RFC 5057 §5.1).
-func endsDialog(status int) bool {
+// effect says what a final response to a request in a dialog ends besides
+// its transaction (RFC 5057 §5.1).
+type effect uint8
+
+const (
+	onlyTransaction effect = iota
+	endsUsage              // the usage the request belongs to
+	endsAll                // the dialog with all of its usages
+)
+
+// effectOf returns the effect of a response of 300 and more. 405 and 501 end
+// the usage only when they refuse the method that keeps it alive; an UPDATE or
+// INFO that is not understood leaves the call as it is.
+func effectOf(m sip.Method, status int) effect {
 	switch status {
-	case 404, 410, 416, 480, 481, 482, 483, 484, 485, 502, 604:
-		return true
+	case 404, 410, 416, 482, 483, 484, 485, 502, 604:
+		return endsAll
+	case 408, 480, 481, 489:
+		return endsUsage
+	case 405, 501:
+		if m == sip.INVITE || m == sip.SUBSCRIBE || m == sip.NOTIFY {
+			return endsUsage
+		}
 	}
-	return false
+	return onlyTransaction
+}
+
+// endsDialog reports whether a final response to a request in the dialog
+// ends the INVITE usage.
+func endsDialog(m sip.Method, status int) bool {
+	return status != 408 && status != 489 && effectOf(m, status) != onlyTransaction
+}
+
+// fell ends the other usages when a response has told that the whole dialog is
+// gone.
+func (d *Dialog) fell(m sip.Method, status int) {
+	if effectOf(m, status) != endsAll {
+		return
+	}
+	if s := d.session; s != nil && s.state == stateConfirmed {
+		s.end(Ended{Cause: CauseGone, Status: status})
+		s.sendBye(Reason{}, nil)
+	}
+	d.endSubscriptions(SubscriptionEnded{Status: status})
+}
+
+// endSubscriptions ends them on both sides without a message.
+func (d *Dialog) endSubscriptions(e SubscriptionEnded) {
+	for len(d.subs) > 0 {
+		d.subs[0].finish(e)
+	}
+	for len(d.notes) > 0 {
+		d.notes[0].finish(e)
+	}
 }
 
 // drop ends all usages without a message.
@@ -337,12 +386,7 @@ func (d *Dialog) drop(cause Cause) {
 		}
 		s.gone()
 	}
-	for len(d.subs) > 0 {
-		d.subs[0].finish(SubscriptionEnded{Reason: "stopped"})
-	}
-	for len(d.notes) > 0 {
-		d.notes[0].finish(SubscriptionEnded{Reason: "stopped"})
-	}
+	d.endSubscriptions(SubscriptionEnded{Reason: "stopped"})
 }
 
 // awake implements sleeper.

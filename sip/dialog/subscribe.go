@@ -217,12 +217,16 @@ func (sub *Subscription) response(now time.Time, res *sip.Response, err error) {
 	case res.Status() < 300:
 		sub.granted(now, res)
 	case res.Status() == 423 && sub.tooBrief(res):
-	case sub.active && res.Status() != 481 && !endsDialog(res.Status()) && res.Status() != 489:
+	case sub.active && (res.Status() == 408 || effectOf(sip.SUBSCRIBE, res.Status()) == onlyTransaction):
 		// "If a SUBSCRIBE request to refresh a subscription receives a non-481
 		// response, the original subscription is still considered valid" (§4.1.2.2).
 		sub.at(deadlineRefresh, now.Add(30*time.Second))
 	default:
+		d := sub.dialog
 		sub.finish(SubscriptionEnded{Status: res.Status()})
+		if d != nil {
+			d.fell(sip.SUBSCRIBE, res.Status())
+		}
 	}
 }
 
