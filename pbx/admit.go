@@ -86,8 +86,6 @@ func (s *Server) outside(set *Settings, tx *transaction.Server, req *sip.Request
 	case sip.REFER:
 		respond(tx, req, 603, "")
 	default: // MESSAGE: no store and no recipient for text outside a call yet
-		res := sip.NewResponse(req, 405, "")
-		res.Set(sip.HeaderAllow, allow)
-		_ = tx.Respond(res)
+		notAllowed(tx, req)
 	}
 }

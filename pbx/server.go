@@ -158,6 +158,9 @@ func (s *Server) ServeSIP(ctx context.Context, tx *transaction.Server, req *sip.
 		respond(tx, req, 403, "")
 		return
 	}
+	if !understands(tx, req) {
+		return
+	}
 	switch req.Method() {
 	case sip.ACK:
 		// RFC 3261 §17.1.1.3: nobody answers an ACK.
@@ -168,10 +171,7 @@ func (s *Server) ServeSIP(ctx context.Context, tx *transaction.Server, req *sip.
 	case sip.MESSAGE, sip.SUBSCRIBE, sip.PUBLISH, sip.REFER, sip.INFO, sip.NOTIFY, sip.UPDATE, sip.BYE, sip.PRACK:
 		s.outside(set, tx, req)
 	default:
-		// RFC 3261 §8.2.1: 405 lists what is allowed.
-		res := sip.NewResponse(req, 405, "")
-		res.Set(sip.HeaderAllow, allow)
-		_ = tx.Respond(res)
+		notAllowed(tx, req)
 	}
 }
 
