@@ -47,6 +47,7 @@ var measurements = []measurement{
 	{"parse", "parse an INVITE of 1 kB, against sipgo", parse},
 	{"register", "registration with digest, against Kamailio", registrations},
 	{"restart", "100,000 registrations: memory, restart", restart},
+	{"proxy", "calls through the balancer, against Kamailio", proxied},
 	{"calls", "calls set up and torn down through the B2BUA", calls},
 	{"idle", "memory of an answered call", idle},
 	{"media", "anchored RTP", media},

@@ -85,6 +85,7 @@ type call struct {
 	answer []byte // the 200: needed for the ACK and BYE
 	toLine []byte
 	target string
+	route  string // Route lines of the dialog: the answer's Record-Route, reversed
 	auth   string
 	bye    bool
 	done   bool
@@ -236,13 +237,17 @@ func (g *Generator) request(c *call, method, to, contentType, body string) []byt
 		branch = "I" + strconv.Itoa(c.cseq)
 		uri = "sip:" + g.cfg.Extension + "@" + g.cfg.Server.String()
 	}
+	route := ""
+	if method == "ACK" && c.answer != nil || method == "BYE" {
+		route = c.route
+	}
 	content := ""
 	if body != "" {
 		content = "Content-Type: " + contentType + "\r\n"
 	}
-	return fmt.Appendf(nil, "%s %s SIP/2.0\r\nVia: SIP/2.0/UDP %s;rport;branch=z9hG4bKc%s%d-%s\r\nMax-Forwards: 70\r\n"+
+	return fmt.Appendf(nil, "%s %s SIP/2.0\r\nVia: SIP/2.0/UDP %s;rport;branch=z9hG4bKc%s%d-%s\r\nMax-Forwards: 70\r\n%s"+
 		"From: <sip:%s@%s>;tag=a%d\r\n%sCall-ID: call-%s%d-%s\r\nCSeq: %d %s\r\nContact: <sip:%s@%s>\r\n%s%sContent-Length: %d\r\n\r\n%s",
-		method, uri, me, g.cfg.Prefix, c.index, branch, g.cfg.User, g.cfg.Server, c.index, to, g.cfg.Prefix, c.index, me,
+		method, uri, me, g.cfg.Prefix, c.index, branch, route, g.cfg.User, g.cfg.Server, c.index, to, g.cfg.Prefix, c.index, me,
 		c.cseq, method, g.cfg.User, me, c.auth, content, len(body), body)
 }
 
@@ -337,7 +342,7 @@ func (g *Generator) answered(c *call, msg []byte) {
 		now := time.Now()
 		c.msg, c.answer = nil, []byte{}
 		c.toLine = bytes.Clone(headers(msg, "To"))
-		c.target = contact(msg)
+		c.target, c.route = contact(msg), routeSet(msg)
 		c.auth = ""
 		c.byeAt = now.Add(g.cfg.Hold)
 		g.result.Answered++
@@ -446,6 +451,17 @@ func (g *Generator) callerTimer(c *call, now time.Time) {
 	if c.answer != nil && !c.bye && now.After(c.byeAt) {
 		g.hangUp(c, now)
 	}
+}
+
+// routeSet returns the Route lines of a dialog's requests: the Record-Route of
+// the answer in reverse order (RFC 3261 §12.1.2).
+func routeSet(msg []byte) string {
+	route := ""
+	for line := range bytes.Lines(headers(msg, "Record-Route")) {
+		_, value, _ := bytes.Cut(line, []byte(":"))
+		route = "Route: " + strings.TrimSpace(string(value)) + "\r\n" + route
+	}
+	return route
 }
 
 // contact returns the URI of the Contact header.
