@@ -246,5 +246,8 @@ func (l *loader) hint(x *Extension, devices string, at config.Pos) {
 		return
 	}
 	x.Hint = strings.TrimSpace(devices)
+	if before, name, named := strings.Cut(strings.TrimSuffix(x.Hint, ")"), "("); named {
+		x.Hint, x.hintName = before, name
+	}
 	x.hint = &Step{Pos: at, Priority: hintPriority, App: x.Hint}
 }

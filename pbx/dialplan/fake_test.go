@@ -17,6 +17,7 @@ type fakeChannel struct {
 	ran    []string
 	number string
 	quiet  bool
+	hidden bool // what acts on the interpreter is not written down
 	values map[string]string
 }
 
@@ -25,14 +26,17 @@ func (c *fakeChannel) log() string { return strings.Join(c.ran, " ") }
 func (c *fakeChannel) Has(name string) bool { return true }
 
 func (c *fakeChannel) Run(_ context.Context, name, args string) (Result, error) {
-	if !c.quiet {
-		c.ran = append(c.ran, fmt.Sprintf("%s(%s)", name, args))
-	}
 	act := map[string]func(string) error{}
 	if c.interp != nil {
 		i := c.interp
 		act = map[string]func(string) error{"goto": i.Goto, "gotoif": i.GotoIf, "set": i.SetArgs, "gosub": i.Gosub,
-			"gosubif": i.GosubIf, "return": i.Return, "gotoiftime": i.GotoIfTime, "mset": i.MSet}
+			"gosubif": i.GosubIf, "return": i.Return, "gotoiftime": i.GotoIfTime, "mset": i.MSet,
+			"while": i.While, "if": i.If, "elseif": i.ElseIf,
+			"endwhile": func(string) error { return i.EndWhile() }, "continuewhile": func(string) error { return i.ContinueWhile() }, "exitwhile": func(string) error { return i.ExitWhile() },
+			"else": func(string) error { return i.Else() }, "endif": func(string) error { return i.EndIf() }, "exitif": func(string) error { return i.ExitIf() }}
+	}
+	if _, acts := act[strings.ToLower(name)]; !c.quiet && !(c.hidden && acts) {
+		c.ran = append(c.ran, fmt.Sprintf("%s(%s)", name, args))
 	}
 	name = strings.ToLower(name)
 	switch f := act[name]; {

@@ -58,11 +58,12 @@ type Interpreter struct {
 
 	apps    Apps
 	trace   func(Position, *Step, string)
-	steps   int    // run since the last wait
-	jumped  bool   // the application moved the position itself
-	pressed string // digits an application collected for WantDigits
-	waiting bool   // an application asked for more digits
-	ended   bool   // in h
+	steps   int      // run since the last wait
+	jumped  bool     // the application moved the position itself
+	pressed string   // digits an application collected for WantDigits
+	waiting bool     // an application asked for more digits
+	ended   bool     // in h
+	untaken Position // an ElseIf reached because no condition held before it
 }
 
 // New returns an interpreter. It starts nothing.
@@ -274,20 +275,21 @@ type State struct {
 	Pressed   string     `json:"pressed,omitempty"`
 	Exception exception  `json:"exception,omitzero"`
 	Ended     bool       `json:"ended,omitempty"`
+	Untaken   Position   `json:"untaken,omitzero"`
 }
 
 // State returns a snapshot. It shares nothing with the interpreter.
 func (i *Interpreter) State() State {
 	return State{
 		Position: i.pos, Variables: i.vars.all(), Stack: cloneStack(i.stack), Steps: i.steps,
-		Pressed: i.pressed, Exception: i.exception, Ended: i.ended,
+		Pressed: i.pressed, Exception: i.exception, Ended: i.ended, Untaken: i.untaken,
 	}
 }
 
 // Restore continues from a snapshot.
 func (i *Interpreter) Restore(s State) {
 	i.pos, i.stack, i.steps, i.pressed = s.Position, cloneStack(s.Stack), s.Steps, s.Pressed
-	i.exception, i.ended = s.Exception, s.Ended
+	i.exception, i.ended, i.untaken = s.Exception, s.Ended, s.Untaken
 	i.vars = variables{byName: make(map[string]*variable, len(s.Variables))}
 	for n, v := range s.Variables {
 		i.vars.byName[v.Name] = &variable{v.Value, v.Inherit, uint64(n + 1)}

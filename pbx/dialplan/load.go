@@ -30,7 +30,7 @@ func emptyPlan() *Plan { return &Plan{contexts: map[string]*Context{}, fallThrou
 
 // Compile makes a plan of a file that has been read.
 func Compile(doc *config.Document) (*Plan, []config.Problem) {
-	l := &loader{plan: emptyPlan()}
+	l := &loader{plan: emptyPlan(), findings: config.Findings{Alone: aloneProblems}}
 	l.plan.files = doc.Files
 	for _, s := range doc.Sections {
 		switch {
@@ -47,13 +47,15 @@ func Compile(doc *config.Document) (*Plan, []config.Problem) {
 		}
 	}
 	l.finish()
-	return l.plan, l.problems
+	problems := l.findings.Problems()
+	config.SortProblems(problems)
+	return l.plan, problems
 }
 
 // loader compiles one document.
 type loader struct {
 	plan     *Plan
-	problems []config.Problem
+	findings config.Findings
 
 	// state of the context being read
 	current      *Context
@@ -62,22 +64,16 @@ type loader struct {
 }
 
 const (
-	noPriority  = -2
-	maxProblems = 1000
+	noPriority    = -2
+	aloneProblems = 20 // findings of one kind told each by itself
 )
 
 func (l *loader) errorf(at config.Pos, hint, format string, args ...any) {
-	l.report(at.Problem(config.Error, hint, format, args...))
+	l.findings.Add(format, "", at.Problem(config.Error, hint, format, args...))
 }
 
 func (l *loader) warnf(at config.Pos, hint, format string, args ...any) {
-	l.report(at.Problem(config.Warning, hint, format, args...))
-}
-
-func (l *loader) report(p config.Problem) {
-	if len(l.problems) < maxProblems {
-		l.problems = append(l.problems, p)
-	}
+	l.findings.Add(format, "", at.Problem(config.Warning, hint, format, args...))
 }
 
 // general reads [general].
@@ -140,8 +136,7 @@ func (l *loader) context(s *config.Section) {
 		case "ignorepat":
 			c.ignore = append(c.ignore, l.expandGlobals(e.Value))
 		case "switch", "lswitch", "eswitch":
-			c.switches = append(c.switches, e.Value)
-			l.warnf(e.Pos, "use include => for contexts of this file", "%s => %s is not supported; nothing is looked up there", e.Name, e.Value)
+			l.readSwitch(e)
 		case "autohints":
 			if config.True(e.Value) {
 				l.warnf(e.Pos, "write exten => NUMBER,hint,DEVICE lines", "autohints is not supported; no hints are made")
@@ -190,6 +185,7 @@ func (l *loader) finish() {
 				l.warnf(in.pos, l.suggestContext(in.name), "context [%s] includes [%s], which does not exist", c.Name, in.name)
 			}
 		}
+		l.checkSwitches(c)
 		for _, x := range c.extensions {
 			slices.SortFunc(x.steps, func(a, b Step) int { return a.Priority - b.Priority })
 			l.checkFirst(x)

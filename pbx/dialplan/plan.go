@@ -31,7 +31,7 @@ type Context struct {
 	patterns   trie
 	includes   []include
 	ignore     []string // ignorepat
-	switches   []string // as written
+	switches   []loopback
 }
 
 type include struct {
@@ -54,6 +54,7 @@ type Extension struct {
 	callerPattern *pattern // CallerID began with _
 	steps         []Step   // by priority
 	hint          *Step    // the priority "hint", or nil
+	hintName      string
 	labels        map[string]int
 }
 
@@ -141,9 +142,11 @@ const maxIncluded = 128
 // visited once.
 type search struct {
 	finder
-	now     time.Time
-	visited [maxIncluded]*Context
-	count   int
+	plan     *Plan
+	now      time.Time
+	switches int // followed so far
+	visited  [maxIncluded]*Context
+	count    int
 }
 
 // enter reports whether the context has not been visited yet.
@@ -156,9 +159,10 @@ func (s *search) enter(c *Context) bool {
 	return true
 }
 
-// in looks in a context and then, in order, in what it includes.
+// in looks in a context, then where its switches lead, then, in order, in what
+// it includes.
 func (s *search) in(c *Context) bool {
-	return c.find(&s.finder) || s.included(c)
+	return c.find(&s.finder) || s.switched(c) || s.included(c)
 }
 
 // included looks in what a context includes.
@@ -219,11 +223,11 @@ func (p *Plan) match(contextName string, f finder, now time.Time) (Match, bool) 
 	if c.find(&f) {
 		return Match{f.found, f.step}, true
 	}
-	if len(c.includes) == 0 {
+	if len(c.includes) == 0 && len(c.switches) == 0 {
 		return Match{}, false
 	}
-	s := search{finder: f, now: now}
-	if !s.included(c) {
+	s := search{finder: f, plan: p, now: now}
+	if !s.switched(c) && !s.included(c) {
 		return Match{}, false
 	}
 	return Match{s.found, s.step}, true
@@ -252,7 +256,7 @@ func (p *Plan) partial(contextName, exten, callerID string, now time.Time, longe
 	if c == nil {
 		return none
 	}
-	s := search{finder: finder{exten: exten, callerID: callerID, priority: 1}, now: now}
+	s := search{finder: finder{exten: exten, callerID: callerID, priority: 1}, plan: p, now: now}
 	return s.partialIn(c, longer)
 }
 
@@ -273,6 +277,9 @@ func (s *search) partialIn(c *Context, longer bool) verdict {
 	if v := s.partial(&c.patterns, 0, longer); v != none {
 		return v
 	}
+	if v := s.partialSwitched(c, longer); v != none {
+		return v
+	}
 	for i := range c.includes {
 		if in := &c.includes[i]; in.target != nil && (in.when == nil || in.when.Includes(s.now)) {
 			if v := s.partialIn(in.target, longer); v != none {
@@ -289,7 +296,7 @@ func (p *Plan) Hint(contextName, exten string, now time.Time) (string, bool) {
 	if !ok {
 		return "", false
 	}
-	return m.Extension.Hint, true
+	return hintDevices(m.Extension, exten), true
 }
 
 // hintPriority is the number kept for the priority "hint".
