@@ -52,6 +52,34 @@ type Edge struct {
 	Locations  []string  `yaml:"destinations"` // SIP URIs, instead of a file
 	Probe      Probe     `yaml:"probe"`
 	NotFound   bool      `yaml:"answer_404"` // all destinations down: 404 as Kamailio's sample instead of 503
+
+	Backup     []int         `yaml:"backup"`      // sets that stand in, in order, when no destination of Set takes calls
+	Tries      int           `yaml:"tries"`       // destinations one call is offered to at most, one after the other; default 4
+	Failover   []int         `yaml:"failover"`    // answers that lead to the next destination; default 408 500 502 503 504
+	Patience   time.Duration `yaml:"patience"`    // how long a destination may be silent to a call; default 2s
+	RetryAfter time.Duration `yaml:"retry_after"` // in the 503 when all are down; default 5s
+	HashHeader string        `yaml:"hash_header"` // header field that algorithm hash-custom looks at
+	Resources  []string      `yaml:"resources"`   // what a call uses, for algorithm resources
+	SlowStart  time.Duration `yaml:"slow_start"`  // until a destination that came back has its whole share; default 5s
+	Names      []string      `yaml:"names"`       // host names that mean this node, besides its addresses
+	Path       bool          `yaml:"path"`        // add Path to REGISTERs for registrars behind the edge
+	Recurse    bool          `yaml:"recurse"`     // follow 3xx answers instead of passing them on
+	Hide       []string      `yaml:"hide"`        // addresses of sip.listen that face the outside and must not show the inside
+	Secret     Secret        `yaml:"secret"`      // signs Record-Route; the same on edges that stand in for each other; default: made and kept in node.data
+	Shield     Shield        `yaml:"shield"`
+}
+
+// Shield is the section edge.shield: what strangers may do.
+type Shield struct {
+	Off      bool           `yaml:"off"`
+	Allow    []netip.Prefix `yaml:"allow"`    // networks that nothing below applies to
+	Deny     []netip.Prefix `yaml:"deny"`     // networks that get no answer
+	Rate     int            `yaml:"rate"`     // requests a second from one source; default 100
+	Burst    int            `yaml:"burst"`    // at once from one source; default 4 times the rate
+	Account  int            `yaml:"account"`  // requests a second of one account (From); default 50
+	Ban      time.Duration  `yaml:"ban"`      // how long a scanner or password guesser is not answered; default 10m
+	Failures int            `yaml:"failures"` // refused logins or unknown numbers from one source in Window until it is banned; default 20
+	Window   time.Duration  `yaml:"window"`   // default 1m
 }
 
 // Algorithm is a dispatcher algorithm's number or name, as written.
@@ -62,6 +90,10 @@ type Probe struct {
 	Interval time.Duration `yaml:"interval"` // default 1s, least 100ms
 	Rise     int           `yaml:"rise"`     // good answers in a row until up; default 2
 	Fall     int           `yaml:"fall"`     // bad answers in a row until down; default 3
+	Timeout  time.Duration `yaml:"timeout"`  // for an answer; default the interval, at least 250ms
+	Codes    []string      `yaml:"codes"`    // good answers, 200 or 4xx; default all but 408 and 5xx
+	From     string        `yaml:"from"`     // URI in From
+	Off      bool          `yaml:"off"`      // no probes; only calls tell
 }
 
 // Media is the section media.

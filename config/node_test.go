@@ -46,7 +46,7 @@ func TestWholeFile(t *testing.T) {
 	for _, c := range []struct{ what, got, want any }{
 		{"listen", fmt.Sprint(n.SIP.Listen), "[udp://0.0.0.0:5060 tls://[::]:5061 wss://0.0.0.0:8443/ws]"},
 		{"external", n.SIP.External.Auto, true}, {"media address", n.Media.External.Addr.String(), "192.0.2.1"},
-		{"ports", n.Media.Ports, PortRange{10000, 20000}}, {"probe", n.Edge.Probe, Probe{100 * time.Millisecond, 2, 3}},
+		{"ports", n.Media.Ports, PortRange{10000, 20000}}, {"probe interval", n.Edge.Probe.Interval, 100 * time.Millisecond}, {"probe rise", n.Edge.Probe.Rise, 2}, {"probe fall", n.Edge.Probe.Fall, 3},
 		{"environment", n.TURN.Secret.Reveal(), "s3cret"}, {"file", n.Push.Webhook.Secret.Reveal(), "hookkey"},
 		{"default priority", n.HA.Priority, 100}, {"relative path", n.PBX.Asterisk, filepath.Join(dir, "asterisk")}, {"data", n.Node.Data, filepath.Join(dir, "data")},
 		{"place", n.At("edge.algorithm").Line, 4}, {"absent role", Default().Edge == nil, true},

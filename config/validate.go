@@ -2,6 +2,7 @@ package config
 
 import (
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -72,7 +73,26 @@ func (n *Node) validateEdge(d *decoder) {
 	if e.Probe.Rise < 1 || e.Probe.Fall < 1 {
 		d.errorf(n.At("edge.probe"), "", "edge.probe: rise and fall count from 1")
 	}
+	for i, code := range e.Probe.Codes {
+		if !responseClass.MatchString(code) {
+			d.errorf(n.At("edge.probe.codes["+strconv.Itoa(i)+"]"), "write 200 or 4xx", "edge.probe.codes: %q is no response code", code)
+		}
+	}
+	for i, code := range e.Failover {
+		if code < 300 || code > 699 {
+			d.errorf(n.At("edge.failover["+strconv.Itoa(i)+"]"), "", "edge.failover: %d is not a final response that refuses", code)
+		}
+	}
+	s := &e.Shield
+	if s.Rate < 0 || s.Burst < 0 || s.Account < 0 || s.Failures < 0 || e.Tries < 0 {
+		d.errorf(n.At("edge"), "leave it out for the default", "edge: rates, bursts, failures and tries count from 1")
+	}
+	if secret := e.Secret.Reveal(); secret != "" && len(secret) < 16 {
+		d.errorf(n.At("edge.secret"), "make one with: openssl rand -hex 32", "edge.secret: shorter than 16 characters")
+	}
 }
+
+var responseClass = regexp.MustCompile(`^[1-6]([0-9][0-9]|xx)$`)
 
 func (n *Node) validateHA(d *decoder) {
 	h := n.HA
@@ -142,10 +162,10 @@ var algorithms = [...]struct {
 	name   string
 }{
 	{0, "hash-callid"}, {1, "hash-from"}, {2, "hash-to"}, {3, "hash-ruri"},
-	{4, "round-robin"}, {5, "hash-auth"}, {6, "random"}, {7, "hash-pv"},
+	{4, "round-robin"}, {5, "hash-auth-user"}, {6, "random"}, {7, "hash-custom"},
 	{8, "priority"}, {9, "weight"}, {10, "call-load"}, {11, "relative-weight"},
-	{12, "parallel"}, {13, "latency"}, {14, "round-robin-over-limit"}, {15, "hash-ruri-user"}, {64, "first"},
-	{100, "resource"}, {101, "rendezvous"}, {102, "two-choices"},
+	{12, "parallel"}, {13, "latency"}, {14, "round-robin-tie"}, {15, "first"}, {64, "overload"},
+	{100, "resources"}, {101, "bounded-hash"}, {102, "two-choices"},
 }
 
 func algorithmNames() []string {
