@@ -337,6 +337,7 @@ func (in *incoming) Acked(_ *transaction.Server, ack *sip.Request) {
 
 // ackedInvite takes the ACK that confirms the session.
 func (s *Session) ackedInvite(now time.Time, in *incoming, ack *sip.Request) {
+	s.late = s.callee.reliable.unacknowledged()
 	s.callee = nil
 	if s.state != stateAnswered {
 		s.sayGoodbye()

@@ -40,6 +40,35 @@ func TestReliableAsCallee(t *testing.T) {
 	})
 }
 
+// TestLatePrack: after a final response the UAS "MUST be prepared to process
+// PRACK requests for those outstanding responses" (RFC 3262 §3), whether the
+// ACK or the PRACK comes first.
+func TestLatePrack(t *testing.T) {
+	memory(t, nil, func(t *testing.T, r *rig) {
+		r.answering()
+		r.script.Run(t, `
+			-> INVITE sip:bob@{sut} | Supported: 100rel | sdp
+			do ring
+			<- 180 | RSeq: {rseq}      # no description: the 2xx need not wait for the PRACK
+			do answer
+			<- 200 INVITE
+			-> ACK
+			-> PRACK | RAck: 77 1 INVITE
+			<- 481 PRACK               # it acknowledges nothing
+			-> PRACK | RAck: {rseq} 1 INVITE
+			<- 200 PRACK
+			-> PRACK | RAck: {rseq} 1 INVITE
+			<- 481 PRACK               # it has been acknowledged
+			do bye
+			<- BYE
+			-> 200
+		`, r.net.Dial("alice"))
+		event[Confirmed](r, "ACK")
+		r.ended(CauseLocalBye, "BYE")
+		r.empty()
+	})
+}
+
 // TestReliableSequence: "Each subsequent RSeq MUST be exactly one greater".
 func TestReliableSequence(t *testing.T) {
 	s := reliableSender{}

@@ -331,3 +331,79 @@ func TestNotifierTerms(t *testing.T) {
 		r.empty()
 	})
 }
+
+// TestReferOutside: RFC 3515 §2.4.1, a REFER that no call is needed for.
+func TestReferOutside(t *testing.T) {
+	memory(t, nil, func(t *testing.T, r *rig) {
+		p := r.net.Dial("alice")
+		refer := func(h ...Header) func() error {
+			return func() error {
+				_, err := r.layer.Refer("<sip:carol@example.org>", SubscribeConfig{URI: "sip:alice@" + p.Address(), From: "<sip:us@192.0.2.1>",
+					Auth: NewDigest("us", "secret"), Headers: h}, r)
+				return err
+			}
+		}
+		r.do("refer", refer())
+		r.do("quiet", refer(Header{"Refer-Sub", "false"}))
+		r.script.Run(t, `
+			do refer
+			<- REFER | Refer-To: <sip:carol@example.org> | Contact | -Event | -Expires
+			-> 401 | WWW-Authenticate: Digest realm="x", nonce="n"
+			<- REFER | Authorization: *username="us"*
+			-> 202
+			-> NOTIFY | Event: refer | Subscription-State: active;expires=60 | Content-Type: message/sipfrag | body: SIP/2.0 100 Trying\r\n
+			<- 200 NOTIFY
+			-> NOTIFY | Event: refer | Subscription-State: terminated;reason=noresource | Content-Type: message/sipfrag | body: SIP/2.0 200 OK\r\n
+			<- 200 NOTIFY
+		`, p)
+		if e := event[Notified](r, "100"); e.Status != 100 {
+			t.Errorf("%+v", e)
+		}
+		if e := event[Notified](r, "200"); e.Status != 200 {
+			t.Errorf("%+v", e)
+		}
+		event[SubscriptionEnded](r, "noresource")
+		r.script.Run(t, `
+			do quiet
+			<- REFER | Refer-Sub: false
+			-> 200 | Refer-Sub: false
+		`, p)
+		event[SubscriptionEnded](r, "RFC 4488 §4: no subscription is made")
+		r.empty()
+	})
+}
+
+// TestSend: a request that makes no dialog.
+func TestSend(t *testing.T) {
+	memory(t, nil, func(t *testing.T, r *rig) {
+		p := r.net.Dial("alice")
+		status := make(chan int, 2)
+		r.do("send", func() error {
+			return r.layer.Send(SendConfig{Method: sip.MESSAGE, URI: "sip:alice@" + p.Address(), From: "<sip:us@192.0.2.1>", MaxForwards: 7,
+				ContentType: "text/plain", Body: "hello", Auth: NewDigest("us", "secret")}, func(res *sip.Response, err error) {
+				if err != nil {
+					status <- -1
+					return
+				}
+				status <- res.Status()
+			})
+		})
+		r.script.Run(t, `
+			do send
+			<- MESSAGE | Max-Forwards: 7 | -Contact | body: hello | Content-Type: text/plain
+			-> 407 | Proxy-Authenticate: Digest realm="x", nonce="n"
+			<- MESSAGE | Proxy-Authorization: *username="us"* | body: hello
+			-> 202
+			do send
+			<- MESSAGE
+			silence 40s
+		`, p)
+		if a, b := <-status, <-status; a != 202 || b != -1 {
+			t.Errorf("outcomes %d, %d", a, b)
+		}
+		if r.layer.Send(SendConfig{Method: sip.INVITE, URI: "sip:x@y", From: "<sip:a@b>"}, nil) == nil {
+			t.Error("INVITE makes a dialog and is not for Send")
+		}
+		r.empty()
+	})
+}

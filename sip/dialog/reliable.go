@@ -52,6 +52,15 @@ func (r *reliableSender) next() uint32 {
 	return r.rseq
 }
 
+// unacknowledged returns what the PRACK that has not come yet will say, the
+// zero value if none is missing.
+func (r *reliableSender) unacknowledged() sip.RAck {
+	if r.out == nil {
+		return sip.RAck{}
+	}
+	return sip.RAck{RSeq: r.rseq, CSeq: r.cseq, Method: sip.INVITE}
+}
+
 // matches reports whether a RAck acknowledges the response that waits.
 func (r *reliableSender) matches(a sip.RAck) bool {
 	return r.out != nil && a.RSeq == r.rseq && a.CSeq == r.cseq && a.Method == sip.INVITE
@@ -127,6 +136,14 @@ func (s *Session) servePRACK(now time.Time, tx *transaction.Server, req *sip.Req
 		return
 	}
 	c := s.callee
+	if c == nil && ack == s.late {
+		// After a final response the UAS "MUST be prepared to process PRACK
+		// requests for those outstanding responses" (RFC 3262 §3), and the ACK
+		// can be faster than the PRACK.
+		s.late = sip.RAck{}
+		s.strand.do(respond{tx, s.newResponse(tx, req, 200, "", nil)})
+		return
+	}
 	if c == nil || !c.reliable.matches(ack) {
 		s.answerWith(tx, req, refusal{status: 481})
 		return

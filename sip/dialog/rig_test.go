@@ -39,7 +39,7 @@ const (
 	ourSDP    = "v=0\r\no=h 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\nm=audio 10000 RTP/AVP 8\r\n"
 	otherSDP  = "v=0\r\no=h 1 2 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\nm=audio 10002 RTP/AVP 8\r\n"
 	heldSDP   = "v=0\r\no=p 1 2 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 40000 RTP/AVP 8\r\na=sendonly\r\n"
-	eventWait = 5 * time.Second
+	eventWait = 15 * time.Second
 )
 
 // ServeSIP is the application's door.

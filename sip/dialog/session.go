@@ -24,6 +24,7 @@ type Session struct {
 	ended  bool      // Ended has been delivered
 	goBye  *farewell // BYE to be sent as soon as §15 allows
 	gotSeq uint32    // RSeq of the last reliable provisional that we acknowledged
+	late   sip.RAck  // our reliable provisional whose PRACK the ACK has overtaken; zero: none
 
 	callee   *callee       // until the ACK to our 2xx: the INVITE that we have to answer
 	caller   *Invitation   // until our ACK: the INVITE that we sent

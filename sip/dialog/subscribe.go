@@ -43,6 +43,7 @@ type Subscription struct {
 	x       *exchange
 	expires time.Duration // granted
 	refer   bool          // made by REFER: not refreshed
+	referTo string        // Refer-To of a REFER outside of a dialog
 	active  bool          // a NOTIFY has come
 	leaving bool          // Unsubscribe was called, or a fetch
 	done    bool
@@ -51,6 +52,12 @@ type Subscription struct {
 // Subscribe opens a subscription outside of a dialog. The dialog is the one
 // of the first NOTIFY; NOTIFYs of other forks are refused with 481.
 func (l *Layer) Subscribe(c SubscribeConfig, sink Sink) (*Subscription, error) {
+	return l.subscribe(c, sink, "")
+}
+
+// subscribe opens a subscription with SUBSCRIBE, or with REFER if referTo is
+// not empty.
+func (l *Layer) subscribe(c SubscribeConfig, sink Sink, referTo string) (*Subscription, error) {
 	if c.URI == "" || c.From == "" || c.Event == "" || sink == nil {
 		return nil, ErrArgument
 	}
@@ -61,6 +68,7 @@ func (l *Layer) Subscribe(c SubscribeConfig, sink Sink) (*Subscription, error) {
 		return nil, ErrLimit
 	}
 	sub := newSubscription(&strand{layer: l}, c, sink)
+	sub.refer, sub.referTo = referTo != "", referTo
 	sub.callID, sub.tag, sub.seq = sip.NewCallID(""), sip.NewTag(), sip.NewCSeq()
 	req, to, err := sub.first(l)
 	if err != nil {
@@ -100,40 +108,28 @@ func (sub *Subscription) nextSeq() uint32 {
 	return sub.seq
 }
 
-// first builds the SUBSCRIBE that opens the subscription.
+// first builds the SUBSCRIBE or REFER that opens the subscription.
 func (sub *Subscription) first(l *Layer) (*sip.Request, hop, error) {
 	c := &sub.cfg
-	from, err := sip.ParseAddress(c.From)
-	if err != nil {
-		return nil, hop{}, err
+	out := SendConfig{Method: sip.SUBSCRIBE, URI: c.URI, From: c.From, To: c.To, Route: c.Route, Targets: c.Targets}
+	if sub.refer {
+		out.Method = sip.REFER
 	}
-	from.Params = from.Params.Without("tag").With("tag", sub.tag)
-	if c.To == "" {
-		c.To = "<" + c.URI + ">"
-	}
-	to, err := sip.ParseAddress(c.To)
+	req, h, err := l.outside(&out, sub.callID, sub.tag, sub.seq)
 	if err != nil {
-		return nil, hop{}, err
-	}
-	h, err := firstHop(c.URI, c.Route, c.Targets)
-	if err != nil {
-		return nil, hop{}, err
+		return nil, h, err
 	}
 	if c.Contact == "" {
+		from, _ := req.From()
 		user, _ := sip.ParseURI(from.URI)
 		c.Contact = l.contact(h.nearest(l), user.User)
 	}
-	req := sip.NewRequest(sip.SUBSCRIBE, c.URI)
-	req.Add(sip.HeaderMaxForwards, "70")
-	for _, r := range c.Route {
-		req.Add(sip.HeaderRoute, r)
-	}
-	req.Add(sip.HeaderFrom, from.String())
-	req.Add(sip.HeaderTo, withoutTag(to))
-	req.Add(sip.HeaderCallID, sub.callID)
-	req.Add(sip.HeaderCSeq, strconv.FormatUint(uint64(sub.seq), 10)+" SUBSCRIBE")
 	req.Add(sip.HeaderContact, "<"+c.Contact+">")
-	sub.describe(l, req)
+	if sub.refer {
+		sub.describeRefer(l, req)
+	} else {
+		sub.describe(l, req)
+	}
 	return req, h, nil
 }
 
@@ -186,7 +182,7 @@ func (sub *Subscription) Unsubscribe() error {
 	}
 	sub.leaving = true
 	sub.at(deadlineNotify, now.Add(64*sub.strand.layer.cfg.T1))
-	if sub.dialog == nil {
+	if sub.dialog == nil || sub.refer && !sub.active {
 		return nil // the answer or the first NOTIFY finds it leaving
 	}
 	sub.resubscribe()
@@ -250,6 +246,10 @@ func (sub *Subscription) granted(now time.Time, res *sip.Response) {
 	}
 	if sub.dialog != nil {
 		sub.dialog.refresh(&res.Message)
+	}
+	if sub.refer && strings.HasPrefix(strings.ToLower(res.Get(sip.HeaderReferSub)), "false") {
+		sub.finish(SubscriptionEnded{Status: res.Status()}) // no progress will come (RFC 4488 §4)
+		return
 	}
 	sub.rest(now, sub.expires)
 }
