@@ -317,7 +317,8 @@ func (s *Session) withdraw() {
 }
 
 // Acked implements transaction.ServerWatcher.
-func (in *incoming) Acked(_ *transaction.Server, ack *sip.Request) {
+func (in *incoming) Acked(tx *transaction.Server, ack *sip.Request) {
+	tx.Watch(nil) // nothing more can come, and the transaction lives on for 32 s
 	s := in.s
 	now := s.strand.enter()
 	defer s.strand.leave()
