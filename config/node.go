@@ -74,9 +74,9 @@ type Shield struct {
 	Off      bool           `yaml:"off"`
 	Allow    []netip.Prefix `yaml:"allow"`    // networks that nothing below applies to
 	Deny     []netip.Prefix `yaml:"deny"`     // networks that get no answer
-	Rate     int            `yaml:"rate"`     // requests a second from one source; default 100
-	Burst    int            `yaml:"burst"`    // at once from one source; default 4 times the rate
-	Account  int            `yaml:"account"`  // requests a second of one account (From); default 50
+	Rate     int            `yaml:"rate"`     // requests a second from one source; default 10000
+	Burst    int            `yaml:"burst"`    // at once from one source; default twice the rate
+	Account  int            `yaml:"account"`  // requests a second of one account (From); default no limit
 	Ban      time.Duration  `yaml:"ban"`      // how long a scanner or password guesser is not answered; default 10m
 	Failures int            `yaml:"failures"` // refused logins or unknown numbers from one source in Window until it is banned; default 20
 	Window   time.Duration  `yaml:"window"`   // default 1m

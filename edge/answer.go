@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/hometone/hometone/sip"
 	"github.com/hometone/hometone/sip/transport"
@@ -23,6 +24,12 @@ func (fw *forwarding) relay(v verdict) {
 		res.SetStatus(500, "")
 	}
 	fw.proxy.veil.coverResponse(res, fw)
+	switch {
+	case v.final >= 300:
+		fw.proxy.cfg.Shield.judge(fw.tx.Flow(), v.final, time.Now())
+	case v.final >= 200 && fw.call == 0 && fw.first.branch.Dest != nil:
+		fw.proxy.cfg.Shield.judge(fw.tx.Flow(), callAccepted, time.Now())
+	}
 	_ = fw.tx.Forward(res) // it fails only if the transaction is over
 	fw.proxy.count.forwarded.Add(1)
 }

@@ -43,6 +43,7 @@ func (g *gateway) up() {
 	if err != nil {
 		g.t.Fatal(err)
 	}
+	_ = conn.SetReadBuffer(4 << 20)
 	g.addr = conn.LocalAddr().(*net.UDPAddr).AddrPort()
 	g.mu.Lock()
 	g.conn = conn
@@ -130,6 +131,7 @@ type crowd struct {
 
 type crowdCall struct {
 	invite string
+	last   string // what is repeated until it is answered
 	status int
 	ended  chan struct{} // closed with the answer to BYE, or a failure
 }
@@ -139,6 +141,7 @@ func newCrowd(t testing.TB, server netip.AddrPort) *crowd {
 	if err != nil {
 		t.Fatal(err)
 	}
+	_ = conn.SetReadBuffer(4 << 20)
 	c := &crowd{t: t, server: server, conn: conn, calls: make(map[string]*crowdCall), prefix: sip.NewTag()}
 	c.wg.Go(c.serve) // ends when Cleanup closes the socket
 	t.Cleanup(func() { conn.Close(); c.wg.Wait() })
@@ -155,6 +158,7 @@ func (c *crowd) start(i int) *crowdCall {
 	call.invite = fmt.Sprintf("INVITE sip:100@%s SIP/2.0\r\nVia: SIP/2.0/UDP %s;rport;branch=z9hG4bKi%s\r\nMax-Forwards: 70\r\n"+
 		"From: <sip:crowd@%s>;tag=c%d\r\nTo: <sip:100@%s>\r\nCall-ID: %s\r\nCSeq: 1 INVITE\r\nContact: <sip:crowd@%s>\r\nContent-Length: 0\r\n\r\n",
 		c.server, me, id, me, i, c.server, id, me)
+	call.last = call.invite
 	c.mu.Lock()
 	c.calls[id] = call
 	c.mu.Unlock()
@@ -210,7 +214,8 @@ func (c *crowd) answered(call *crowdCall, res *sip.Response, method sip.Method) 
 	}
 	c.send(c.inDialog(invite, res, sip.ACK, 1))
 	if first {
-		c.send(c.inDialog(invite, res, sip.BYE, 2))
+		call.last = c.inDialog(invite, res, sip.BYE, 2)
+		c.send(call.last)
 	}
 }
 
@@ -245,12 +250,24 @@ func (c *crowd) run(n, rate int, each func(i int)) {
 		}
 		calls = append(calls, c.start(i))
 	}
-	late := time.After(20 * time.Second)
 	for i, call := range calls {
-		select {
-		case <-call.ended:
-		case <-late:
-			c.t.Fatalf("call %d of %d has not ended", i, n)
+		for tries := 0; !c.ended(call); tries++ {
+			if tries == 30 {
+				c.t.Fatalf("call %d of %d has not ended", i, n)
+			}
 		}
 	}
+}
+
+// ended waits for the end of a call; what may have been lost is sent again.
+func (c *crowd) ended(call *crowdCall) bool {
+	select {
+	case <-call.ended:
+		return true
+	case <-time.After(500 * time.Millisecond):
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.send(call.last)
+	return false
 }

@@ -238,6 +238,7 @@ func (p *Proxy) refuse(tx *transaction.Server, req *sip.Request, r refusal) {
 		tx.TakeOver() // ends with the client's patience
 		return
 	}
+	p.cfg.Shield.judge(tx.Flow(), r.status, time.Now())
 	res := sip.NewResponse(req, r.status, r.reason)
 	if r.value != "" {
 		res.Add(r.field, r.value)

@@ -3,6 +3,8 @@ package edge
 import (
 	"cmp"
 	"fmt"
+	"slices"
+	"strconv"
 	"time"
 
 	"github.com/hometone/hometone/config"
@@ -63,13 +65,15 @@ func Load(e *config.Edge, n *config.Node) (Settings, []config.Problem) {
 	number, _ := e.Algorithm.Number() // checked when the file was read
 	s := Settings{
 		Set: e.Set, Algorithm: dispatch.Algorithm(number), NotFound: e.NotFound,
+		Backup: e.Backup, Tries: e.Tries, Failover: e.Failover, RetryAfter: e.RetryAfter, HashHeader: e.HashHeader, Resources: e.Resources,
 		Health: dispatch.HealthConfig{Interval: e.Probe.Interval, Rise: e.Probe.Rise, Fall: e.Probe.Fall},
+		NoPing: e.Probe.Off, PingTime: e.Probe.Timeout, PingFrom: e.Probe.From, PingGood: goodCodes(e.Probe.Codes),
 	}
 	sets := map[int]*dispatch.Config{}
 	var order []int
 	add := func(set int, spec dispatch.Spec) {
 		if sets[set] == nil {
-			sets[set] = &dispatch.Config{ID: set, SlowStart: slowStart}
+			sets[set] = &dispatch.Config{ID: set, SlowStart: cmp.Or(e.SlowStart, slowStart)}
 			order = append(order, set)
 		}
 		sets[set].Destinations = append(sets[set].Destinations, spec)
@@ -97,6 +101,17 @@ func Load(e *config.Edge, n *config.Node) (Settings, []config.Problem) {
 // slowStart is how long a destination that came back needs until it gets its
 // whole share: long enough for caches to fill, short enough not to be missed.
 const slowStart = 5 * time.Second
+
+// goodCodes makes a test of codes like 200 and 4xx; nil for none.
+func goodCodes(codes []string) func(int) bool {
+	if len(codes) == 0 {
+		return nil
+	}
+	return func(status int) bool {
+		text := strconv.Itoa(status)
+		return slices.ContainsFunc(codes, func(c string) bool { return c == text || c[0] == text[0] && c[1:] == "xx" })
+	}
+}
 
 func specOf(d *dispatcher.Destination) dispatch.Spec {
 	spec := dispatch.Spec{URI: d.URI, Flags: d.Flags, Priority: d.Priority}
