@@ -2,6 +2,7 @@ package dialog
 
 import (
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -457,7 +458,19 @@ func (s *Session) acknowledge(sdp string, h []Header) {
 	a := s.newACK(s.caller.x, sdp, h)
 	s.caller.acks = append(s.caller.acks, a)
 	s.strand.do(&acknowledge{a.req, a.to})
+	s.caller.settle(s)
 	s.caller = nil
+}
+
+// settle keeps of the invitation what 2xx responses need that come again, or
+// from other forks, for as long as its transaction lives (RFC 6026 §7.2).
+func (inv *Invitation) settle(s *Session) {
+	inv.sessions = slices.DeleteFunc(inv.sessions, func(x *Session) bool { return x == s })
+	if inv.cfg.Forks || !inv.finished {
+		return
+	}
+	inv.sink, inv.cfg = nil, InviteConfig{Pin: inv.cfg.Pin, Auth: inv.cfg.Auth}
+	inv.x.req.SetBody("", "")
 }
 
 // newACK builds the ACK to a 2xx: same CSeq number as the INVITE, and "the

@@ -21,12 +21,15 @@ type exchange struct {
 	auth    Authorizer
 	nextSeq func() uint32 // CSeq of the next attempt
 	// done takes every response above 100 and the failure, under the lock. It
-	// sees no challenges that were answered.
+	// sees no challenges that were answered. It is nil when nothing of interest
+	// can come any more: the client transaction outlives its final response by up
+	// to 32 s, and what done knows would live as long.
 	done func(now time.Time, res *sip.Response, err error)
 
 	client    *transaction.Client
 	attempt   *attempt
 	attempts  int
+	invite    bool
 	cancelled bool
 	reason    Reason
 }
@@ -39,7 +42,8 @@ func (x *exchange) start() {
 	x.attempts++
 	x.attempt, x.client = &attempt{x}, nil
 	req := x.req
-	if x.auth != nil || req.Method() == sip.INVITE || req.Method() == sip.SUBSCRIBE {
+	x.invite = req.Method() == sip.INVITE
+	if x.auth != nil || x.invite || req.Method() == sip.SUBSCRIBE {
 		req = req.Clone() // what is sent belongs to the transaction layer; ours is for the next attempt
 	} else {
 		x.req = nil
@@ -111,7 +115,7 @@ func (a *attempt) Response(c *transaction.Client, res *sip.Response) {
 		return
 	}
 	if res.Status() > 100 {
-		a.x.done(now, res, nil)
+		a.x.take(now, res, nil)
 	}
 }
 
@@ -121,8 +125,22 @@ func (a *attempt) Failed(_ *transaction.Client, err error) {
 	now := st.enter()
 	defer st.leave()
 	if a.x.attempt == a {
-		a.x.done(now, nil, err)
+		a.x.take(now, nil, err)
 	}
+}
+
+// take hands an outcome to done. After the last one the exchange forgets
+// everything; only the 2xx of an INVITE may come again, and from other forks.
+// The lock is held.
+func (x *exchange) take(now time.Time, res *sip.Response, err error) {
+	a := x.attempt
+	if x.done != nil {
+		x.done(now, res, err)
+	}
+	if err == nil && (res.Status() < 200 || res.Status() < 300 && x.invite) || x.attempt != a {
+		return // more can come, or it has been sent once more
+	}
+	x.req, x.auth, x.nextSeq, x.done = nil, nil, nil, nil
 }
 
 // challenged answers a 401 or 407 by sending the request again with
