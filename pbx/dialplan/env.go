@@ -59,12 +59,38 @@ type Env struct {
 	pos       Position
 	depth     int
 	exception exception
+
+	database Database // nil: none
+	states   States   // nil: none
+	shared   *Shared
+	groups   *Groups
+}
+
+// Services are what the channels of a node have in common. Fields left nil
+// are missing: functions that need them say so.
+type Services struct {
+	Database Database
+	States   States
+	Shared   *Shared // nil: the channel's own
+	Groups   *Groups // nil: the channel's own
+}
+
+func (e *Env) serve(s Services) {
+	e.database, e.states, e.shared, e.groups = s.Database, s.States, s.Shared, s.Groups
+	if e.shared == nil {
+		e.shared = &Shared{}
+	}
+	if e.groups == nil {
+		e.groups = &Groups{}
+	}
 }
 
 // newEnv returns an environment without a channel, for loading and tests.
 func newEnv(l Limits) *Env {
-	return &Env{globals: &Globals{}, limits: l.withDefaults(), functions: Builtin(),
+	e := &Env{globals: &Globals{}, limits: l.withDefaults(), functions: Builtin(),
 		plan: emptyPlan, now: time.Now, logger: slog.New(slog.DiscardHandler)}
+	e.serve(Services{})
+	return e
 }
 
 // Now returns the time by the clock the environment was given.

@@ -1,6 +1,9 @@
 package dialplan
 
-import "fmt"
+import (
+	"fmt"
+	"maps"
+)
 
 // Functions maps upper-case names to functions.
 type Functions map[string]Function
@@ -14,9 +17,18 @@ type Function struct {
 	Doc string
 }
 
-// Builtin returns the functions that need nothing but variables, the plan,
-// text and time. Others belong to the channel or are added by the node.
+// Builtin returns the functions of this package: those that need nothing but
+// variables, the plan, text and time, and those of the node's Services. Others
+// belong to the channel or are added by the node.
 func Builtin() Functions {
+	all := plainFunctions()
+	for _, more := range []Functions{databaseFunctions(), groupFunctions(), sharedFunctions(), stateFunctions()} {
+		maps.Copy(all, more)
+	}
+	return all
+}
+
+func plainFunctions() Functions {
 	return Functions{
 		"ABS":             {Read: absolute, Doc: "A number without its sign."},
 		"ARRAY":           {Write: writeArray, Doc: "Sets several variables from a list."},
@@ -40,6 +52,7 @@ func Builtin() Functions {
 		"IFTIME":          {Read: ifTime, Doc: "One of two texts by the time."},
 		"INC":             {Read: counter(+1), Doc: "Increments a variable and returns it."},
 		"ISNULL":          {Read: isNull, Doc: "1 if there is no text."},
+		"JSON_DECODE":     {Read: jsonDecode, Doc: "A value of a JSON object."},
 		"KEYPADHASH":      {Read: keypadHash, Doc: "Letters as the keys of a telephone."},
 		"LEN":             {Read: length, Doc: "The length in bytes."},
 		"LISTFILTER":      {Read: listFilter, Doc: "A list without a value."},

@@ -48,6 +48,7 @@ type Config struct {
 	Logger    *slog.Logger                  // nil: nothing is logged
 	Trace     func(Position, *Step, string) // called before each step with the substituted arguments; nil: not
 	Limits    Limits
+	Services  Services
 }
 
 // Interpreter walks one channel through the plan, one priority after the
@@ -72,6 +73,7 @@ func New(c Config) *Interpreter {
 		globals: c.Globals, channel: c.Channel, functions: c.Functions, plan: c.Plan,
 		now: c.Now, logger: c.Logger, limits: c.Limits.withDefaults(),
 	}}
+	i.serve(c.Services)
 	if i.globals == nil {
 		i.globals = &Globals{}
 	}

@@ -122,36 +122,3 @@ func timeField(at time.Time, c byte) string {
 	}
 	return "%" + string([]byte{c})
 }
-
-// strptime is STRPTIME(DATETIME,ZONE,FORMAT): seconds since 1970. Formats
-// that Go's time package can read are understood.
-func strptime(e *Env, args string) (string, error) {
-	list, err := need(args, 3, 3, "STRPTIME(DATETIME,ZONE,FORMAT)")
-	if err != nil {
-		return "", err
-	}
-	location := e.now().Location()
-	if zone := arg(list, 1); zone != "" {
-		if location, err = time.LoadLocation(zone); err != nil {
-			return "", fmt.Errorf("time zone %q is not known", zone)
-		}
-	}
-	at, err := time.ParseInLocation(goLayout(list[2]), arg(list, 0), location)
-	if err != nil {
-		return "", fmt.Errorf("STRPTIME: %q does not fit %q", list[0], list[2])
-	}
-	return strconv.FormatInt(at.Unix(), 10), nil
-}
-
-func goLayout(format string) string {
-	var b strings.Builder
-	for i := 0; i < len(format); i++ {
-		if format[i] == '%' && i+1 < len(format) {
-			i++
-			b.WriteString(goLayouts[format[i]])
-			continue
-		}
-		b.WriteByte(format[i])
-	}
-	return b.String()
-}
