@@ -81,14 +81,19 @@ func (g *gateway) serve(conn *net.UDPConn) {
 	}
 }
 
+// repeated reports whether it has been asked the same before.
+func (g *gateway) repeated(what string) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	again := g.seen[what]
+	g.seen[what] = true
+	return again
+}
+
 func (g *gateway) answer(req *sip.Request, send func(int)) {
 	switch req.Method() {
 	case sip.INVITE:
-		g.mu.Lock()
-		again := g.seen[req.CallID()]
-		g.seen[req.CallID()] = true
-		g.mu.Unlock()
-		if again {
+		if g.repeated(req.CallID()) {
 			return
 		}
 		g.calls.Add(1)
@@ -106,7 +111,7 @@ func (g *gateway) answer(req *sip.Request, send func(int)) {
 	case sip.ACK:
 		g.acks.Add(1)
 	default:
-		if req.Method() == sip.BYE {
+		if req.Method() == sip.BYE && !g.repeated(req.CallID()+" BYE") {
 			g.byes.Add(1)
 		}
 		if req.Method() == sip.OPTIONS {

@@ -214,6 +214,8 @@ func (p *Proxy) proceed(fw *forwarding) {
 // mine hands a request to the role behind the proxy, or answers for the proxy.
 func (p *Proxy) mine(ctx context.Context, tx *transaction.Server, req *sip.Request, uri *sip.URI) {
 	switch {
+	case p.cfg.Next != nil && tx.Merged():
+		p.refuse(tx, req, refusal{status: 482}) // §8.2.2.2: "SHOULD generate a 482 (Loop Detected) response"
 	case p.cfg.Next != nil:
 		p.cfg.Next.ServeSIP(ctx, tx, req)
 	case req.Method() == sip.OPTIONS && uri.User == "":

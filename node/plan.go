@@ -11,6 +11,7 @@ import (
 
 	"github.com/hometone/hometone/config"
 	"github.com/hometone/hometone/config/pjsip"
+	"github.com/hometone/hometone/edge"
 	"github.com/hometone/hometone/pbx"
 	"github.com/hometone/hometone/pbx/dialplan"
 	"github.com/hometone/hometone/sip/transport"
@@ -25,6 +26,7 @@ type plan struct {
 	demo     *demo  // the accounts made on a first start; nil = none
 	pjsip    *pjsip.Config
 	settings *pbx.Settings
+	edge     *edge.Settings // nil: no balancer
 	listen   []listener
 	realm    string
 	agent    string
@@ -76,6 +78,7 @@ func readPlan(cfg Config, first bool) (*plan, []config.Problem) {
 		p.demo, p.asterisk = d, d.dir
 	}
 	problems = append(problems, p.readAsterisk()...)
+	problems = append(problems, p.readEdge()...)
 	if config.HasErrors(problems) {
 		return nil, problems
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/hometone/hometone/config"
+	"github.com/hometone/hometone/edge"
 	"github.com/hometone/hometone/pbx"
 	"github.com/hometone/hometone/pbx/app"
 	"github.com/hometone/hometone/pbx/dialplan"
@@ -43,6 +44,7 @@ type rooms struct {
 	who      *directory
 	where    *locator
 	exchange *pbx.Server
+	edge     *edge.Edge // nil: no balancer
 }
 
 // open makes all rooms and binds the ports; nothing is served yet.
@@ -155,14 +157,21 @@ func (r *rooms) openCalls(ctx context.Context, p *plan) error {
 		return err
 	}
 	links.Handler = handler(chain(r.places, r.exchange))
+	first, err := r.openEdge(p, r.dialogs)
+	if err != nil {
+		return err
+	}
 	r.shards, err = transaction.New(transaction.Config{
-		Transport: &watched{Layer: r.wire, closed: r.places.FlowClosed}, Handler: r.dialogs, RejectMerged: true,
+		Transport: &watched{Layer: r.wire, closed: r.places.FlowClosed}, Handler: first, RejectMerged: r.edge == nil,
 		Timers: p.timers(), DatagramSize: p.datagramSize(), Logger: r.log,
 	})
 	if err != nil {
 		return err
 	}
 	r.dialogs.Use(r.shards)
+	if r.edge != nil {
+		r.edge.Use(r.shards)
+	}
 	return nil
 }
 
@@ -243,6 +252,9 @@ func (r *rooms) serve(ctx context.Context, ready func()) error {
 	run(&group, "transport", below, r.shards.Run)
 	run(&group, "dialogs", below, r.dialogs.Run)
 	run(&group, "registrar", below, r.places.Run)
+	if r.edge != nil {
+		run(&group, "edge", below, r.edge.Run)
+	}
 	run(&group, "watchdog", ctx, watch)
 	ready()
 	notify("READY=1")
@@ -340,6 +352,7 @@ func (r *rooms) apply(old, new *plan) []config.Problem {
 		}
 	}
 	r.use(new)
+	r.applyEdge(new)
 	return problems
 }
 
