@@ -40,6 +40,7 @@ func plainFunctions() Functions {
 		"DEC":             {Read: counter(-1), Doc: "Decrements a variable and returns it."},
 		"DIALPLAN_EXISTS": {Read: dialplanExists, Doc: "1 if a context, extension or priority exists."},
 		"EVAL":            {Read: eval, Doc: "Substitutes once more."},
+		"EVAL_EXTEN":      {Read: evalExten, Doc: "What the Return of another extension would return."},
 		"EXCEPTION":       {Read: readException, Doc: "What led to the extension e."},
 		"EXISTS":          {Read: exists, Doc: "1 if there is any text."},
 		"FIELDNUM":        {Read: fieldNum, Doc: "The place of a value in a list."},
@@ -74,6 +75,8 @@ func plainFunctions() Functions {
 		"SHA1":            {Read: sha1Sum, Doc: "SHA-1 as hexadecimal digits."},
 		"SHIFT":           {Read: shift, Doc: "Takes the first value off a list."},
 		"SORT":            {Read: sortList, Doc: "Keys in the order of their numbers."},
+		"SPRINTF":         {Read: sprintf, Doc: "Text by a format."},
+		"STRBETWEEN":      {Read: stringBetween, Doc: "Text between the characters of another."},
 		"STRFTIME":        {Read: strftime, Doc: "A moment as text."},
 		"STRPTIME":        {Read: strptime, Doc: "Seconds since 1970 of a written moment."},
 		"STRREPLACE":      {Read: stringReplace, Doc: "Replaces text by text."},
@@ -83,6 +86,7 @@ func plainFunctions() Functions {
 		"UNSHIFT":         {Write: unshift, Doc: "Puts a value before a list."},
 		"URIDECODE":       {Read: uriDecode, Doc: "Decodes %XX."},
 		"URIENCODE":       {Read: uriEncode, Doc: "Encodes for a URI."},
+		"UUID":            {Read: uuid, Doc: "A new random identifier."},
 		"VALID_EXTEN":     {Read: validExten, Doc: "1 if a priority exists."},
 	}
 }

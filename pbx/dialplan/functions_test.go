@@ -43,10 +43,12 @@ func TestFunctions(t *testing.T) {
 		{"${SET(NEW=5)}${NEW}", "55"}, {"${GLOBAL(GLOB)}", "earth"}, {"${EVAL(${INDIRECT})}", "123456789"}, {"${HASH(h,b)}", "2"}, {"${HASH(h,none)}", ""}, {"${HASHKEYS(h)}", "c,b,a"}, {"${HASH(h)}", "3,2,1"},
 		// the plan
 		{"${DIALPLAN_EXISTS(c)}", "1"}, {"${DIALPLAN_EXISTS(zz)}", "0"}, {"${DIALPLAN_EXISTS(c,8005)}", "1"}, {"${DIALPLAN_EXISTS(c,9)}", "0"}, {"${DIALPLAN_EXISTS(c,8005,lab)}", "1"}, {"${VALID_EXTEN(,8005,2)}", "1"}, {"${VALID_EXTEN(c,8005,9)}", "0"},
+		{"${SPRINTF(%d %05.2f %s %x %%,7,3.14159,abc,255)}", "7 03.14 abc ff %"}, {"${SPRINTF(%c%-3s|,65,a)}", "Aa  |"}, {"${SPRINTF(%ld,12x)}", "12"}, {"${SPRINTF(%d)}", ""}, {"${SPRINTF(%9999d,1)}", ""}, {"${SPRINTF(%n,1)}", ""},
+		{"${STRBETWEEN(TWO,-)}${STRBETWEEN(X2,-)}", "2e-x- -t-w-o"}, {"${LEN(${UUID()})}", "36"}, {"${EVAL_EXTEN(c,8006,1)}", "8006 in c"}, {"${EVAL_EXTEN(c,8005,1)}", ""},
 		// the channel
 		{"${CALLERID(num)}", "200"}, {"${CHANNEL}", "PJSIP/8005-1"}, {"${CALLERID(num):1}", "00"}, {"${NOSUCH(x)}", ""}, {"${EXCEPTION(reason)}", ""},
 	}
-	plan := planOf(t, "[globals]\nGLOB=earth\n[c]\nexten => 8005,1,NoOp()\nexten => 8005,n(lab),NoOp()\n")
+	plan := planOf(t, "[globals]\nGLOB=earth\n[c]\nexten => 8005,1,NoOp()\nexten => 8005,n(lab),NoOp()\nexten => _800X,1,Return(${EXTEN} in ${CONTEXT})\n")
 	i, ch := channelOn(plan)
 	ch.values = map[string]string{"CALLERID(num)": "200", "CHANNEL": "PJSIP/8005-1"}
 	i.Start(Position{"c", "8005", 1})

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	_ "time/tzdata" // the names of time zones must mean the same on every machine
 )
 
 // Timing is a time specification as include, IFTIME and GotoIfTime take it:
