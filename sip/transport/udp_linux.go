@@ -3,12 +3,13 @@ package transport
 import (
 	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"unsafe"
 
@@ -25,13 +26,16 @@ const (
 )
 
 // A udpSocket is one of the SO_REUSEPORT sockets of a listener. Its read side
-// belongs to one goroutine; send may be called from any.
+// belongs to one goroutine (reader_linux.go); send may be called from any.
 type udpSocket struct {
-	conn     *net.UDPConn
+	file     *os.File // the socket, unknown to the runtime's poller
 	raw      syscall.RawConn
+	epoll    *os.File // holds the socket alone; the runtime polls this
+	ready    syscall.RawConn
 	ip4      bool
 	wildcard bool // bound to all addresses: ask for and give IP_PKTINFO
 	local    netip.AddrPort
+	closed   atomic.Bool
 	senders  sync.Pool // of *sender
 }
 
@@ -51,14 +55,44 @@ func openUDP(network string, addr netip.AddrPort, share bool, buffer int) (*udpS
 	if err != nil {
 		return nil, err
 	}
-	s.conn = pc.(*net.UDPConn)
-	if s.raw, err = s.conn.SyscallConn(); err != nil {
-		return nil, errors.Join(err, s.conn.Close())
-	}
-	bound := s.conn.LocalAddr().(*net.UDPAddr).AddrPort()
+	conn := pc.(*net.UDPConn)
+	bound := conn.LocalAddr().(*net.UDPAddr).AddrPort()
 	s.local = netip.AddrPortFrom(addr.Addr(), bound.Port())
 	s.senders.New = func() any { return newSender() }
+	err = s.adopt(conn)
+	if e := conn.Close(); err == nil {
+		err = e
+	}
+	if err == nil {
+		err = s.openPoll()
+	}
+	if err != nil {
+		s.close()
+		return nil, err
+	}
 	return s, nil
+}
+
+// adopt takes over conn's socket under a descriptor that the runtime's poller
+// does not watch: a blocking one. All our calls say MSG_DONTWAIT.
+func (s *udpSocket) adopt(conn *net.UDPConn) error {
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return err
+	}
+	fd := -1
+	if e := raw.Control(func(old uintptr) { fd, err = unix.FcntlInt(old, unix.F_DUPFD_CLOEXEC, 0) }); e != nil {
+		return e
+	}
+	if err != nil {
+		return fmt.Errorf("duplicate descriptor: %w", err)
+	}
+	err = unix.SetNonblock(fd, false)
+	s.file = os.NewFile(uintptr(fd), "udp")
+	if err == nil {
+		s.raw, err = s.file.SyscallConn()
+	}
+	return err
 }
 
 func (s *udpSocket) options(fd int, share bool, buffer int) error {
@@ -86,7 +120,15 @@ func socketsPerListener(n int) int { return n }
 
 func (s *udpSocket) port() uint16 { return s.local.Port() }
 
-func (s *udpSocket) close() { s.conn.Close() }
+// close makes the reader end; the descriptors go with the last who uses them.
+func (s *udpSocket) close() {
+	s.closed.Store(true)
+	for _, f := range [...]*os.File{s.epoll, s.file} {
+		if f != nil {
+			_ = f.Close()
+		}
+	}
+}
 
 // mmsghdr is struct mmsghdr of recvmmsg(2).
 type mmsghdr struct {
@@ -134,32 +176,6 @@ func (r *receiver) receive(fd uintptr, control bool) (int, syscall.Errno) {
 		return 0, errno
 	}
 	return int(n), 0
-}
-
-// read serves the socket until it is closed. The whole loop runs inside one
-// RawConn.Read, whose function never says "done": so the poller's readiness is
-// never reset behind our back, and a batch that was not full needs no further
-// system call before waiting.
-func (s *udpSocket) read(l *Layer, ln *listener) {
-	r := newReceiver(s.wildcard)
-	err := s.raw.Read(func(fd uintptr) bool {
-		for failed := 0; failed < readBatch; {
-			n, errno := r.receive(fd, s.wildcard)
-			for i := range n {
-				s.deliver(l, ln, r, i)
-			}
-			switch {
-			case errno == unix.EAGAIN, errno == 0 && n < readBatch:
-				return false
-			case errno != 0:
-				failed++ // EINTR, or an ICMP error of an earlier datagram: reading clears it
-			}
-		}
-		return false
-	})
-	if err != nil && !errors.Is(err, net.ErrClosed) {
-		l.logger.Error("transport: reading stopped", "listener", ln.Name, "addr", ln.bound.String(), "err", err)
-	}
 }
 
 func (s *udpSocket) deliver(l *Layer, ln *listener, r *receiver, i int) {
