@@ -1,0 +1,182 @@
+package presence
+
+import (
+	"strings"
+	"sync"
+)
+
+// maxDevices bounds the devices a Board keeps, custom ones included.
+const maxDevices = 100_000
+
+// A Board holds the states of all devices. Its methods are safe for
+// concurrent use and call nobody under its lock.
+type Board struct {
+	mu       sync.Mutex // guards the following
+	devices  map[string]*device
+	watchers map[string]map[*Watch]struct{} // by device
+}
+
+// device is one entry; names are compared without regard to case.
+type device struct {
+	base     DeviceState // without channels
+	channels map[string]ChannelState
+	busyAt   int // this many channels are Busy; 0: never
+}
+
+// NewBoard returns a Board that knows no device.
+func NewBoard() *Board {
+	return &Board{devices: make(map[string]*device), watchers: make(map[string]map[*Watch]struct{})}
+}
+
+// A Watch calls a function whenever one of its devices may have changed.
+type Watch struct {
+	board   *Board
+	devices []string
+	changed func()
+}
+
+// Watch starts to watch the devices of a hint. changed runs on the goroutine
+// that changed the device, outside of all locks, and must not block.
+func (b *Board) Watch(hint string, changed func()) *Watch {
+	w := &Watch{board: b, changed: changed}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, d := range hintDevices(hint) {
+		key := strings.ToLower(d)
+		w.devices = append(w.devices, key)
+		if b.watchers[key] == nil {
+			b.watchers[key] = make(map[*Watch]struct{})
+		}
+		b.watchers[key][w] = struct{}{}
+	}
+	return w
+}
+
+// Stop ends a Watch; it may be called twice. A call of changed that is under way
+// goes on.
+func (w *Watch) Stop() {
+	w.board.mu.Lock()
+	defer w.board.mu.Unlock()
+	for _, d := range w.devices {
+		delete(w.board.watchers[d], w)
+		if len(w.board.watchers[d]) == 0 {
+			delete(w.board.watchers, d)
+		}
+	}
+	w.devices = nil
+}
+
+// change edits a device and tells who watches it, if its state is another one
+// then. false: there is no room for one more device.
+func (b *Board) change(name string, edit func(*device)) bool {
+	key := strings.ToLower(name)
+	b.mu.Lock()
+	d := b.devices[key]
+	if d == nil {
+		if len(b.devices) >= maxDevices {
+			b.mu.Unlock()
+			return false
+		}
+		d = &device{base: Unknown}
+		b.devices[key] = d
+	}
+	before := d.state()
+	edit(d)
+	var tell []*Watch
+	if d.state() != before {
+		for w := range b.watchers[key] {
+			tell = append(tell, w)
+		}
+	}
+	b.mu.Unlock()
+	for _, w := range tell {
+		w.changed()
+	}
+	return true
+}
+
+// Set gives a device a state: "Custom:door" from the dialplan, or an endpoint
+// (Unavailable or NotInUse) as its registration comes and goes. Channels count
+// on top of it. It returns false if the Board is full.
+func (b *Board) Set(name string, s DeviceState) bool {
+	return b.change(name, func(d *device) { d.base = s })
+}
+
+// Channel tells what a channel of the device is doing now. channel is any name
+// that is unique for its life; ChannelDown forgets it.
+func (b *Board) Channel(name, channel string, s ChannelState) bool {
+	return b.change(name, func(d *device) {
+		if s == ChannelDown {
+			delete(d.channels, channel)
+			return
+		}
+		if d.channels == nil {
+			d.channels = make(map[string]ChannelState)
+		}
+		d.channels[channel] = s
+	})
+}
+
+// BusyAt sets the number of channels at which the device is Busy
+// (device_state_busy_at); 0: never.
+func (b *Board) BusyAt(name string, n int) bool {
+	return b.change(name, func(d *device) { d.busyAt = n })
+}
+
+// Remove forgets a device, for instance one that a reload no longer names.
+func (b *Board) Remove(name string) {
+	b.change(name, func(d *device) { *d = device{base: Invalid} })
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if d := b.devices[strings.ToLower(name)]; d != nil && len(d.channels) == 0 {
+		delete(b.devices, strings.ToLower(name))
+	}
+}
+
+// state is what the device is doing: its channels decide if it has any.
+func (d *device) state() DeviceState {
+	a, calls := newAggregate(), 0
+	for _, c := range d.channels {
+		a.add(c.device())
+		if c == ChannelUp || c == ChannelHeld || c == ChannelCalling || c == ChannelBusy {
+			calls++
+		}
+	}
+	switch {
+	case len(d.channels) == 0:
+		return d.base
+	case d.busyAt > 0 && calls >= d.busyAt:
+		return Busy
+	}
+	return a.state
+}
+
+// State returns the state of a device. Of one that nobody has named it is
+// Unknown if it is a custom one, else Invalid.
+func (b *Board) State(name string) DeviceState {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.state(name)
+}
+
+func (b *Board) state(name string) DeviceState {
+	key := strings.ToLower(name)
+	if d := b.devices[key]; d != nil {
+		return d.state()
+	}
+	if strings.HasPrefix(key, "custom:") {
+		return Unknown
+	}
+	return Invalid
+}
+
+// Extension returns the state of an extension with this hint.
+func (b *Board) Extension(hint string) ExtensionState {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	a := newAggregate()
+	for _, d := range hintDevices(hint) {
+		a.add(b.state(d))
+	}
+	return a.state.extension()
+}
