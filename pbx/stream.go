@@ -52,7 +52,7 @@ func (l *leg) readOffer(body string) error {
 	// calls end before there is any sound.
 	local := l.local(nil)
 	local.Addr = netip.AddrPortFrom(netip.IPv4Unspecified(), 9)
-	_, n, err := sdp.Answer(offer, local)
+	n, err := sdp.Agree(offer, local)
 	if err != nil {
 		return err
 	}

@@ -1,10 +1,9 @@
 package relay
 
 import (
-	"os"
 	"sync"
-	"syscall"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -22,20 +21,20 @@ const (
 // gather is the least time from one round to the next while packets come
 // faster than that: what gathers is served together, for a fraction of the
 // wake-ups. It is the delay the relay may add to a packet under load.
-const gather = time.Millisecond
+const gather = 2 * time.Millisecond
 
-// loop is one epoll set with its legs and timers, served by one goroutine.
-// Between rounds the goroutine parks in the runtime's own poller, so that an
-// idle loop holds no thread.
+// helpings is how many full batches of one socket are served in a row.
+const helpings = 4
+
+// loop is one epoll set with its legs and timers, served by one goroutine that
+// waits in the kernel, on a thread of its own: the runtime's poller, which wakes
+// and searches with several threads, costs more than the packets do
+// (docs/adr/0044-loops-wait-in-the-kernel.md). The sockets are edge-triggered, so
+// that a packet costs one look of the kernel at its socket and not two.
 type loop struct {
 	relay *Relay
-	epoll *os.File
-	wait  syscall.RawConn
 	ep    int
-	timer int      // timerfd in the set
-	pause *os.File // timerfd for gathering, of its own
-	rest  syscall.RawConn
-	nap   int // its descriptor
+	timer int // timerfd in the set
 
 	mu       sync.Mutex // guards the following
 	legs     []*Leg     // by slot; nil: free
@@ -78,24 +77,7 @@ func newLoop(r *Relay) (*loop, error) {
 }
 
 func (lp *loop) setUp() (err error) {
-	// A non-blocking descriptor is what makes os.NewFile register it with the poller.
-	if err = unix.SetNonblock(lp.ep, true); err != nil {
-		return err
-	}
-	lp.epoll = os.NewFile(uintptr(lp.ep), "epoll")
-	if lp.wait, err = lp.epoll.SyscallConn(); err != nil {
-		return err
-	}
 	if lp.timer, err = unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_NONBLOCK|unix.TFD_CLOEXEC); err != nil {
-		return err
-	}
-	pause, err := unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_NONBLOCK|unix.TFD_CLOEXEC)
-	if err != nil {
-		return err
-	}
-	lp.nap = pause
-	lp.pause = os.NewFile(uintptr(pause), "timerfd")
-	if lp.rest, err = lp.pause.SyscallConn(); err != nil {
 		return err
 	}
 	return unix.EpollCtl(lp.ep, unix.EPOLL_CTL_ADD, lp.timer, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: timerKey})
@@ -109,14 +91,7 @@ func (lp *loop) close() {
 		return
 	}
 	lp.closed = true
-	if lp.epoll != nil {
-		_ = lp.epoll.Close()
-	} else {
-		_ = unix.Close(lp.ep)
-	}
-	if lp.pause != nil {
-		_ = lp.pause.Close()
-	}
+	_ = unix.Close(lp.ep)
 	if lp.timer >= 0 {
 		_ = unix.Close(lp.timer)
 	}
@@ -138,13 +113,17 @@ func (lp *loop) add(l *Leg) error {
 	}
 	lp.legs[l.slot] = l
 	for kind, fd := range [...]int{kindRTP: l.pair.rtp, kindRTCP: l.pair.rtcp} {
-		e := unix.EpollEvent{Events: unix.EPOLLIN, Fd: l.slot<<1 | int32(kind)}
-		if err := unix.EpollCtl(lp.ep, unix.EPOLL_CTL_ADD, fd, &e); err != nil {
+		if err := lp.watch(unix.EPOLL_CTL_ADD, l.slot, kind, fd); err != nil {
 			lp.drop(l.slot)
 			return err
 		}
 	}
 	return nil
+}
+
+// watch puts a socket into the set, or has the set look at it again.
+func (lp *loop) watch(op int, slot int32, kind, fd int) error {
+	return unix.EpollCtl(lp.ep, op, fd, &unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLET, Fd: slot<<1 | int32(kind)})
 }
 
 // remove forgets a leg; its sockets leave the set when they are closed.
@@ -217,50 +196,49 @@ func (lp *loop) run() {
 	}
 }
 
-// ready waits for events and returns how many there are; -1 if the set is gone.
+// ready waits for events and returns how many there are, 0 when it was
+// interrupted; -1 if the set is gone.
 func (lp *loop) ready() int {
 	if since := lp.relay.now() - lp.woke; lp.busy && since < gather {
-		lp.sleep(gather - since)
+		rest(gather - since)
 	}
 	began := lp.relay.now()
-	n := lp.poll(lp.ep)
+	n := lp.look()
 	if n == 0 {
-		err := lp.wait.Read(func(fd uintptr) bool {
-			n = lp.poll(int(fd))
-			return n != 0
-		})
-		if err != nil {
-			return -1
-		}
+		n = lp.wait()
 	}
 	lp.woke = lp.relay.now()
 	lp.busy = lp.woke-began < gather
 	return n
 }
 
-// sleep parks the goroutine for d.
-func (lp *loop) sleep(d time.Duration) {
-	spec := unix.ItimerSpec{Value: unix.NsecToTimespec(int64(d))}
-	if unix.TimerfdSettime(lp.nap, 0, &spec, nil) != nil {
-		return
-	}
-	var count [8]byte
-	_ = lp.rest.Read(func(fd uintptr) bool {
-		_, err := unix.Read(int(fd), count[:])
-		return err != unix.EAGAIN
-	})
+// rest waits for d without telling the scheduler, so that it takes no measures:
+// the loop keeps its processor, for which Run has added one. The scheduler's signal, when it
+// wants to stop the world or to preempt the loop, ends the rest.
+func rest(d time.Duration) {
+	spec := unix.NsecToTimespec(int64(d))
+	_, _, _ = unix.RawSyscall(unix.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&spec)), 0, 0)
 }
 
-func (lp *loop) poll(ep int) int {
-	for {
-		n, err := unix.EpollWait(ep, lp.events[:], 0)
-		switch {
-		case err == nil:
-			return n
-		case err != unix.EINTR:
-			return -1
-		}
+// look takes the events there are. It cannot block.
+func (lp *loop) look() int {
+	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(lp.ep), uintptr(unsafe.Pointer(&lp.events[0])), uintptr(len(lp.events)), 0, 0, 0)
+	if errno != 0 {
+		return 0
 	}
+	return int(n)
+}
+
+// wait takes events when there are some; meanwhile the scheduler may have the processor.
+func (lp *loop) wait() int {
+	n, err := unix.EpollWait(lp.ep, lp.events[:], -1)
+	switch {
+	case err == nil:
+		return n
+	case err == unix.EINTR:
+		return 0
+	}
+	return -1
 }
 
 // resolve finds the legs of n events, and whether the timer is among them.

@@ -3,6 +3,8 @@ package relay
 import (
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/hometone/hometone/media"
 	"github.com/hometone/hometone/rtp"
 )
@@ -24,15 +26,40 @@ type arrivals struct {
 	moved bool // the peer's address changed
 }
 
-// readRTP takes what waits on a leg's RTP socket, judges it under the leg's
-// lock, and passes it on without.
+// readRTP takes what waits on a leg's RTP socket. If there is more than fits
+// into a few batches, the rest is left for the next round.
 func (lp *loop) readRTP(l *Leg, now time.Duration) {
+	for range helpings {
+		if lp.readBatch(l, now) < batchSize {
+			return
+		}
+	}
+	l.again(kindRTP)
+}
+
+// again has the set tell once more that a socket is readable.
+func (l *Leg) again(kind int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return
+	}
+	fd := l.pair.rtp
+	if kind == kindRTCP {
+		fd = l.pair.rtcp
+	}
+	_ = l.loop.watch(unix.EPOLL_CTL_MOD, l.slot, kind, fd) // it is in the set
+}
+
+// readBatch takes one batch, judges it under the leg's lock, and passes it on
+// without. It returns how many datagrams there were.
+func (lp *loop) readBatch(l *Leg, now time.Duration) int {
 	a := &lp.arrivals
 	a.n, a.moved = 0, false
 	l.mu.Lock()
 	if l.closed {
 		l.mu.Unlock()
-		return
+		return 0
 	}
 	n := lp.batch.receive(l.pair.rtp, l.pair.any)
 	for i := range n {
@@ -52,6 +79,7 @@ func (lp *loop) readRTP(l *Leg, now time.Duration) {
 	if a.peer != nil && a.n > 0 {
 		a.peer.forward(a, now)
 	}
+	return n
 }
 
 // arrive judges one datagram. Needs mu.

@@ -15,8 +15,8 @@
 // behind it changes (join, hold, play); and an RTCP session of its own, in which
 // we report on what the peer sends (docs/adr/0041-rtcp-per-leg.md).
 //
-// A few loops, one per core, own all sockets: each is a goroutine over one
-// epoll set with batched, non-blocking reads. Legs are spread over the loops;
+// A few loops, one per core, own all sockets: each is a thread over one
+// epoll set with batched, non-blocking reads; Run adds to GOMAXPROCS for them. Legs are spread over the loops;
 // Leg.mu guards a leg's state, is held for less than a batch, and two of them
 // are never held together, so every method may be called from anywhere, also
 // from sinks, sources and watchers. These are called on a loop, with no lock
@@ -107,9 +107,12 @@ func New(c Config) (*Relay, error) {
 // Run serves the legs until ctx ends; then it closes what is left. It may be
 // called once.
 func (r *Relay) Run(ctx context.Context) error {
+	// A loop under load keeps its processor (see rest), so the others get as many more.
+	runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + len(r.loops))
+	defer func() { runtime.GOMAXPROCS(max(1, runtime.GOMAXPROCS(0)-len(r.loops))) }()
 	var all sync.WaitGroup
 	for _, lp := range r.loops {
-		all.Go(lp.run) // owns lp's epoll set; ends by lp.stop
+		all.Go(lp.run) // owns lp's epoll set and a thread; ends by lp.stop
 	}
 	<-ctx.Done()
 	r.mu.Lock()

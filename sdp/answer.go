@@ -11,9 +11,29 @@ import (
 // first plain audio stream with a common codec is taken, all others are
 // rejected. Errors: ErrNoAudio, ErrNoCodec, ErrSecure.
 func Answer(offer *Description, l Local) (string, Negotiated, error) {
-	chosen, err := choose(offer, l)
+	r, n, err := agree(offer, l)
 	if err != nil {
 		return "", Negotiated{}, err
+	}
+	return r.write(offer, l), n, nil
+}
+
+// Agree returns what Answer would agree on, without writing the answer.
+func Agree(offer *Description, l Local) (Negotiated, error) {
+	_, n, err := agree(offer, l)
+	return n, err
+}
+
+// reply is an answer before it is written.
+type reply struct {
+	chosen int // the m-line that is accepted
+	audio  audio
+}
+
+func agree(offer *Description, l Local) (reply, Negotiated, error) {
+	chosen, err := choose(offer, l)
+	if err != nil {
+		return reply{}, Negotiated{}, err
 	}
 	r := offer.streams[chosen].remote
 	n := newNegotiated(r)
@@ -39,17 +59,18 @@ func Answer(offer *Description, l Local) (string, Negotiated, error) {
 		a.dtmf = []Codec{n.DTMF.answered()}
 	}
 	n.Layout = offer.layout(chosen)
-	return answerBody(offer, l, chosen, a), n, nil
+	return reply{chosen, a}, n, nil
 }
 
-// answerBody mirrors the offer's m-lines.
-func answerBody(offer *Description, l Local, chosen int, a audio) string {
+// write mirrors the offer's m-lines.
+func (r reply) write(offer *Description, l Local) string {
 	var w writer
+	w.Grow(usualBody)
 	// RFC 3264 §6: "The 't=' line in the answer MUST equal that of the offer."
 	w.session(l, offer.timing)
 	for i, s := range offer.streams {
-		if i == chosen {
-			w.audio(l, a)
+		if i == r.chosen {
+			w.audio(l, r.audio)
 			continue
 		}
 		w.line('m', rejected(s.String()))

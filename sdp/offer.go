@@ -5,12 +5,14 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // Offer writes an offer: one audio stream with all of l's codecs, at the place
 // that l.Layout gives it (RFC 3264 §5).
 func Offer(l Local) string {
 	var w writer
+	w.Grow(usualBody)
 	w.session(l, "0 0")
 	layout := l.Layout
 	if len(layout.Lines) == 0 {
@@ -55,6 +57,15 @@ type audio struct {
 
 type writer struct{ strings.Builder }
 
+// usualBody is the room for an ordinary description, in bytes.
+const usualBody = 320
+
+// number writes n.
+func (w *writer) number(n int) {
+	var digits [20]byte
+	w.Write(strconv.AppendInt(digits[:0], int64(n), 10))
+}
+
 func (w *writer) line(kind byte, parts ...string) {
 	w.WriteByte(kind)
 	w.WriteByte('=')
@@ -67,10 +78,10 @@ func (w *writer) line(kind byte, parts ...string) {
 // session writes v= to t=. times are the values of the t= lines.
 func (w *writer) session(l Local, times string) {
 	w.line('v', "0")
-	w.line('o', orDash(l.Username), " ", strconv.FormatUint(l.SessionID, 10), " ",
-		strconv.FormatUint(l.Version, 10), " ", netAddress(l.Addr.Addr()))
+	addr := netAddress(l.Addr.Addr())
+	w.line('o', orDash(l.Username), " ", strconv.FormatUint(l.SessionID, 10), " ", strconv.FormatUint(l.Version, 10), " ", addr)
 	w.line('s', orDash(l.Name))
-	w.line('c', netAddress(l.Addr.Addr()))
+	w.line('c', addr)
 	for t := range strings.SplitSeq(times, "\n") {
 		w.line('t', t)
 	}
@@ -78,16 +89,20 @@ func (w *writer) session(l Local, times string) {
 
 // audio writes an audio m-line and its attributes.
 func (w *writer) audio(l Local, a audio) {
-	all := append(append([]Codec(nil), a.codecs...), a.dtmf...)
-	pts := make([]string, len(all))
-	for i, c := range all {
-		pts[i] = strconv.Itoa(int(c.PT))
+	w.WriteString("m=audio ")
+	w.number(int(l.Addr.Port()))
+	w.WriteString(" ")
+	w.WriteString(a.proto)
+	for _, list := range [...][]Codec{a.codecs, a.dtmf} {
+		for i := range list {
+			w.WriteString(" ")
+			w.number(int(list[i].PT))
+		}
 	}
-	w.line('m', "audio ", strconv.Itoa(int(l.Addr.Port())), " ", a.proto, " ", strings.Join(pts, " "))
-	for i, c := range all {
-		w.line('a', "rtpmap:", pts[i], " ", c.rtpmap())
-		if c.Fmtp != "" {
-			w.line('a', "fmtp:", pts[i], " ", c.Fmtp)
+	w.WriteString("\r\n")
+	for _, list := range [...][]Codec{a.codecs, a.dtmf} {
+		for i := range list {
+			w.codec(&list[i])
 		}
 	}
 	w.line('a', "ptime:", millis(a.ptime))
@@ -103,12 +118,22 @@ func (w *writer) audio(l Local, a audio) {
 	w.line('a', a.direction.String())
 }
 
-func (c Codec) rtpmap() string {
-	s := c.Name + "/" + strconv.Itoa(c.ClockRate)
+// codec writes the rtpmap and fmtp attributes of a codec.
+func (w *writer) codec(c *Codec) {
+	w.WriteString("a=rtpmap:")
+	w.number(int(c.PT))
+	w.WriteString(" ")
+	w.WriteString(c.Name)
+	w.WriteString("/")
+	w.number(c.ClockRate)
 	if c.Channels > 1 {
-		s += "/" + strconv.Itoa(c.Channels)
+		w.WriteString("/")
+		w.number(c.Channels)
 	}
-	return s
+	w.WriteString("\r\n")
+	if c.Fmtp != "" {
+		w.line('a', "fmtp:", strconv.Itoa(int(c.PT)), " ", c.Fmtp)
+	}
 }
 
 func rtcpAddress(l Local) string {
@@ -157,6 +182,9 @@ func audioProto(line string) string {
 }
 
 func orDash(s string) string {
+	if s != "" && strings.IndexFunc(s, unicode.IsSpace) < 0 {
+		return s
+	}
 	if s = strings.Join(strings.Fields(s), "_"); s == "" {
 		return "-"
 	}

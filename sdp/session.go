@@ -38,17 +38,16 @@ func (s *Session) Accept(answer *Description) (Negotiated, error) {
 // Answer answers the peer's offer. On an error nothing changes.
 func (s *Session) Answer(offer *Description, l Local) (string, Negotiated, error) {
 	l.SessionID = s.ID
-	body, n, err := Answer(offer, l)
+	r, n, err := agree(offer, l)
 	if err != nil {
 		return "", Negotiated{}, err
 	}
 	s.Agreed = n
-	body = s.version(func(v uint64) string {
+	body := s.version(func(v uint64) string {
 		l.Version = v
-		body, _, err = Answer(offer, l)
-		return body
+		return r.write(offer, l)
 	})
-	return body, n, err
+	return body, n, nil
 }
 
 // prepare carries the session's layout and payload types into a new offer.
@@ -74,14 +73,11 @@ func (s *Session) prepare(l Local) Local {
 // version writes a body with the old version and, if that is not what was
 // said before, with the next one.
 func (s *Session) version(write func(uint64) string) string {
+	if s.Body == "" && s.Version == 0 {
+		s.Version = s.ID
+	}
 	body := write(s.Version)
-	switch {
-	case s.Body == "":
-		if s.Version == 0 {
-			s.Version = s.ID
-		}
-		body = write(s.Version)
-	case body != s.Body:
+	if s.Body != "" && body != s.Body {
 		s.Version++
 		body = write(s.Version)
 	}

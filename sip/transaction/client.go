@@ -352,9 +352,7 @@ func (s *shard) deliver(c *Client, tx *clientTx, res *sip.Response) {
 	}
 	if res.Final() {
 		c.done, c.req, c.targets = true, nil, nil
-		if tx.invite && res.Status() >= 300 || !tx.invite {
-			tx.req = nil
-		}
+		tx.req = nil // the ACK has been written; that to a 2xx is the TU's
 		if !tx.invite || res.Success() {
 			tx.msg = nil
 		}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // columns are those of the table, in the order of values and scan.
@@ -23,12 +24,15 @@ func (c *CDR) values() []any {
 		c.HangupCause, c.HangupSource, c.SIPCallID, c.DstSIPCallID, c.Codec, c.DstCodec, string(c.Media),
 	}
 	for i := range v {
-		if s, ok := v[i].(string); ok {
+		if s, ok := v[i].(string); ok && !sound(s) {
 			v[i] = clean(s)
 		}
 	}
 	return v
 }
+
+// sound reports whether clean would leave s as it is.
+func sound(s string) bool { return utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 }
 
 // clean makes text of what came from the network: PostgreSQL takes neither
 // broken UTF-8 nor NUL.

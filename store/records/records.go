@@ -94,7 +94,7 @@ type CDR struct {
 const (
 	DefaultQueue  = 4096
 	DefaultBatch  = 256
-	DefaultLinger = 20 * time.Millisecond
+	DefaultLinger = 100 * time.Millisecond
 )
 
 // Config says where records go.

@@ -145,8 +145,13 @@ func (s *Store) commit(ctx context.Context, batch []item) {
 
 // write commits all records or none.
 func (s *Store) write(ctx context.Context, batch []item) error {
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
-	defer cancel()
+	if s.pg {
+		// SQLite has its busy_timeout; a context that can end would cost it a
+		// goroutine for every statement.
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, 30*time.Second)
+		defer cancel()
+	}
 	tx, err := s.db.BeginTx(ctx, nil)
 	if err != nil {
 		return err
