@@ -38,10 +38,11 @@ type deadline struct {
 // a timer costs two pointer changes.
 type deadlines struct {
 	length [phases]time.Duration
-	wake   chan struct{} // a list was empty and is not any more
+	wake   chan struct{} // something is due before planned
 
-	mu    sync.Mutex // guards the following
-	heads [phases]deadline
+	mu      sync.Mutex // guards the following
+	heads   [phases]deadline
+	planned time.Time // when run looks next
 }
 
 func newDeadlines(patience, timerC time.Duration) *deadlines {
@@ -56,9 +57,9 @@ func newDeadlines(patience, timerC time.Duration) *deadlines {
 // set lets e wait in a phase from now on; idle takes it off.
 func (d *deadlines) set(e *deadline, p phase, now time.Time) {
 	d.mu.Lock()
-	first := d.enter(e, p, now)
+	sooner := d.enter(e, p, now)
 	d.mu.Unlock()
-	d.start(first)
+	d.start(sooner)
 }
 
 // heard lets e wait for what follows a response: "Timer C MUST be reset" by each
@@ -77,14 +78,15 @@ func (d *deadlines) heard(e *deadline, status int, now time.Time) {
 		d.mu.Unlock()
 		return
 	}
-	first := d.enter(e, p, now)
+	sooner := d.enter(e, p, now)
 	d.mu.Unlock()
-	d.start(first)
+	d.start(sooner)
 }
 
 // enter moves e to the list of a phase; the caller holds mu. It reports whether
-// the list was empty.
-func (d *deadlines) enter(e *deadline, p phase, now time.Time) (first bool) {
+// run would look too late, which is rare: entries come in the order of their
+// times, and run sleeps until the first.
+func (d *deadlines) enter(e *deadline, p phase, now time.Time) (sooner bool) {
 	if e.next != nil {
 		e.prev.next, e.next.prev = e.next, e.prev
 		e.next, e.prev = nil, nil
@@ -92,16 +94,18 @@ func (d *deadlines) enter(e *deadline, p phase, now time.Time) (first bool) {
 	e.phase = p
 	if p != idle {
 		head := &d.heads[p]
-		first = head.next == head
 		e.at = now.Add(d.length[p])
 		e.prev, e.next = head.prev, head
 		head.prev.next, head.prev = e, e
+		if e.at.Before(d.planned) {
+			d.planned, sooner = e.at, true
+		}
 	}
-	return first
+	return sooner
 }
 
-func (d *deadlines) start(first bool) {
-	if first {
+func (d *deadlines) start(sooner bool) {
+	if sooner {
 		select {
 		case d.wake <- struct{}{}:
 		default:
@@ -110,10 +114,11 @@ func (d *deadlines) start(first bool) {
 }
 
 // due takes off those whose time has come and returns them, with the time of
-// the next one; zero if nobody waits.
+// the next one.
 func (d *deadlines) due(now time.Time) (over []overdue, next time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	next = now.Add(time.Hour)
 	for p := range d.heads {
 		head := &d.heads[p]
 		for e := head.next; e != head && !e.at.After(now); e = head.next {
@@ -121,10 +126,11 @@ func (d *deadlines) due(now time.Time) (over []overdue, next time.Time) {
 			head.next, e.next.prev = e.next, head
 			e.next, e.prev, e.phase = nil, nil, idle
 		}
-		if e := head.next; e != head && (next.IsZero() || e.at.Before(next)) {
+		if e := head.next; e != head && e.at.Before(next) {
 			next = e.at
 		}
 	}
+	d.planned = next
 	return over, next
 }
 
@@ -162,11 +168,7 @@ func (d *deadlines) run(ctx context.Context) {
 		for _, o := range over {
 			o.leg.overdue(o.phase)
 		}
-		wait := time.Hour
-		if !next.IsZero() {
-			wait = max(time.Until(next), time.Millisecond)
-		}
-		timer.Reset(wait)
+		timer.Reset(max(time.Until(next), time.Millisecond))
 		select {
 		case <-ctx.Done():
 			return

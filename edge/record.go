@@ -94,7 +94,12 @@ func behindNAT(req *sip.Request) bool {
 	if own == 0 {
 		own = transport.UDP.DefaultPort()
 	}
-	return via.Params.Has("received") || port != 0 && port != own
+	if port != 0 && port != own {
+		return true
+	}
+	received, seen := via.Received()
+	host, numeric := sip.HostAddr(via.Host)
+	return seen && (!numeric || received != host)
 }
 
 // breadth is RFC 5393 §5.3.3: a request may be on as many parallel branches as
