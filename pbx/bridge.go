@@ -22,12 +22,12 @@ func (d *dialing) connect(ctx context.Context, winner *leg) error {
 	d.peer, d.answered = winner, answered
 	ch.StopTone()
 	_ = ch.interp.Set("DIALEDPEERNAME", winner.name)
-	_ = ch.interp.Set("DIALEDPEERNUMBER", winner.number)
+	_ = ch.interp.Set("DIALEDPEERNUMBER", winner.dialed)
 	ch.cdr.DstChannel, ch.cdr.DstSIPCallID = winner.name, winner.callID
 	if d.req.Options.Reset && !ch.cdr.Answer.IsZero() {
 		ch.cdr.Start, ch.cdr.Answer = answered, answered
 	}
-	err := ch.Answer(ctx)
+	err := ch.answer(winner)
 	if err == nil {
 		err = ch.join(ch.caller, winner)
 	}
@@ -52,7 +52,7 @@ func (d *dialing) connect(ctx context.Context, winner *leg) error {
 
 // talk is the bridged call: it returns when one side, or the time, has ended.
 func (d *dialing) talk() {
-	for !d.ch.gone() && d.peer.state == legUp {
+	for !d.ch.gone() && d.ch.transfer == nil && d.peer.state == legUp {
 		if !d.ch.step(d.until) {
 			return
 		}
@@ -73,7 +73,7 @@ func (d *dialing) after() error {
 	if cause == CauseNone {
 		cause = CauseNormalClearing
 	}
-	ch.cdr.Media = mediaReport(ch.caller, peer)
+	ch.noteMedia()
 	d.hangUpPeer(peer)
 	_ = ch.interp.Set("ANSWEREDTIME", whole(ended.Sub(answered)))
 	_ = ch.interp.Set("ANSWEREDTIME_MS", millis(ended.Sub(answered)))

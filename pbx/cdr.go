@@ -47,8 +47,8 @@ func (ch *channel) disposition() records.Disposition {
 	return records.Failed
 }
 
-// writeCDR writes the call's one record and waits until it is durable.
-func (ch *channel) writeCDR(ctx context.Context, now time.Time) {
+// record is the call's record as it would end now.
+func (ch *channel) record(now time.Time) records.CDR {
 	r := ch.cdr
 	r.End = now
 	r.Duration = since(r.Start, now)
@@ -56,6 +56,26 @@ func (ch *channel) writeCDR(ctx context.Context, now time.Time) {
 	r.Disposition = ch.disposition()
 	r.HangupCause = int(ch.cause)
 	r.HangupSource = ch.hungUp
+	return r
+}
+
+// putCDR writes the record of a call that goes on as another one, because its
+// caller has transferred its callee; a failure is logged.
+func (ch *channel) putCDR(now time.Time) {
+	r, log := ch.record(now), ch.log()
+	fail := func(err error) {
+		if err != nil {
+			log.Error("call record not written", "id", r.ID, "error", err)
+		}
+	}
+	if err := ch.srv.cfg.Records.Put(context.Background(), r, fail); err != nil {
+		fail(err)
+	}
+}
+
+// writeCDR writes the call's one record and waits until it is durable.
+func (ch *channel) writeCDR(ctx context.Context, now time.Time) {
+	r := ch.record(now)
 	ctx, cancel := context.WithTimeout(ctx, recordTime)
 	defer cancel()
 	done := make(chan error, 1)

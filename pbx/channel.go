@@ -34,7 +34,11 @@ type channel struct {
 	interp   *dialplan.Interpreter
 
 	cause      Cause              // HANGUPCAUSE: why the last leg, or this one, was released
+	dialing    *dialing           // the Dial under way
 	transfer   *dialplan.Position // where a transfer sends the caller; nil = nowhere
+	transferer string             // who asked for it, as Referred-By names it
+	referred   *dialog.Notifier   // tells the transferer; nil = nobody waits
+	leaving    []leaving          // legs that wait for their BYE
 	told180    bool               // the caller knows that it rings
 	ending     bool               // no application may go on: hang-up was asked for
 	afterwards bool               // the extension h runs: applications go on although the call has ended
@@ -61,7 +65,7 @@ func (s *Server) newChannel(set *Settings, e *pjsip.Endpoint, tx *transaction.Se
 	ch.cdr = records.CDR{
 		ID: id, UniqueID: unique, LinkedID: unique, Start: now, Node: s.cfg.Node, AMAFlags: "DOCUMENTATION",
 		Channel: ch.name, Context: e.Context, Dst: ch.start.Exten,
-		Src: ch.caller.number, CallerID: callerID(ch.caller.display, ch.caller.number),
+		Src: ch.caller.number, CallerID: ch.caller.party.String(),
 		SIPCallID: req.CallID(), AccountCode: e.AccountCode,
 	}
 	return ch
@@ -232,7 +236,7 @@ func (ch *channel) attend() bool {
 
 // alarm is when a channel that waits until a deadline has to wake up.
 func (ch *channel) alarm(deadline time.Time) time.Time {
-	return earliest(deadline, ch.limit, ch.rtpCheck)
+	return earliest(deadline, ch.limit, ch.rtpCheck, ch.goodbye())
 }
 
 // alarmed does what is due and reports whether the deadline is still to come.
@@ -241,6 +245,7 @@ func (ch *channel) alarmed(deadline time.Time) bool {
 	if !ch.rtpCheck.IsZero() && !now.Before(ch.rtpCheck) {
 		ch.checkRTP(now)
 	}
+	ch.usher(now, false)
 	if !ch.limit.IsZero() && !now.Before(ch.limit) {
 		ch.limit = time.Time{}
 		ch.end(CauseNormalClearing, "absolute timeout")
@@ -317,6 +322,8 @@ func (ch *channel) release(ctx context.Context) {
 		ch.hungUp = ch.name
 	}
 	ch.caller.hangUp(ch.cause)
+	ch.report(ch.cause.Status(), "")
+	ch.usher(now, true)
 	ch.writeCDR(ctx, now)
 	for _, b := range ch.branches {
 		b.closeMedia()

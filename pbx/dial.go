@@ -48,6 +48,7 @@ type resolved struct {
 // Dial implements Channel: it calls all destinations at once, connects the
 // first that answers, and sets DIALSTATUS and what else Asterisk's Dial sets.
 func (ch *channel) Dial(ctx context.Context, req *DialRequest) error {
+	defer func() { ch.dialing = nil }()
 	d, err := ch.dial(ctx, req)
 	if d == nil || err != nil {
 		return err
@@ -59,6 +60,7 @@ func (ch *channel) Dial(ctx context.Context, req *DialRequest) error {
 // dial is Dial up to the connected call; nil if there is none.
 func (ch *channel) dial(ctx context.Context, req *DialRequest) (*dialing, error) {
 	d := &dialing{ch: ch, req: req, started: time.Now()}
+	ch.dialing = d
 	for _, name := range []string{"DIALEDPEERNAME", "DIALEDPEERNUMBER", "ANSWEREDTIME", "DIALEDTIME", "DIALSTATUS"} {
 		_ = ch.interp.Set(name, "")
 	}
@@ -174,7 +176,7 @@ func (d *dialing) contacts(e *pjsip.Endpoint, user, uri string) []Contact {
 func (d *dialing) branch(ctx context.Context, e *pjsip.Endpoint, number string, c Contact) {
 	ch := d.ch
 	_, _, n := ch.srv.newID(d.started)
-	l := &leg{ch: ch, endpoint: e, name: channelName(e.Name, n), number: number, outgoing: true}
+	l := &leg{ch: ch, home: ch, endpoint: e, name: channelName(e.Name, n), party: calledParty(e, ch.start.Exten), dialed: number, outgoing: true}
 	l.call = &outgoingCall{uri: c.URI, path: c.Path, prefer: d.prefer}
 	ch.branches = append(ch.branches, l)
 	if len(c.Targets) > 0 {
@@ -201,7 +203,7 @@ func (d *dialing) branch(ctx context.Context, e *pjsip.Endpoint, number string, 
 		ctx, cancel := context.WithTimeout(ctx, resolveTime)
 		defer cancel()
 		targets, err := ch.srv.cfg.Transport.Resolve(ctx, uri)
-		ch.box.post(mail{leg: l, what: resolved{targets, err}}, false)
+		l.post(resolved{targets, err}, false)
 	}()
 }
 
@@ -278,10 +280,18 @@ func (l *leg) inviteConfig(call *outgoingCall, offer string, targets []transport
 	if user == "" {
 		user = anonymous
 	}
+	l.host = host
 	from := sip.Address{Display: caller.display, URI: "sip:" + sip.EscapeUser(user) + "@" + host}
+	if caller.restricted && !l.endpoint.TrustIDOutbound {
+		// RFC 3323 §4.1.1.3: a caller who does not want to be shown.
+		from = sip.Address{Display: "Anonymous", URI: "sip:" + anonymous + "@" + anonymousHost}
+	}
 	cfg := dialog.InviteConfig{
 		URI: call.uri, From: from.String(), Targets: targets, Route: call.path, SDP: offer,
-		Auth: l.ch.srv.outboundAuth(l.ch.set, l.endpoint),
+		Auth: l.ch.srv.outboundAuth(l.ch.set, l.endpoint), Headers: l.identity(caller.party, true),
+	}
+	if l.ch.transferer != "" { // RFC 3892 §2.3
+		cfg.Headers = append(cfg.Headers, dialog.Header{Name: "Referred-By", Value: l.ch.transferer})
 	}
 	l.ch.srv.timers(l.endpoint, &cfg.Reliable, &cfg.SessionExpires, &cfg.MinSE)
 	return cfg

@@ -3,6 +3,7 @@ package pbx
 import (
 	"net/netip"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/hometone/hometone/config/pjsip"
@@ -29,11 +30,12 @@ const (
 // channel's goroutine, except that Deliver may be called from a shard and
 // watch from a loop of the relay; both only post into the mailbox.
 type leg struct {
-	ch       *channel
+	ch       *channel // whose goroutine has the leg
 	endpoint *pjsip.Endpoint
 	name     string // PJSIP/8006-0000002b
-	number   string // of the person at this side
-	display  string
+	party           // the person at this side
+	dialed   string // outgoing: what Dial was told to call
+	host     string // our name towards the peer, "" = not known yet
 	outgoing bool
 	state    legState
 	cause    Cause // when gone
@@ -50,21 +52,18 @@ type leg struct {
 	body       string        // of the caller's INVITE, until it has been read
 
 	stream
+
+	door sync.Mutex // guards the following
+	home *channel   // ch, for those that post
 }
 
 // newCallerLeg is the leg of an INVITE that came in.
 func newCallerLeg(ch *channel, e *pjsip.Endpoint, tx *transaction.Server, req *sip.Request) *leg {
-	l := &leg{ch: ch, endpoint: e, name: ch.name, state: legTrying, flow: tx.Flow(), callID: req.CallID()}
-	if from, err := req.From(); err == nil {
-		l.display = from.Display
+	l := &leg{ch: ch, home: ch, endpoint: e, state: legTrying, flow: tx.Flow(), callID: req.CallID()}
+	if ch != nil {
+		l.name = ch.name
 	}
-	l.number, _ = fromUser(req)
-	if e.CallerIDNum != "" {
-		l.number = e.CallerIDNum
-	}
-	if e.CallerIDName != "" {
-		l.display = e.CallerIDName
-	}
+	l.party = callingParty(e, &req.Message)
 	l.body = req.Body()
 	l.remoteAddr = tx.Flow().Remote().Addr().Unmap()
 	return l
@@ -78,13 +77,13 @@ func (l *leg) Deliver(e dialog.Event) {
 	case dialog.Info, dialog.Message, dialog.Progress:
 		droppable = true
 	}
-	l.ch.box.post(mail{leg: l, what: e}, droppable)
+	l.post(e, droppable)
 }
 
 // watch takes the relay's events.
 func (l *leg) watch(e relay.Event) {
 	if e.Kind == relay.Played {
-		l.ch.box.post(mail{leg: l, what: e}, true)
+		l.post(e, true)
 	}
 }
 
@@ -113,6 +112,14 @@ func (l *leg) handle(what any) {
 		l.played(e)
 	case resolved:
 		l.invite(e.targets, e.err)
+	case takeover:
+		l.ch.take(e)
+	case surrender:
+		l.ch.surrender(e)
+	case declined:
+		l.declined(e.request)
+	case depart:
+		l.ch.leaving = append(l.ch.leaving, leaving{l, e.until})
 	case dialog.Message, dialog.Notified, dialog.Subscribed, dialog.SubscriptionEnded:
 		// Answered by the dialog layer; nothing in a call depends on them.
 	}
@@ -181,7 +188,7 @@ func (l *leg) ended(e dialog.Ended) {
 		l.ch.end(l.cause, l.name)
 		return
 	}
-	if l.ch.hungUp == "" {
+	if l.ch.hungUp == "" && l.ch.owns(l) {
 		l.ch.hungUp = l.name
 	}
 }
@@ -314,8 +321,18 @@ func (l *leg) drop(cause Cause) {
 // tooLate looks at an event that came when the channel had ended: a 200 that
 // crossed our CANCEL still needs its BYE.
 func (l *leg) tooLate(what any) {
-	if e, ok := what.(dialog.Answered); ok {
+	switch e := what.(type) {
+	case dialog.Answered:
 		_ = e.Session.Bye(dialog.NormalClearing)
+	case takeover:
+		l.drop(CauseNormalClearing)
+		l.closeMedia()
+		tellReferrer(e.referred, 481, "")
+	case depart:
+		l.drop(CauseNormalClearing)
+		l.closeMedia()
+	case surrender:
+		e.to.post(declined{e}, false)
 	}
 }
 

@@ -47,7 +47,7 @@ func (l *leg) startSink() {
 			return
 		}
 		if r, ok := event.add(p.Payload, p.Timestamp); ok {
-			l.ch.box.post(mail{leg: l, what: key{r}}, true)
+			l.post(key{r}, true)
 		}
 	})
 }

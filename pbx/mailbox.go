@@ -88,6 +88,27 @@ func (m *mailbox) waitUntil(deadline time.Time) bool {
 	}
 }
 
+// extract takes out what concerns a leg, in order.
+func (m *mailbox) extract(l *leg) []mail {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var out []mail
+	kept := m.queue[:0]
+	for _, e := range m.queue {
+		if e.leg == l {
+			out = append(out, e)
+		} else {
+			kept = append(kept, e)
+		}
+	}
+	clear(m.queue[len(kept):])
+	m.queue = kept
+	if len(kept) == 0 {
+		m.queue = nil
+	}
+	return out
+}
+
 // close refuses everything from now on and returns what was left.
 func (m *mailbox) close() []mail {
 	m.mu.Lock()

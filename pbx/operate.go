@@ -4,6 +4,8 @@ import (
 	"context"
 	"log/slog"
 	"time"
+
+	"github.com/hometone/hometone/sip/dialog"
 )
 
 // This file is the Channel interface, apart from Dial and the sound.
@@ -27,16 +29,24 @@ func (ch *channel) Log() *slog.Logger { return ch.log() }
 func (ch *channel) Answered() bool { return ch.caller.state == legUp }
 
 // Answer implements Channel.
-func (ch *channel) Answer(context.Context) error {
+func (ch *channel) Answer(context.Context) error { return ch.answer(nil) }
+
+// answer answers the caller, who is told whom it talks with if other is not nil.
+func (ch *channel) answer(other *leg) error {
 	if ch.gone() {
 		return ErrHangup
 	}
+	ch.report(200, "OK")
 	if ch.caller.state == legUp {
 		return nil
 	}
+	var headers []dialog.Header
+	if other != nil {
+		headers = ch.caller.identity(other.party, false)
+	}
 	body, err := ch.caller.describe()
 	if err == nil {
-		err = ch.caller.session.Answer(body)
+		err = ch.caller.session.Answer(body, headers...)
 	}
 	if err != nil {
 		ch.end(CauseFailure, ch.name)
@@ -54,6 +64,9 @@ func (ch *channel) Indicate(_ context.Context, what Indication) error {
 		return ErrHangup
 	}
 	if ch.caller.state == legUp {
+		if what == Ringing && ch.caller.playing != nil {
+			return nil // the tone, or what else there is, is heard already
+		}
 		return ch.indicateTone(what)
 	}
 	switch what {

@@ -94,7 +94,7 @@ func (ch *channel) readCallerID(what string) string {
 	case "name":
 		return ch.caller.display
 	case "all":
-		return callerID(ch.caller.display, ch.caller.number)
+		return ch.caller.party.String()
 	case "dnid", "dnid-num":
 		return ch.start.Exten
 	}
@@ -115,7 +115,7 @@ func (ch *channel) writeCallerID(what, value string) {
 			ch.caller.display, ch.caller.number = "", strings.TrimSpace(value)
 		}
 	}
-	ch.cdr.Src, ch.cdr.CallerID = ch.caller.number, callerID(ch.caller.display, ch.caller.number)
+	ch.cdr.Src, ch.cdr.CallerID = ch.caller.number, ch.caller.party.String()
 }
 
 func (ch *channel) readChannel(what string) string {
