@@ -53,7 +53,7 @@ func TestUnfinishedWorkHasAName(t *testing.T) {
 }
 
 // vague are package names that say nothing about what is inside.
-var vague = []string{"util", "utils", "common", "manager", "helper", "helpers", "defs", "base", "misc", "shared"}
+var vague = []string{"util", "utils", "common", "manager", "helper", "helpers", "defs", "base", "misc"}
 
 // TestPackagesHaveNounsOfTheTrade refuses drawers without a label.
 func TestPackagesHaveNounsOfTheTrade(t *testing.T) {
