@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -301,4 +302,27 @@ func TestEchoAndSink(t *testing.T) {
 	l.Echo(false)
 	p.send(frameOf(9))
 	p.mustNot("the echo is off")
+}
+
+// TestFlood: more than a round takes from one socket is not forgotten, although
+// an edge-triggered set tells of it once only.
+func TestFlood(t *testing.T) {
+	r := running(t, Config{})
+	const packets = helpings*batchSize*2 + 3
+	var got atomic.Int64
+	l := open(t, r, nil)
+	l.Sink(func(Packet) { got.Add(1) })
+	p := newPeer(t, l, 7, 0)
+	l.Set(both(p.addr(), pcmu))
+	l.mu.Lock() // the loop waits while the socket fills
+	for range packets {
+		p.send(frameOf(1))
+	}
+	l.mu.Unlock()
+	for end := time.Now().Add(2 * time.Second); got.Load() < packets && time.Now().Before(end); {
+		time.Sleep(time.Millisecond)
+	}
+	if got.Load() != packets {
+		t.Errorf("%d of %d packets", got.Load(), packets)
+	}
 }
