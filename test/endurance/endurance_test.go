@@ -126,9 +126,8 @@ func TestEndurance(t *testing.T) {
 		}
 	}
 	dir := t.TempDir()
-	server := netip.MustParseAddrPort("127.0.91.1:5060")
-	callee := netip.MustParseAddrPort("127.0.91.2:5060")
-	stop := startNode(t, dir, callee)
+	server, callee := addresses()
+	stop := startNode(t, dir, server, callee)
 
 	runGenerator(t, server, callee, warmUp) // pools, caches and connections exist afterwards
 	before := take(t)
@@ -160,14 +159,24 @@ func TestEndurance(t *testing.T) {
 	}
 }
 
+// addresses gives each run loopback addresses of its own, so that a long run
+// does not hinder the short one of somebody else's tests.
+func addresses() (server, callee netip.AddrPort) {
+	pid := os.Getpid()
+	host := func(last byte) netip.AddrPort {
+		return netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 1 + byte(pid>>8)%250, byte(pid), last}), 5060)
+	}
+	return host(1), host(2)
+}
+
 // startNode runs the node under test in this process.
-func startNode(t *testing.T, dir string, callee netip.AddrPort) (stop func()) {
+func startNode(t *testing.T, dir string, server, callee netip.AddrPort) (stop func()) {
 	t.Helper()
 	files := map[string]string{
 		"asterisk/pjsip.conf": fmt.Sprintf(`[udp]
 type=transport
 protocol=udp
-bind=127.0.91.1:5060
+bind=%s
 [phone](!)
 type=endpoint
 context=calls
@@ -188,7 +197,7 @@ aors=8006
 [8006]
 type=aor
 contact=sip:8006@%s
-`, callee),
+`, server, callee),
 		"asterisk/extensions.conf": "[calls]\nexten => 8006,1,Dial(PJSIP/8006)\n",
 		"hometone.yaml":            "node: {name: endurance}\nmedia: {ports: 20000-40000}\n",
 	}
