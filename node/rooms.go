@@ -256,6 +256,7 @@ func (r *rooms) serve(ctx context.Context, ready func()) error {
 		run(&group, "edge", below, r.edge.Run)
 	}
 	run(&group, "watchdog", ctx, watch)
+	run(&group, "memory", ctx, tend)
 	ready()
 	notify("READY=1")
 	err := r.exchange.Run(ctx) // returns when ctx has ended and the last call has gone
