@@ -27,7 +27,7 @@ func (fw *forwarding) relay(v verdict) {
 	switch {
 	case v.final >= 300:
 		fw.proxy.cfg.Shield.judge(fw.tx.Flow(), v.final, time.Now())
-	case v.final >= 200 && fw.call == 0 && fw.first.branch.Dest != nil:
+	case v.final >= 200 && fw.call == 0 && fw.first.dest != nil:
 		fw.proxy.cfg.Shield.judge(fw.tx.Flow(), callAccepted, time.Now())
 	}
 	_ = fw.tx.Forward(res) // it fails only if the transaction is over
@@ -38,7 +38,7 @@ func (fw *forwarding) relay(v verdict) {
 // next request would meet the same.
 func (fw *forwarding) exhausted() bool {
 	for _, l := range fw.legs {
-		if l.branch.Dest == nil {
+		if l.dest == nil {
 			return false
 		}
 	}
@@ -80,9 +80,6 @@ func addMissing(to, from *sip.Message, id sip.HeaderID) {
 // answer makes the final response here: nothing came back that could be
 // forwarded. The caller holds mu.
 func (fw *forwarding) answer(status int) {
-	if fw.req == nil {
-		return
-	}
 	r := refusal{status: status}
 	switch {
 	case fw.gone:
@@ -135,7 +132,7 @@ func (fw *forwarding) tried(uri string) bool {
 	if fw.req.URI() == uri {
 		return true
 	}
-	return slices.ContainsFunc(fw.legs, func(l *leg) bool { return l.branch.URI == uri })
+	return slices.ContainsFunc(fw.fork.branches, func(b branchState) bool { return b.branch.URI == uri })
 }
 
 // acknowledge forwards the ACK of a 2xx: it is no transaction, each copy is
@@ -143,7 +140,7 @@ func (fw *forwarding) tried(uri string) bool {
 func (fw *forwarding) acknowledge() {
 	p, req := fw.proxy, fw.req
 	if len(fw.plan.Groups) == 0 || len(fw.plan.Groups[0]) == 0 {
-		p.count.lost.Add(1)
+		fw.lostACK()
 		return
 	}
 	b := &fw.plan.Groups[0][0]
@@ -158,16 +155,21 @@ func (fw *forwarding) acknowledge() {
 	if len(targets) == 0 {
 		hop, err := nextHop(req, b)
 		if err != nil {
-			p.count.lost.Add(1)
+			fw.lostACK()
 			return
 		}
 		t, ok := p.cfg.Transport.ResolveNumeric(hop)
 		if !ok {
-			p.lookup(hop, func(targets []transport.Target, err error) {
-				if err == nil {
-					fw.sendACK(targets[0])
+			begun := p.lookup(hop, func(targets []transport.Target, err error) {
+				if err != nil {
+					fw.lostACK()
+					return
 				}
+				fw.sendACK(targets[0])
 			})
+			if !begun {
+				fw.lostACK()
+			}
 			return
 		}
 		t.Listener = fw.way.listener
@@ -180,6 +182,13 @@ func (fw *forwarding) sendACK(t transport.Target) {
 	p := fw.proxy
 	p.veil.cover(fw.req, fw, t)
 	if fw.tx.Layer().Send(fw.req, t) != nil {
-		p.count.lost.Add(1)
+		fw.lostACK()
+		return
 	}
+	fw.release()
+}
+
+func (fw *forwarding) lostACK() {
+	fw.proxy.count.lost.Add(1)
+	fw.release()
 }

@@ -25,28 +25,24 @@ const (
 // §4.1), and what the request does may be done twice.
 const otherPatience = 3
 
-// A deadline is the entry of a branch in the list of its phase.
-type deadline struct {
-	at         time.Time
-	phase      phase // guarded by deadlines.mu
-	prev, next *deadline
-	leg        *leg
-}
-
-// deadlines holds the branches that wait, one list for each phase. All of a
-// list wait equally long, so that each is ordered by time without sorting, and
-// a timer costs two pointer changes.
+// deadlines holds the legs that wait, one list for each phase. All of a list
+// wait equally long, so that each is ordered by time without sorting, and a
+// timer costs two pointer changes.
 type deadlines struct {
+	began  time.Time
 	length [phases]time.Duration
 	wake   chan struct{} // something is due before planned
 
-	mu      sync.Mutex // guards the following
-	heads   [phases]deadline
-	planned time.Time // when run looks next
+	mu      sync.Mutex  // guards the following
+	heads   [phases]leg // of rings
+	planned time.Duration
 }
 
 func newDeadlines(patience, timerC time.Duration) *deadlines {
-	d := &deadlines{length: [phases]time.Duration{calling: patience, trying: otherPatience * patience, early: timerC, ringing: timerC}, wake: make(chan struct{}, 1)}
+	d := &deadlines{
+		began: time.Now(), wake: make(chan struct{}, 1),
+		length: [phases]time.Duration{calling: patience, trying: otherPatience * patience, early: timerC, ringing: timerC},
+	}
 	for i := range d.heads {
 		head := &d.heads[i]
 		head.prev, head.next = head, head
@@ -54,19 +50,19 @@ func newDeadlines(patience, timerC time.Duration) *deadlines {
 	return d
 }
 
-// set lets e wait in a phase from now on; idle takes it off.
-func (d *deadlines) set(e *deadline, p phase, now time.Time) {
+// set lets l wait in a phase from now on; idle takes it off.
+func (d *deadlines) set(l *leg, p phase) {
 	d.mu.Lock()
-	sooner := d.enter(e, p, now)
+	sooner := d.enter(l, p)
 	d.mu.Unlock()
 	d.start(sooner)
 }
 
-// heard lets e wait for what follows a response: "Timer C MUST be reset" by each
+// heard lets l wait for what follows a response: "Timer C MUST be reset" by each
 // provisional response above 100 (RFC 3261 §16.7 step 2).
-func (d *deadlines) heard(e *deadline, status int, now time.Time) {
+func (d *deadlines) heard(l *leg, status int) {
 	d.mu.Lock()
-	p := e.phase
+	p := l.phase
 	switch {
 	case status >= 200, p == trying:
 		p = idle
@@ -78,30 +74,37 @@ func (d *deadlines) heard(e *deadline, status int, now time.Time) {
 		d.mu.Unlock()
 		return
 	}
-	sooner := d.enter(e, p, now)
+	sooner := d.enter(l, p)
 	d.mu.Unlock()
 	d.start(sooner)
 }
 
-// enter moves e to the list of a phase; the caller holds mu. It reports whether
+// enter moves l to the list of a phase; the caller holds mu. It reports whether
 // run would look too late, which is rare: entries come in the order of their
 // times, and run sleeps until the first.
-func (d *deadlines) enter(e *deadline, p phase, now time.Time) (sooner bool) {
-	if e.next != nil {
-		e.prev.next, e.next.prev = e.next, e.prev
-		e.next, e.prev = nil, nil
+func (d *deadlines) enter(l *leg, p phase) (sooner bool) {
+	l.leave()
+	l.phase = p
+	if p == idle {
+		return false
 	}
-	e.phase = p
-	if p != idle {
-		head := &d.heads[p]
-		e.at = now.Add(d.length[p])
-		e.prev, e.next = head.prev, head
-		head.prev.next, head.prev = e, e
-		if e.at.Before(d.planned) {
-			d.planned, sooner = e.at, true
-		}
+	head := &d.heads[p]
+	l.at = time.Since(d.began) + d.length[p]
+	l.prev, l.next = head.prev, head
+	head.prev.next, head.prev = l, l
+	if l.at < d.planned {
+		d.planned, sooner = l.at, true
 	}
 	return sooner
+}
+
+// leave takes l off its list; the caller holds mu.
+func (l *leg) leave() {
+	if l.next != nil {
+		l.prev.next, l.next.prev = l.next, l.prev
+		l.next, l.prev = nil, nil
+	}
+	l.phase = idle
 }
 
 func (d *deadlines) start(sooner bool) {
@@ -113,25 +116,24 @@ func (d *deadlines) start(sooner bool) {
 	}
 }
 
-// due takes off those whose time has come and returns them, with the time of
+// due takes off those whose time has come and returns them, with the time until
 // the next one.
-func (d *deadlines) due(now time.Time) (over []overdue, next time.Time) {
+func (d *deadlines) due() (over []overdue, wait time.Duration) {
+	now := time.Since(d.began)
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	next = now.Add(time.Hour)
+	d.planned = now + time.Hour
 	for p := range d.heads {
 		head := &d.heads[p]
-		for e := head.next; e != head && !e.at.After(now); e = head.next {
-			over = append(over, overdue{e.leg, e.phase})
-			head.next, e.next.prev = e.next, head
-			e.next, e.prev, e.phase = nil, nil, idle
+		for l := head.next; l != head && l.at <= now; l = head.next {
+			over = append(over, overdue{l, l.phase})
+			l.leave()
 		}
-		if e := head.next; e != head && e.at.Before(next) {
-			next = e.at
+		if l := head.next; l != head {
+			d.planned = min(d.planned, l.at)
 		}
 	}
-	d.planned = next
-	return over, next
+	return over, d.planned - now
 }
 
 // at takes off the branches to a destination that have had nothing above 100.
@@ -140,41 +142,40 @@ func (d *deadlines) at(dest *dispatch.Destination) (waiting []overdue) {
 	defer d.mu.Unlock()
 	for _, p := range []phase{calling, trying, early} {
 		head := &d.heads[p]
-		for e := head.next; e != head; {
-			next := e.next
-			if d := e.leg.branch.Dest; d != nil && d.ID == dest.ID {
-				waiting = append(waiting, overdue{e.leg, calling})
-				e.prev.next, next.prev = next, e.prev
-				e.next, e.prev, e.phase = nil, nil, idle
+		for l := head.next; l != head; {
+			next := l.next
+			if l.dest != nil && l.dest.ID == dest.ID {
+				waiting = append(waiting, overdue{l, calling})
+				l.leave()
 			}
-			e = next
+			l = next
 		}
 	}
 	return waiting
 }
 
-// overdue is a branch whose time in a phase is over.
+// overdue is a leg whose time in a phase is over.
 type overdue struct {
 	leg   *leg
 	phase phase
 }
 
-// run tells branches that their time is over, until ctx ends.
+// run tells legs that their time is over, until ctx ends.
 func (d *deadlines) run(ctx context.Context) {
-	timer := time.NewTimer(time.Hour)
+	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
-		over, next := d.due(time.Now())
-		for _, o := range over {
-			o.leg.overdue(o.phase)
-		}
-		timer.Reset(max(time.Until(next), time.Millisecond))
 		select {
 		case <-ctx.Done():
 			return
 		case <-timer.C:
 		case <-d.wake:
 		}
+		over, wait := d.due()
+		for _, o := range over {
+			o.leg.overdue(o.phase)
+		}
+		timer.Reset(max(wait, time.Millisecond))
 	}
 }
 

@@ -7,30 +7,39 @@ import (
 	"sync"
 	"time"
 
+	"github.com/hometone/hometone/edge/dispatch"
 	"github.com/hometone/hometone/sip"
 	"github.com/hometone/hometone/sip/transaction"
 	"github.com/hometone/hometone/sip/transport"
 )
 
-// A forwarding is one request on its way through the proxy: the response
-// context of RFC 3261 §16.7 and what it drives. It is the watcher of the server
-// transaction, each of its legs that of a client transaction.
+// A forwarding is one request on its way through the proxy. It is the watcher of
+// the server transaction, each of its legs that of a client transaction. Those
+// outlive the exchange by half a minute, so what is only needed during it is
+// kept apart and goes back to a pool.
 type forwarding struct {
-	proxy  *Proxy
-	tx     *transaction.Server
-	suffix string // of branches: loop detection
+	proxy *Proxy
+	tx    *transaction.Server
 
-	mu   sync.Mutex   // guards the following; callbacks come from the shard and from Proxy.Run
-	req  *sip.Request // after §16.4; nil once a final response was forwarded
-	way  way
-	plan Plan
-	fork fork
-	gone bool // the caller has cancelled
-	legs []*leg
-	call uint64 // key of the dialog the request belongs to, 0: none
+	mu sync.Mutex // guards the following; callbacks come from the shard and from Proxy.Run
+	*exchange
+	first leg
+}
+
+// An exchange is the response context of RFC 3261 §16.7 and what it drives. It
+// is nil once a final response was forwarded and no branch is left.
+type exchange struct {
+	req    *sip.Request // after §16.4
+	suffix string       // of branches: loop detection
+	way    way
+	plan   Plan
+	fork   fork
+	gone   bool // the caller has cancelled
+	legs   []*leg
+	call   uint64 // key of the dialog the request belongs to, 0: none
+	cover  *cover // what the veil has taken off; nil: nothing
 
 	// Room for what most requests need.
-	first    leg
 	only     [1]Branch
 	onlyGo   [1]transport.Target
 	groups   [4][]Branch
@@ -38,14 +47,33 @@ type forwarding struct {
 	legRoom  [4]*leg
 }
 
+// newForwarding takes an exchange from the pool.
+func (p *Proxy) newForwarding(tx *transaction.Server, req *sip.Request, suffix string) *forwarding {
+	x := p.exchanges.Get().(*exchange)
+	x.req, x.suffix = req, suffix
+	x.plan.Groups, x.fork.branches, x.legs = x.groups[:0], x.branches[:0], x.legRoom[:0]
+	return &forwarding{proxy: p, tx: tx, exchange: x}
+}
+
+// release gives the exchange back. The caller holds mu, or nobody else knows
+// the forwarding yet.
+func (fw *forwarding) release() {
+	x := fw.exchange
+	fw.exchange = nil
+	*x = exchange{}
+	fw.proxy.exchanges.Put(x)
+}
+
 // A leg is one branch of a forwarding.
 type leg struct {
-	deadline deadline
-	fw       *forwarding
-	number   int
-	branch   *Branch
-	client   *transaction.Client
-	counted  bool // the call is counted at the destination
+	fw         *forwarding
+	dest       *dispatch.Destination // nil: none
+	client     *transaction.Client
+	prev, next *leg          // in the list of its phase; guarded by deadlines.mu
+	at         time.Duration // when its time in the phase is over; guarded by deadlines.mu
+	number     int32
+	phase      phase // guarded by deadlines.mu
+	counted    bool  // the call is counted at the destination
 }
 
 // alone makes a plan of one branch.
@@ -64,7 +92,6 @@ func (fw *forwarding) target(t transport.Target) []transport.Target {
 func (fw *forwarding) begin() {
 	fw.mu.Lock()
 	defer fw.mu.Unlock()
-	fw.fork.branches, fw.legs = fw.branches[:0], fw.legRoom[:0]
 	if fw.req.ToTag() != "" {
 		fw.call = fw.proxy.calls.key(&fw.req.Message)
 	}
@@ -113,7 +140,7 @@ func (fw *forwarding) launch(b *Branch, number int) int {
 	if number > 0 {
 		l = new(leg)
 	}
-	l.fw, l.number, l.branch, l.deadline.leg = fw, number, b, l
+	l.fw, l.number, l.dest = fw, int32(number), b.Dest
 	fw.legs = append(fw.legs, l)
 	if fw.fork.cancelled {
 		return 487
@@ -178,17 +205,17 @@ func (l *leg) send(req *sip.Request, targets []transport.Target) {
 	p.record(req, fw, targets[0])
 	p.veil.cover(req, fw, targets[0])
 	method := req.Method()
-	if d := l.branch.Dest; d != nil && method == sip.INVITE && fw.call == 0 {
+	if l.dest != nil && method == sip.INVITE && fw.call == 0 {
 		l.counted = true
-		d.Begin()
+		l.dest.Begin()
 	}
 	l.client = fw.tx.Layer().RequestBranch(req, targets, l, fw.suffix)
-	p.deadlines.set(&l.deadline, l.firstPhase(method), time.Now())
+	p.deadlines.set(l, l.firstPhase(method))
 }
 
 // firstPhase says what a branch that was just sent waits for.
 func (l *leg) firstPhase(method sip.Method) phase {
-	another := l.branch.Dest != nil && l.fw.fork.next < len(l.fw.fork.groups)
+	another := l.dest != nil && l.fw.fork.next < len(l.fw.fork.groups)
 	switch {
 	case method == sip.INVITE && another:
 		return calling
@@ -249,12 +276,12 @@ func (l *leg) resolved(req *sip.Request, targets []transport.Target, err error) 
 	fw.mu.Lock()
 	defer fw.mu.Unlock()
 	switch {
-	case fw.fork.branches[l.number].final || fw.req == nil:
+	case fw.exchange == nil || fw.fork.branches[l.number].final:
 	case err != nil:
 		fw.proxy.count.lost.Note(err.Error)
-		fw.do(fw.fork.failed(l.number, 503)) // §16.9 and RFC 3263 §4.3
+		fw.do(fw.fork.failed(int(l.number), 503)) // §16.9 and RFC 3263 §4.3
 	case fw.fork.cancelled:
-		fw.do(fw.fork.failed(l.number, 487))
+		fw.do(fw.fork.failed(int(l.number), 487))
 	default:
 		l.send(req, targets)
 	}
@@ -270,21 +297,34 @@ func (l *leg) Response(_ *transaction.Client, res *sip.Response) {
 	fw.mu.Lock()
 	defer fw.mu.Unlock()
 	status := res.Status()
-	if d := l.branch.Dest; d != nil && p.cfg.Watcher != nil {
-		p.cfg.Watcher.Answered(d, status)
+	if l.dest != nil && p.cfg.Watcher != nil {
+		p.cfg.Watcher.Answered(l.dest, status)
 	}
-	p.deadlines.heard(&l.deadline, status, time.Now())
+	if fw.exchange == nil {
+		l.late(res)
+		return
+	}
+	p.deadlines.heard(l, status)
 	l.account(res)
-	if status/100 == 3 && p.cfg.Recurse && fw.req != nil {
+	if status/100 == 3 && p.cfg.Recurse {
 		if contacts := fw.recursion(res); len(contacts) > 0 {
-			fw.do(fw.fork.redirected(l.number, contacts))
+			fw.do(fw.fork.redirected(int(l.number), contacts))
 			return
 		}
 	}
 	before := fw.fork.next
-	fw.do(fw.fork.response(l.number, res))
-	if l.branch.Dest != nil && fw.fork.next > before {
+	v := fw.fork.response(int(l.number), res)
+	if l.dest != nil && fw.fork.next > before {
 		p.count.failover.Add(1)
+	}
+	fw.do(v)
+}
+
+// late takes what comes after the exchange: a 2xx to an INVITE is forwarded as
+// often as it comes (§16.7 step 5, RFC 6026 §7.2), nothing else is.
+func (l *leg) late(res *sip.Response) {
+	if _, method, _ := res.CSeq(); method == sip.INVITE && res.Success() {
+		_ = l.fw.tx.Forward(res) // it fails if the caller was refused
 	}
 }
 
@@ -305,7 +345,7 @@ func (l *leg) account(res *sip.Response) {
 		}
 		return
 	}
-	d := l.branch.Dest
+	d := l.dest
 	if d == nil {
 		return
 	}
@@ -328,7 +368,7 @@ func (l *leg) account(res *sip.Response) {
 func (l *leg) uncount() {
 	if l.counted {
 		l.counted = false
-		l.branch.Dest.End()
+		l.dest.End()
 	}
 }
 
@@ -338,7 +378,10 @@ func (l *leg) Failed(_ *transaction.Client, err error) {
 	fw := l.fw
 	fw.mu.Lock()
 	defer fw.mu.Unlock()
-	fw.proxy.deadlines.set(&l.deadline, idle, time.Time{})
+	fw.proxy.deadlines.set(l, idle)
+	if fw.exchange == nil {
+		return
+	}
 	status := 503
 	if errors.Is(err, transaction.ErrTimeout) {
 		status = 408
@@ -356,14 +399,15 @@ func (l *leg) Failed(_ *transaction.Client, err error) {
 func (l *leg) giveUp(status int, err error) {
 	fw, p := l.fw, l.fw.proxy
 	l.uncount()
-	if d := l.branch.Dest; d != nil && p.cfg.Watcher != nil && !fw.fork.cancelled {
-		p.cfg.Watcher.Silent(d, err)
+	if l.dest != nil && p.cfg.Watcher != nil && !fw.fork.cancelled {
+		p.cfg.Watcher.Silent(l.dest, err)
 	}
 	before := fw.fork.next
-	fw.do(fw.fork.failed(l.number, status))
+	v := fw.fork.failed(int(l.number), status)
 	if fw.fork.next > before {
 		p.count.failover.Add(1)
 	}
+	fw.do(v)
 }
 
 // errPatience is why a destination is given up before Timer B.
@@ -375,9 +419,9 @@ func (l *leg) overdue(p phase) {
 	fw.mu.Lock()
 	defer fw.mu.Unlock()
 	switch {
-	case fw.fork.branches[l.number].final:
+	case fw.exchange == nil || fw.fork.branches[l.number].final:
 	case p == calling || p == trying:
-		if fw.fork.waits(l.number) && !fw.fork.cancelled {
+		if fw.fork.waits(int(l.number)) && !fw.fork.cancelled {
 			l.client.Cancel() // as soon as it says anything (§9.1)
 			l.giveUp(408, errPatience)
 		}
@@ -392,6 +436,9 @@ func (l *leg) overdue(p phase) {
 func (fw *forwarding) Cancelled(_ *transaction.Server, cancel *sip.Request) {
 	fw.mu.Lock()
 	defer fw.mu.Unlock()
+	if fw.exchange == nil {
+		return
+	}
 	v := fw.fork.cancel()
 	if !v.cancel {
 		return
@@ -432,18 +479,5 @@ func (fw *forwarding) cancel(final int) {
 // response that is no 2xx ends here (§16.7: the transaction is the proxy's).
 func (fw *forwarding) Acked(*transaction.Server, *sip.Request) {}
 
-// Ended releases what is left.
-func (fw *forwarding) Ended(*transaction.Server, error) {
-	fw.mu.Lock()
-	defer fw.mu.Unlock()
-	if fw.fork.running == 0 {
-		fw.release()
-	}
-}
-
-// release lets go of the messages: transactions outlive the exchange by half a
-// minute and know this forwarding all that time.
-func (fw *forwarding) release() {
-	fw.req, fw.fork.best, fw.fork.challenge = nil, nil, nil
-	fw.suffix, fw.way = "", way{}
-}
+// Ended: nothing is left to be answered; the branches end by themselves.
+func (fw *forwarding) Ended(*transaction.Server, error) {}

@@ -79,6 +79,7 @@ type Proxy struct {
 	veil      *veil
 	deadlines *deadlines
 	calls     *callTable
+	exchanges sync.Pool     // of *exchange
 	lookups   chan struct{} // a place for each DNS look-up under way
 	report    report.Reporter
 	count     counters
@@ -115,6 +116,7 @@ func New(cfg Config) (*Proxy, error) {
 		deadlines: newDeadlines(cfg.Patience, cfg.TimerC), calls: newCallTable(cfg.Calls, cfg.CallLife),
 		lookups: make(chan struct{}, cfg.Lookups), log: cfg.Logger, ctx: context.Background(),
 	}
+	p.exchanges.New = func() any { return new(exchange) }
 	p.veil = newVeil(cfg.Secret, cfg.Hide)
 	p.count = counters{
 		forwarded: p.report.Counter("forwarded"), failover: p.report.Counter("failovers"), refused: p.report.Counter("refused"),
@@ -174,17 +176,19 @@ func (p *Proxy) ServeSIP(ctx context.Context, tx *transaction.Server, req *sip.R
 		p.refuse(tx, req, way.refusal)
 		return
 	}
-	fw := &forwarding{proxy: p, tx: tx, req: req, suffix: suffix, way: way}
-	fw.plan.Groups = fw.groups[:0]
+	fw := p.newForwarding(tx, req, suffix)
+	fw.way = way
 	p.route(ctx, fw, &uri)
 	switch {
 	case fw.plan.Mine:
+		fw.release()
 		p.mine(ctx, tx, req, &uri)
 	case fw.plan.Status != 0:
 		r := refusal{status: fw.plan.Status, reason: fw.plan.Reason}
 		if after := fw.plan.RetryAfter; after > 0 {
 			r.field, r.value = sip.HeaderRetryAfter, strconv.Itoa(after)
 		}
+		fw.release()
 		p.refuse(tx, req, r)
 	default:
 		p.proceed(fw)
@@ -193,19 +197,21 @@ func (p *Proxy) ServeSIP(ctx context.Context, tx *transaction.Server, req *sip.R
 
 // proceed checks that the request may be forwarded and does it.
 func (p *Proxy) proceed(fw *forwarding) {
-	if r := p.validate(fw.req, fw.suffix); r.status != 0 {
-		if r.status == 482 {
-			p.count.looped.Note(fw.tx.Flow().String)
-		}
-		p.refuse(fw.tx, fw.req, r)
-		return
+	r := p.validate(fw.req, fw.suffix)
+	if r.status == 482 {
+		p.count.looped.Note(fw.tx.Flow().String)
 	}
-	if fw.req.Method() == sip.ACK {
+	if r.status == 0 && fw.req.Method() == sip.ACK {
 		fw.acknowledge()
 		return
 	}
-	if r := fw.breadth(); r.status != 0 {
-		p.refuse(fw.tx, fw.req, r)
+	if r.status == 0 {
+		r = fw.breadth()
+	}
+	if r.status != 0 {
+		req := fw.req
+		fw.release()
+		p.refuse(fw.tx, req, r)
 		return
 	}
 	fw.begin()
