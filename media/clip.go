@@ -20,30 +20,33 @@ type player struct {
 	samples []int16
 	at      int
 	left    int // rounds to go; 0 is for ever
+	voice   voice
+	frame   []int16
 }
 
 // Next implements Source.
 func (p *player) Next(dst []byte, encoding string, samples int) ([]byte, bool) {
-	law, _ := LawOf(encoding)
+	p.frame = p.frame[:0]
+	more := p.fill(samples)
+	for len(p.frame) < samples {
+		p.frame = append(p.frame, 0)
+	}
+	return p.voice.encode(dst, encoding, p.frame), more
+}
+
+// fill takes the next samples into the frame; false at the end.
+func (p *player) fill(samples int) bool {
 	for samples > 0 && len(p.samples) > 0 {
 		n := min(samples, len(p.samples)-p.at)
-		dst = law.Encode(dst, p.samples[p.at:p.at+n])
+		p.frame = append(p.frame, p.samples[p.at:p.at+n]...)
 		samples -= n
 		if p.at += n; p.at < len(p.samples) {
 			continue
 		}
 		if p.left == 1 {
-			return pad(dst, law, samples), false
+			return false
 		}
 		p.at, p.left = 0, max(p.left-1, 0)
 	}
-	return pad(dst, law, samples), len(p.samples) > 0
-}
-
-// pad appends n samples of silence.
-func pad(dst []byte, law Law, n int) []byte {
-	for range n {
-		dst = append(dst, law.Silence())
-	}
-	return dst
+	return len(p.samples) > 0
 }

@@ -121,25 +121,25 @@ func (z *g722Band) high(code int32) {
 	z.predict(d)
 }
 
-// G722 is one direction of a G.722 stream: an encoder or a decoder, not both. The
+// g722 is one direction of a G.722 stream: an encoder or a decoder, not both. The
 // zero value begins a stream.
-type G722 struct {
+type g722 struct {
 	lower, upper g722Band
 	past         [24]int32 // of the quadrature mirror filter
 	begun        bool
-	odd          bool  // Encode: a sample waits for its pair
+	odd          bool  // encode: a sample waits for its pair
 	first        int16 // that sample
 }
 
-func (c *G722) begin() {
+func (c *g722) begin() {
 	if !c.begun {
 		c.lower.det, c.upper.det, c.begun = 32, 8, true
 	}
 }
 
-// Encode appends an octet for each pair of samples at 16 kHz. A last single
+// encode appends an octet for each pair of samples at 16 kHz. A last single
 // sample waits for the next call.
-func (c *G722) Encode(dst []byte, pcm []int16) []byte {
+func (c *g722) encode(dst []byte, pcm []int16) []byte {
 	c.begin()
 	for _, v := range pcm {
 		if !c.odd {
@@ -147,12 +147,12 @@ func (c *G722) Encode(dst []byte, pcm []int16) []byte {
 			continue
 		}
 		c.odd = false
-		dst = append(dst, c.encode(c.first, v))
+		dst = append(dst, c.pair(c.first, v))
 	}
 	return dst
 }
 
-func (c *G722) encode(v, w int16) byte {
+func (c *g722) pair(v, w int16) byte {
 	// Transmit filter, §3.1.
 	copy(c.past[:22], c.past[2:])
 	c.past[22], c.past[23] = int32(v), int32(w)
@@ -202,8 +202,8 @@ func magnitude(e int32) int32 {
 // sat15 limits to the 15 bits of a band's signal.
 func sat15(v int32) int32 { return max(-16384, min(v, 16383)) }
 
-// Decode appends two samples at 16 kHz for each octet.
-func (c *G722) Decode(dst []int16, codes []byte) []int16 {
+// decode appends two samples at 16 kHz for each octet.
+func (c *g722) decode(dst []int16, codes []byte) []int16 {
 	c.begin()
 	for _, code := range codes {
 		il, ih := int32(code&0x3F), int32(code>>6)

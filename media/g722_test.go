@@ -17,8 +17,8 @@ import (
 // decoded to the bit.
 func TestG722Vectors(t *testing.T) {
 	files := unpack(t, "17-vectors-codecs", "itu-g722-encoder+mode1.tar.gz")
-	var enc, dec G722
-	got := enc.Encode(nil, words(files["inpsp.bin"]))
+	var enc, dec g722
+	got := enc.encode(nil, words(files["inpsp.bin"]))
 	want := files["codsp.cod"] // two octets to a word, the later one first
 	for i := 0; i+1 < len(want); i += 2 {
 		want[i], want[i+1] = want[i+1], want[i]
@@ -31,7 +31,7 @@ func TestG722Vectors(t *testing.T) {
 	if len(got) != len(want) {
 		t.Errorf("%d octets, the ITU has %d", len(got), len(want))
 	}
-	pcm, wantPCM := dec.Decode(nil, want), words(files["outsp1.bin"])
+	pcm, wantPCM := dec.decode(nil, want), words(files["outsp1.bin"])
 	if len(pcm) != len(wantPCM) {
 		t.Errorf("%d samples, the ITU has %d", len(pcm), len(wantPCM))
 	}
@@ -59,8 +59,8 @@ func TestG722Library(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var dec G722
-		pcm := dec.Decode(nil, codes)
+		var dec g722
+		pcm := dec.decode(nil, codes)
 		var big, little bytes.Buffer
 		_ = binary.Write(&big, binary.BigEndian, pcm)
 		_ = binary.Write(&little, binary.LittleEndian, pcm)
@@ -78,10 +78,10 @@ func TestG722Tone(t *testing.T) {
 		for i := range in {
 			in[i] = int16(8000 * math.Sin(2*math.Pi*hz*float64(i)/g722Rate))
 		}
-		var enc, dec G722
+		var enc, dec g722
 		var out []int16
 		for i := 0; i < len(in); i += 320 {
-			out = dec.Decode(out, enc.Encode(nil, in[i:i+320]))
+			out = dec.decode(out, enc.encode(nil, in[i:i+320]))
 		}
 		change := 10 * math.Log10(Power(out[2000:])/Power(in[2000:]))
 		if math.Abs(change) > 1 {
@@ -93,27 +93,27 @@ func TestG722Tone(t *testing.T) {
 func FuzzG722(f *testing.F) {
 	f.Add([]byte{0, 0x3F, 0xFF, 0x80, 4, 0xC0})
 	f.Fuzz(func(t *testing.T, codes []byte) {
-		var dec, enc G722
-		if pcm := dec.Decode(nil, codes); len(pcm) != 2*len(codes) || len(enc.Encode(nil, pcm)) != len(codes) {
+		var dec, enc g722
+		if pcm := dec.decode(nil, codes); len(pcm) != 2*len(codes) || len(enc.encode(nil, pcm)) != len(codes) {
 			t.Fatal("two samples an octet")
 		}
 	})
 }
 
 func BenchmarkG722(b *testing.B) {
-	var enc, dec G722
+	var enc, dec g722
 	pcm, codes := make([]int16, 320), make([]byte, 0, 160)
 	for i := range pcm {
 		pcm[i] = int16(i * 100)
 	}
 	b.Run("encode", func(b *testing.B) {
 		for b.Loop() {
-			codes = enc.Encode(codes[:0], pcm)
+			codes = enc.encode(codes[:0], pcm)
 		}
 	})
 	b.Run("decode", func(b *testing.B) {
 		for b.Loop() {
-			pcm = dec.Decode(pcm[:0], codes)
+			pcm = dec.decode(pcm[:0], codes)
 		}
 	})
 }

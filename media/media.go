@@ -1,7 +1,8 @@
-// Package media is audio without sockets: the G.711 laws, sound files, call
-// progress tones, tone and gap detection, in-band DTMF, and the E-model.
+// Package media is audio without sockets: the codecs G.711, G.722 and L16 and
+// transcoding between them, sound files, recording, call progress tones, tone and gap detection, in-band DTMF, and the E-model.
 //
-// Audio inside Hometone is []int16, mono, 8000 samples a second (Rate). What
+// Audio inside Hometone is []int16, mono, 8000 samples a second (Rate); only what
+// goes from one wideband codec to another stays at 16000. What
 // is sent comes from a Source, frame by frame, already encoded; a Clip is
 // audio in memory that any number of Sources share. Files of other sampling
 // rates are resampled while they are read.
@@ -16,8 +17,8 @@ import "time"
 // Rate is the sampling rate of all linear audio, in Hz.
 const Rate = 8000
 
-// Source gives encoded audio, frame by frame. Next appends exactly samples
-// samples in the RTP encoding named ("PCMU" or "PCMA") to dst, and returns the
+// Source gives encoded audio, frame by frame. Next appends the payload of exactly
+// samples samples (at Rate) in the encoding named (see Codec.String) to dst, and returns the
 // result; false says that this was the last frame. It is called every packet
 // time by the one goroutine that plays; it must not block.
 type Source interface {

@@ -10,10 +10,10 @@ type Resampler struct {
 	from, to int
 	cutoff   float64 // of the input's half rate, 0 to 1
 	taps     int
-	past     []float64 // input that is still needed
-	at       int       // index in past of the input sample at or before the next output
-	phase    int       // of the next output after it, in 1/to input samples
-	kernels  map[int][]float64
+	past     []float64   // input that is still needed
+	at       int         // index in past of the input sample at or before the next output
+	phase    int         // of the next output after it, in 1/to input samples
+	kernels  [][]float64 // by phase; nil: not yet made, or not kept
 }
 
 // resampleTaps is half the length of the kernel for equal rates.
@@ -26,7 +26,10 @@ const maxKernels = 512
 func NewResampler(from, to int) *Resampler {
 	d := gcd(from, to)
 	from, to = from/d, to/d
-	r := &Resampler{from: from, to: to, kernels: map[int][]float64{}}
+	r := &Resampler{from: from, to: to}
+	if to <= maxKernels { // odd rates have too many phases to keep
+		r.kernels = make([][]float64, to)
+	}
 	ratio := math.Min(1, float64(to)/float64(from))
 	r.cutoff = ratio * 0.94
 	r.taps = int(math.Ceil(resampleTaps / ratio))
@@ -58,6 +61,14 @@ func (r *Resampler) Write(dst, pcm []int16) []int16 {
 	return dst
 }
 
+// prime puts silence before the stream, as long as the delay, so that each Write
+// gives as much time as it takes.
+func (r *Resampler) prime() {
+	if r.from != r.to {
+		r.past = append(r.past, make([]float64, r.taps)...)
+	}
+}
+
 // Flush appends the rest.
 func (r *Resampler) Flush(dst []int16) []int16 {
 	if r.from == r.to {
@@ -77,8 +88,8 @@ func (r *Resampler) sum() (out float64) {
 
 // kernel is the weights for one phase, a Blackman-windowed sinc with a sum of one.
 func (r *Resampler) kernel(phase int) []float64 {
-	if k, ok := r.kernels[phase]; ok {
-		return k
+	if r.kernels != nil && r.kernels[phase] != nil {
+		return r.kernels[phase]
 	}
 	k := make([]float64, 2*r.taps)
 	offset := float64(phase) / float64(r.to)
@@ -96,7 +107,7 @@ func (r *Resampler) kernel(phase int) []float64 {
 	for i := range k {
 		k[i] /= sum
 	}
-	if r.to <= maxKernels { // odd rates have too many phases to keep
+	if r.kernels != nil {
 		r.kernels[phase] = k
 	}
 	return k

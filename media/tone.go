@@ -93,16 +93,16 @@ type tone struct {
 	at       int     // cadence
 	in       int     // sample in it
 	frame    []int16
+	voice    voice
 }
 
 // Next implements Source.
 func (t *tone) Next(dst []byte, encoding string, samples int) ([]byte, bool) {
-	law, _ := LawOf(encoding)
 	t.frame = t.frame[:0]
 	for range samples {
 		t.frame = append(t.frame, t.sample())
 	}
-	return law.Encode(dst, t.frame), true
+	return t.voice.encode(dst, encoding, t.frame), true
 }
 
 func (t *tone) sample() int16 {
