@@ -328,12 +328,22 @@ func TestTortureOracle(t *testing.T) {
 			}
 		}
 	}
+	messages, compared := make(map[string]string), 0
+	eachFile(t, ".dat", func(name, text string) { messages[strings.TrimSuffix(name, ".dat")] = text }, "01-torture-rfc4475")
 	eachFile(t, ".json", func(name, text string) {
 		var want oracle
 		if json.Unmarshal([]byte(text), &want) != nil {
 			return // mpart01.json holds raw binary
 		}
-		src := readFile(t, "01-torture-rfc4475", strings.TrimSuffix(name, ".json")+".dat")
+		name = strings.TrimSuffix(name, ".json")
+		src, ok := messages[name]
+		if !ok {
+			return // a message of the other stack's own
+		}
+		if name == "esc02" { // the other stack unescapes the method, which RFC 4475 §3.1.1.5 forbids
+			want.Method, want.Headers.CSeq.Method = "RE%47IST%45R", "RE%47IST%45R"
+		}
+		compared++
 		req, res, err := Parse(src)
 		m := message(req, res)
 		if err != nil {
@@ -365,4 +375,7 @@ func TestTortureOracle(t *testing.T) {
 			}
 		}
 	}, "01-torture-rfc4475", "parsed-kirm")
+	if compared == 0 {
+		t.Error("no message of the material was compared")
+	}
 }

@@ -171,9 +171,14 @@ func (r *rig) run(tx *transaction.Layer) (stop func()) {
 	}
 }
 
-// do names something that scripts may ask for; an error fails the test.
+// do names something that scripts may ask for; an error fails the test. In
+// memory it is done when the layer has come to rest: a peer may have our
+// message before the application has the event that belongs to it.
 func (r *rig) do(name string, f func() error) {
 	r.script.Do[name] = func() {
+		if r.net != nil {
+			synctest.Wait()
+		}
 		if err := f(); err != nil {
 			r.t.Errorf("do %s: %v", name, err)
 		}

@@ -2,6 +2,7 @@ package transaction
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -206,4 +207,65 @@ func TestRetransmissionsUntilTimerF(t *testing.T) {
 func pass(d time.Duration) {
 	time.Sleep(d)
 	synctest.Wait()
+}
+
+func TestMalformedIsAnsweredStatelessly(t *testing.T) {
+	inBubble(t, Config{Handler: answer(200)}, func(p *pair) {
+		peer := p.net.Node("192.0.2.7:5060")
+		f, _ := peer.Find(p.callee.Target(transport.UDP))
+		req := request(sip.OPTIONS)
+		req.Prepend(sip.HeaderVia, "SIP/2.0/UDP 192.0.2.7;branch=z9hG4bKx")
+		req.Set(sip.HeaderCSeq, "1 INVITE")
+		peer.Send(f, req.Bytes())
+		one, _ := peer.Receive(p.t.Context())
+		peer.Send(f, req.Bytes())
+		two, _ := peer.Receive(p.t.Context())
+		if !strings.HasPrefix(one.Data, "SIP/2.0 400 ") || one.Data != two.Data {
+			t.Errorf("§8.2.7: copies of a request get the same stateless response:\n%s\n%s", one.Data, two.Data)
+		}
+		ack := request(sip.ACK)
+		ack.Prepend(sip.HeaderVia, "SIP/2.0/UDP 192.0.2.7;branch=z9hG4bKy")
+		ack.Set(sip.HeaderCSeq, "1 INVITE")
+		peer.Send(f, ack.Bytes())
+		pass(time.Second)
+		if n := len(p.net.Sent()); n != 5 {
+			t.Errorf("a malformed ACK is not answered: %d packets, want 5", n)
+		}
+		if s, _ := p.uas.Load(); s != 0 {
+			t.Errorf("%d transactions for malformed requests, want none", s)
+		}
+	})
+}
+
+func TestConnectionEndFailsWhatWaits(t *testing.T) {
+	inBubble(t, Config{}, func(p *pair) {
+		w := new(watch)
+		c := p.uac.Request(request(sip.INVITE), []transport.Target{p.callee.Target(transport.TCP)}, w)
+		pass(time.Second)
+		f, _ := p.caller.Find(c.Target())
+		p.uac.FlowClosed(f, errors.New("reset by peer"))
+		pass(time.Second)
+		if !strings.Contains(w.String(), "reset by peer") {
+			t.Errorf("§17.1.4: a connection that ends fails its transactions: %q", w)
+		}
+		if len(p.net.Sent()) != 2 {
+			t.Errorf("§17.1.1.2: no retransmissions over a reliable transport: %d packets", len(p.net.Sent()))
+		}
+	})
+}
+
+func TestTimerC(t *testing.T) {
+	inBubble(t, Config{}, func(p *pair) {
+		p.uac.timers.C = 3 * time.Minute
+		w := new(watch)
+		p.uac.Request(request(sip.INVITE), p.udp(), w)
+		pass(170 * time.Second)
+		if w.String() != "100" {
+			t.Errorf("before Timer C: %q", w)
+		}
+		pass(15 * time.Second)
+		if w.String() != "100,487" {
+			t.Errorf("§16.8: Timer C after a provisional response: CANCEL: %q", w)
+		}
+	})
 }

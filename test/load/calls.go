@@ -214,8 +214,8 @@ func (g *Generator) start(i int) {
 	}
 	c.msg = g.request(c, "INVITE", "", "application/sdp", g.sdpA)
 	g.mu.Lock()
+	defer g.mu.Unlock() // from here on the call belongs to the readers and timers too
 	g.calls[i], g.activeCalls[i] = c, c
-	g.mu.Unlock()
 	g.fromCaller(c.msg)
 	if c.odd == Retransmits {
 		g.fromCaller(c.msg)

@@ -2,8 +2,8 @@
 // between nodes without sockets, so that whole layers run under
 // testing/synctest, where the clock is the test's.
 //
-// A [Network] delivers after a delay, and may lose, double or change what a
-// test says. Each [Node] has one address and is what the transaction layer
+// A [Network] delivers after a delay, in the order of sending where the delay
+// is the same, and may lose, double or change what a test says. Each [Node] has one address and is what the transaction layer
 // asks of a transport: its Run delivers to a transport.Handler until its
 // context ends.
 package transporttest
@@ -13,6 +13,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -35,6 +36,14 @@ type Network struct {
 	filter func(Packet) int
 	nodes  map[netip.AddrPort]*Node
 	sent   []Packet
+	queue  []queued // on their way; the next to arrive comes first
+}
+
+// queued is a packet and when it arrives where.
+type queued struct {
+	due time.Time
+	to  *Node
+	Packet
 }
 
 // SetDelay sets how long a packet travels; 0, the default, delivers in no time,
@@ -152,21 +161,40 @@ func (node *Node) Send(f transport.Flow, msg []byte) error {
 		times = filter(p)
 	}
 	n.mu.Lock()
+	defer n.mu.Unlock()
 	n.sent = append(n.sent, p)
 	to := n.nodes[p.To]
-	n.mu.Unlock()
 	if to == nil {
 		return nil
 	}
 	for range times {
-		time.AfterFunc(delay, func() {
-			select {
-			case to.inbox <- p:
-			default:
-			}
-		})
+		n.put(queued{due: time.Now().Add(delay), to: to, Packet: p})
+		time.AfterFunc(delay, n.deliver)
 	}
 	return nil
+}
+
+// put queues a packet behind all that arrive no later. The caller holds n.mu.
+func (n *Network) put(q queued) {
+	at := len(n.queue)
+	for at > 0 && n.queue[at-1].due.After(q.due) {
+		at--
+	}
+	n.queue = slices.Insert(n.queue, at, q)
+}
+
+// deliver hands over the packet that is due first. There is one timer for each
+// packet, but timers of the same instant run in any order: which packet
+// arrives is the queue's choice.
+func (n *Network) deliver() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	q := n.queue[0]
+	n.queue = slices.Delete(n.queue, 0, 1)
+	select {
+	case q.to.inbox <- q.Packet:
+	default:
+	}
 }
 
 // SendTo implements transaction.Transport.
