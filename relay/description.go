@@ -30,6 +30,8 @@ type Format struct {
 	ClockRate int    // Hz; zero: 8000
 	SendPT    uint8  // in packets we send to the peer
 	RecvPT    uint8  // in packets the peer sends
+
+	codec media.Codec // of Encoding and ClockRate; set by normal
 }
 
 // Same says whether packets of both can be exchanged as they are.
@@ -46,6 +48,7 @@ func (d Description) normal() Description {
 		if d.Formats[i].ClockRate == 0 {
 			d.Formats[i].ClockRate = media.Rate
 		}
+		d.Formats[i].codec = media.CodecOf(d.Formats[i].Encoding, d.Formats[i].ClockRate)
 	}
 	if d.Ptime <= 0 {
 		d.Ptime = 20 * time.Millisecond
@@ -75,26 +78,29 @@ func (d *Description) receives(pt uint8) *Format {
 }
 
 // route finds how a packet in format f goes to this leg's peer: in which
-// format, and through which law's table if the laws differ.
+// format, and whether it must be transcoded. The other law of G.711, which costs a
+// table look-up, is preferred to codecs that the peer prefers.
 func (d *Description) route(f *Format) (to *Format, transcode bool) {
-	var other *Format
 	_, g711 := media.LawOf(f.Encoding)
 	for i := range d.Formats {
 		g := &d.Formats[i]
 		if g.Same(*f) {
 			return g, false
 		}
-		if _, ok := media.LawOf(g.Encoding); ok && g711 && other == nil && g.ClockRate == f.ClockRate {
-			other = g
+		if g.codec == media.NoCodec || f.codec == media.NoCodec {
+			continue
+		}
+		if _, law := media.LawOf(g.Encoding); to == nil || g711 && law {
+			to = g
 		}
 	}
-	return other, other != nil
+	return to, to != nil
 }
 
-// playing is the format in which sources are played: the first G.711.
+// playing is the format in which sources are played: the first that can be.
 func (d *Description) playing() *Format {
 	for i := range d.Formats {
-		if _, ok := media.LawOf(d.Formats[i].Encoding); ok {
+		if d.Formats[i].codec != media.NoCodec {
 			return &d.Formats[i]
 		}
 	}

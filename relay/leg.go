@@ -33,6 +33,7 @@ type Event struct {
 type Packet struct {
 	Payload   []byte
 	Encoding  string // RTP encoding name; "telephone-event" for those
+	ClockRate int    // of Timestamp, Hz
 	Timestamp uint32
 	Sequence  uint16
 	SSRC      uint32
@@ -59,6 +60,7 @@ type Leg struct {
 	latch    latch
 	in       rtp.Reception
 	out      output
+	coding   recoding
 	control  rtp.Control
 	to       rawAddr        // where RTP goes
 	toRTCP   rawAddr        // where RTCP goes

@@ -5,7 +5,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/hometone/hometone/media"
 	"github.com/hometone/hometone/rtp"
 )
 
@@ -24,6 +23,7 @@ type arrivals struct {
 	peer  *Leg
 	sink  func(Packet)
 	moved bool // the peer's address changed
+	coded [packetSize]byte
 }
 
 // readRTP takes what waits on a leg's RTP socket. If there is more than fits
@@ -140,7 +140,7 @@ func (l *Leg) arrive(lp *loop, i int, now time.Duration, a *arrivals) {
 func (r *received) give(sink func(Packet)) {
 	h := r.header
 	sink(Packet{
-		Payload: r.packet[h.Start:h.End], Encoding: r.format.Encoding,
+		Payload: r.packet[h.Start:h.End], Encoding: r.format.Encoding, ClockRate: r.format.ClockRate,
 		Timestamp: h.Timestamp, Sequence: h.Sequence, SSRC: h.SSRC, Marker: h.Marker,
 	})
 }
@@ -153,12 +153,13 @@ func (l *Leg) forward(a *arrivals, now time.Duration) {
 		return
 	}
 	for i := range a.n {
-		l.pass(&a.list[i], now)
+		l.pass(&a.list[i], now, a.coded[:])
 	}
 }
 
-// pass rewrites one packet in place and sends it. Needs mu.
-func (l *Leg) pass(r *received, now time.Duration) {
+// pass rewrites one packet in place, or makes it anew in spare when its codec
+// is another, and sends it. Needs mu.
+func (l *Leg) pass(r *received, now time.Duration, spare []byte) {
 	to, transcode := l.desc.route(r.format)
 	switch {
 	case to == nil:
@@ -170,19 +171,22 @@ func (l *Leg) pass(r *received, now time.Duration) {
 		l.out.interrupt()
 		return
 	}
-	h, clock := r.header, to.ClockRate
+	h, packet, clock := r.header, r.packet, to.ClockRate
+	if transcode {
+		if packet = l.recode(spare, r, to, &h); packet == nil {
+			l.drops.Format++
+			l.out.skip(r.from)
+			return
+		}
+	}
 	frame := uint32(l.desc.Ptime * time.Duration(clock) / time.Second)
 	if !l.out.number(&h, r.from, now, clock, frame, to.event()) {
 		l.drops.Unsent++
 		return
 	}
 	h.PT = to.SendPT
-	if transcode {
-		law, _ := media.LawOf(r.format.Encoding)
-		law.Transcode(r.packet[h.Start:h.End])
-	}
-	rtp.Rewrite(r.packet, h)
-	l.sendRTP(r.packet, h, now)
+	rtp.Rewrite(packet, h)
+	l.sendRTP(packet, h, now)
 }
 
 // sendRTP sends a finished packet. Needs mu.

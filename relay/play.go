@@ -31,7 +31,7 @@ func (lp *loop) playNext(l *Leg, id uint64, now time.Duration) (next time.Durati
 	}
 	encoding, described := "", l.described
 	if f != nil {
-		encoding = f.Encoding
+		encoding = f.codec.String()
 	}
 	l.mu.Unlock()
 	if !described {
@@ -60,14 +60,18 @@ func (l *Leg) sendFrame(id uint64, packet []byte, samples int, now time.Duration
 		return false
 	}
 	p, f := &l.player, l.desc.playing()
-	p.ts += uint32(samples)
+	frame := uint32(samples)
+	if f != nil {
+		frame = uint32(samples * f.ClockRate / media.Rate)
+	}
+	p.ts += frame
 	if f == nil || !l.desc.Send || l.to.n == 0 || len(packet) == rtp.HeaderSize {
 		l.out.interrupt()
 		return true
 	}
 	p.seq++
 	h := rtp.Header{Sequence: p.seq, Timestamp: p.ts, PT: f.SendPT, Start: rtp.HeaderSize, End: len(packet)}
-	l.out.number(&h, origin{id: id}, now, f.ClockRate, uint32(samples), false)
+	l.out.number(&h, origin{id: id}, now, f.ClockRate, frame, false)
 	rtp.AppendHeader(packet[:0], h)
 	l.sendRTP(packet, h, now)
 	return true

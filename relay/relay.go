@@ -4,9 +4,9 @@
 // A Leg is one stream towards one peer: a pair of UDP ports (RTP even, RTCP
 // odd), a Description of what was negotiated, and explicit state of what was
 // received and sent. Two joined legs forward to each other: the header is
-// rewritten in place, G.711 is turned from one law into the other by table if
-// the peers differ, payload types are translated, nothing else of a packet is
-// touched and samples are never decoded. An application may play a
+// rewritten in place, payload types are translated, and nothing else of a packet
+// is touched. If the peers have no codec in common it is transcoded: G.711 from one
+// law into the other by table, all others of package media sample by sample. An application may play a
 // media.Source on a leg, echo it, or listen to it with a sink; that needs no
 // goroutine either.
 //

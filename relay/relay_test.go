@@ -27,6 +27,8 @@ func TestMain(m *testing.M) {
 
 var loopback = netip.MustParseAddr("127.0.0.1")
 
+var loopbackPort = netip.AddrPortFrom(loopback, 40000)
+
 // running starts a relay that the end of the test stops.
 func running(tb testing.TB, c Config) *Relay {
 	tb.Helper()
