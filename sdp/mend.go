@@ -30,11 +30,15 @@ func (m mline) String() string {
 // block collects the lines of the session or of one m-line by their type.
 type block struct {
 	m     mline
-	one   map[byte]string // the first line of the types that may stand once
+	one   [len(onceTypes)]string // the first line of each type, in the order of onceTypes
+	has   [len(onceTypes)]bool
 	bands []string
 	times []string
 	attrs []string
 }
+
+// onceTypes are the types of lines that may stand once.
+const onceTypes = "osiuepck"
 
 // mend reads what real phones send and writes what RFC 8866 §5 asks for: lines
 // in order, the mandatory s= and t= present, unknown lines, bandwidth types and
@@ -46,8 +50,8 @@ func mend(body string) (mended, error) {
 		return mended{}, fmt.Errorf("%w: more than %d bytes", ErrSyntax, maxBody)
 	}
 	body = strings.Map(blankControl, body)
-	session := &block{one: map[byte]string{}}
-	blocks := []*block{session}
+	session := &block{}
+	blocks := append(make([]*block, 0, 2), session)
 	lines := 0
 	for line := range strings.FieldsFuncSeq(body, func(r rune) bool { return r == '\n' || r == '\r' }) {
 		if lines++; lines > maxLines {
@@ -80,7 +84,7 @@ func mend(body string) (mended, error) {
 	if lines == 0 {
 		return mended{}, fmt.Errorf("%w: it is empty", ErrSyntax)
 	}
-	return assemble(session, blocks[1:])
+	return assemble(session, blocks[1:], len(body))
 }
 
 // blankControl turns NUL and other control characters into blanks; RFC 8866 §9
@@ -110,7 +114,7 @@ func newBlock(value string) (*block, error) {
 	if len(f)-3 > maxFormats {
 		return nil, fmt.Errorf("%w: more than %d formats in an m-line", ErrSyntax, maxFormats)
 	}
-	return &block{m: mline{media: f[0], port: port, proto: f[2], formats: f[3:]}, one: map[byte]string{}}, nil
+	return &block{m: mline{media: f[0], port: port, proto: f[2], formats: f[3:]}}, nil
 }
 
 // add keeps one line of a block, or drops it.
@@ -147,15 +151,29 @@ func (b *block) add(kind byte, value string) error {
 }
 
 func (b *block) once(kind byte, value string) {
-	if _, ok := b.one[kind]; !ok {
-		b.one[kind] = value
+	if i := strings.IndexByte(onceTypes, kind); !b.has[i] {
+		b.one[i], b.has[i] = value, true
 	}
+}
+
+// line returns the line of a type that may stand once, and whether it stands.
+func (b *block) line(kind byte) (string, bool) {
+	i := strings.IndexByte(onceTypes, kind)
+	return b.one[i], b.has[i]
 }
 
 // connection checks c=<nettype> <addrtype> <address> (RFC 8866 §5.7).
 func connection(value string) bool {
-	f := strings.Fields(value)
-	return len(f) == 3 && f[0] == "IN" && (f[1] == "IP4" || f[1] == "IP6")
+	var f [3]string
+	n := 0
+	for field := range strings.FieldsSeq(value) {
+		if n == len(f) {
+			return false
+		}
+		f[n] = field
+		n++
+	}
+	return n == len(f) && f[0] == "IN" && (f[1] == "IP4" || f[1] == "IP6")
 }
 
 // bandwidth says whether b=<bwtype>:<bandwidth> is one the parser knows; a
@@ -168,10 +186,12 @@ func bandwidth(value string) bool {
 	return slices.Contains([]string{"CT", "AS", "TIAS", "RS", "RR"}, kind) || (strings.HasPrefix(kind, "X-") && len(kind) > 2)
 }
 
-// assemble writes the strict text.
-func assemble(session *block, media []*block) (mended, error) {
+// assemble writes the strict text; about size bytes of it.
+func assemble(session *block, media []*block, size int) (mended, error) {
 	var w strings.Builder
-	out := mended{origin: origin(session.one['o'])}
+	w.Grow(size + size/4 + 64)
+	o, _ := session.line('o')
+	out := mended{origin: origin(o)}
 	put := func(kind byte, value string) {
 		w.WriteByte(kind)
 		w.WriteByte('=')
@@ -180,13 +200,13 @@ func assemble(session *block, media []*block) (mended, error) {
 	}
 	put('v', "0")
 	put('o', strictOrigin(out.origin))
-	name := session.one['s']
+	name, _ := session.line('s')
 	if name == "" {
 		name = "-" // "If there is no meaningful name, 's=-' is recommended": RFC 8866 §5.3
 	}
 	put('s', name)
 	for _, kind := range []byte("iuepc") {
-		if value, ok := session.one[kind]; ok {
+		if value, ok := session.line(kind); ok {
 			put(kind, value)
 		}
 	}
@@ -204,7 +224,7 @@ func assemble(session *block, media []*block) (mended, error) {
 	for _, value := range out.timing {
 		put('t', value)
 	}
-	if value, ok := session.one['k']; ok {
+	if value, ok := session.line('k'); ok {
 		put('k', value)
 	}
 	for _, value := range session.attrs {
@@ -216,14 +236,14 @@ func assemble(session *block, media []*block) (mended, error) {
 		strict.media, strict.proto = "application", "UDP"
 		put('m', strict.String())
 		for _, kind := range []byte("ic") {
-			if value, ok := b.one[kind]; ok {
+			if value, ok := b.line(kind); ok {
 				put(kind, value)
 			}
 		}
 		for _, value := range b.bands {
 			put('b', value)
 		}
-		if value, ok := b.one['k']; ok {
+		if value, ok := b.line('k'); ok {
 			put('k', value)
 		}
 		for _, value := range b.attrs {

@@ -144,21 +144,19 @@ func (r *Remote) rtcp(value string) {
 
 // codecs fills the payload formats of an m-line.
 func (r *Remote) codecs(md *psdp.MediaDescription) {
-	maps, params := map[string]string{}, map[string]string{}
-	for _, a := range md.Attributes {
-		pt, value, ok := strings.Cut(strings.TrimSpace(a.Value), " ")
-		if !ok {
+	var maps, params [128]string // as written, by payload type; the first counts
+	for i := range md.Attributes {
+		into := &maps
+		switch md.Attributes[i].Key {
+		case "rtpmap":
+		case "fmtp":
+			into = &params
+		default:
 			continue
 		}
-		switch a.Key {
-		case "rtpmap":
-			if _, twice := maps[pt]; !twice {
-				maps[pt] = strings.TrimSpace(value)
-			}
-		case "fmtp":
-			if _, twice := params[pt]; !twice {
-				params[pt] = strings.TrimSpace(value)
-			}
+		format, value, ok := strings.Cut(strings.TrimSpace(md.Attributes[i].Value), " ")
+		if pt, err := strconv.ParseUint(format, 10, 7); ok && err == nil && into[pt] == "" {
+			into[pt] = strings.TrimSpace(value)
 		}
 	}
 	var seen [128]bool
@@ -168,11 +166,11 @@ func (r *Remote) codecs(md *psdp.MediaDescription) {
 			continue
 		}
 		seen[pt] = true
-		c, ok := codec(uint8(pt), maps[f])
+		c, ok := codec(uint8(pt), maps[pt])
 		if !ok {
 			continue
 		}
-		c.Fmtp = params[f]
+		c.Fmtp = params[pt]
 		if strings.EqualFold(c.Name, telephoneEvent) {
 			r.DTMF = append(r.DTMF, c)
 		} else {
