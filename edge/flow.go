@@ -67,7 +67,7 @@ func (t *flowTokens) mac(b []byte) []byte {
 // decode reads a token. alive is false for a connection of a process that has
 // ended: it is a token of ours, but the flow has failed.
 func (t *flowTokens) decode(token string) (f transport.Flow, alive, ok bool) {
-	b, err := base64.RawURLEncoding.DecodeString(token)
+	b, err := base64.RawURLEncoding.Strict().DecodeString(token)
 	if err != nil || len(b) < 1+8+4+tokenMAC {
 		return f, false, false
 	}

@@ -24,20 +24,23 @@ type forwarding struct {
 	mu sync.Mutex // guards the following; callbacks come from the shard and from Proxy.Run
 	*exchange
 	first leg
+	vias  []string // what the veil has taken off; nil: nothing
+	// outward: a copy left for the outside.
+	outward bool
 }
 
 // An exchange is the response context of RFC 3261 §16.7 and what it drives. It
 // is nil once a final response was forwarded and no branch is left.
 type exchange struct {
-	req    *sip.Request // after §16.4
-	suffix string       // of branches: loop detection
-	way    way
-	plan   Plan
-	fork   fork
-	gone   bool // the caller has cancelled
-	legs   []*leg
-	call   uint64 // key of the dialog the request belongs to, 0: none
-	cover  *cover // what the veil has taken off; nil: nothing
+	req     *sip.Request // after §16.4
+	suffix  string       // of branches: loop detection
+	way     way
+	plan    Plan
+	fork    fork
+	gone    bool // the caller has cancelled
+	legs    []*leg
+	call    uint64 // key of the dialog the request belongs to, 0: none
+	outward bool   // a copy left for the outside
 
 	// Room for what most requests need.
 	only     [1]Branch
@@ -203,7 +206,10 @@ func (l *leg) send(req *sip.Request, targets []transport.Target) {
 	fw, p := l.fw, l.fw.proxy
 	forwardHops(req)
 	p.record(req, fw, targets[0])
-	p.veil.cover(req, fw, targets[0])
+	if p.veil != nil {
+		fw.outward = p.veil.faces(targets[0])
+		p.veil.cover(req, fw, targets[0])
+	}
 	method := req.Method()
 	if l.dest != nil && method == sip.INVITE && fw.call == 0 {
 		l.counted = true
@@ -290,12 +296,15 @@ func (l *leg) resolved(req *sip.Request, targets []transport.Target, err error) 
 // Response implements transaction.ClientWatcher: §16.7.
 func (l *leg) Response(_ *transaction.Client, res *sip.Response) {
 	fw, p := l.fw, l.fw.proxy
+	fw.mu.Lock()
+	defer fw.mu.Unlock()
 	res.PopFirst(sip.HeaderVia) // §16.7 step 3
+	for _, v := range fw.vias {
+		res.Add(sip.HeaderVia, v)
+	}
 	if !res.Has(sip.HeaderVia) {
 		return // meant for us: "it MUST NOT be forwarded"
 	}
-	fw.mu.Lock()
-	defer fw.mu.Unlock()
 	status := res.Status()
 	if l.dest != nil && p.cfg.Watcher != nil {
 		p.cfg.Watcher.Answered(l.dest, status)
@@ -324,6 +333,7 @@ func (l *leg) Response(_ *transaction.Client, res *sip.Response) {
 // often as it comes (§16.7 step 5, RFC 6026 §7.2), nothing else is.
 func (l *leg) late(res *sip.Response) {
 	if _, method, _ := res.CSeq(); method == sip.INVITE && res.Success() {
+		l.fw.proxy.veil.coverResponse(res, l.fw)
 		_ = l.fw.tx.Forward(res) // it fails if the caller was refused
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"hash/maphash"
 	"log/slog"
 	"strconv"
@@ -117,7 +118,10 @@ func New(cfg Config) (*Proxy, error) {
 		lookups: make(chan struct{}, cfg.Lookups), log: cfg.Logger, ctx: context.Background(),
 	}
 	p.exchanges.New = func() any { return new(exchange) }
-	p.veil = newVeil(cfg.Secret, cfg.Hide)
+	var err error
+	if p.veil, err = newVeil(cfg.Secret, cfg.Hide, p.self, cfg.Transport.SentBy); err != nil {
+		return nil, fmt.Errorf("edge: %w", err)
+	}
 	p.count = counters{
 		forwarded: p.report.Counter("forwarded"), failover: p.report.Counter("failovers"), refused: p.report.Counter("refused"),
 		looped: p.report.Counter("loops"), lost: p.report.Counter("lost"),

@@ -50,8 +50,7 @@ func (p *Proxy) preprocess(req *sip.Request, uri *sip.URI, from transport.Flow) 
 		}
 		req.PopFirst(sip.HeaderRoute)
 		w.own++
-		w.listener, token = listener, hop.User
-		p.veil.unfold(req, &hop)
+		w.listener, token = listener, p.veil.unfold(req, &hop)
 	}
 	if token != "" {
 		w.follow(p.flows, token, from)

@@ -82,6 +82,12 @@ func (s *self) is(uri *sip.URI, over transport.Flow) (listener string, yes bool)
 	return listener, yes || place == over.Local()
 }
 
+// listenerAt returns the name of the listener at a local address, "" if there is
+// none.
+func (s *self) listenerAt(a netip.AddrPort) string {
+	return (*s.places.Load())[netip.AddrPortFrom(a.Addr().Unmap(), a.Port())]
+}
+
 func (s *self) named(uri *sip.URI) bool {
 	for _, n := range s.names {
 		if strings.EqualFold(n, uri.Host) {
