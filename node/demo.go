@@ -76,6 +76,7 @@ auth_type=userpass
 [devices](!)
 type=aor
 max_contacts=5
+remove_existing=yes
 `
 	for _, a := range d.Accounts {
 		s += fmt.Sprintf("\n[%[1]s](phone)\nauth=%[1]s\naors=%[1]s\n\n[%[1]s](secret)\nusername=%[1]s\npassword=%[2]s\n\n[%[1]s](devices)\n", a.User, a.Password)
