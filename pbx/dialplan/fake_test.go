@@ -31,7 +31,7 @@ func (c *fakeChannel) Run(_ context.Context, name, args string) (Result, error) 
 		i := c.interp
 		act = map[string]func(string) error{"goto": i.Goto, "gotoif": i.GotoIf, "set": i.SetArgs, "gosub": i.Gosub,
 			"gosubif": i.GosubIf, "return": i.Return, "gotoiftime": i.GotoIfTime, "mset": i.MSet,
-			"while": i.While, "if": i.If, "elseif": i.ElseIf,
+			"while": i.While, "raiseexception": i.RaiseException, "if": i.If, "elseif": i.ElseIf,
 			"endwhile": func(string) error { return i.EndWhile() }, "continuewhile": func(string) error { return i.ContinueWhile() }, "exitwhile": func(string) error { return i.ExitWhile() },
 			"else": func(string) error { return i.Else() }, "endif": func(string) error { return i.EndIf() }, "exitif": func(string) error { return i.ExitIf() }}
 	}

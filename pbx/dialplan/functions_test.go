@@ -45,6 +45,9 @@ func TestFunctions(t *testing.T) {
 		{"${DIALPLAN_EXISTS(c)}", "1"}, {"${DIALPLAN_EXISTS(zz)}", "0"}, {"${DIALPLAN_EXISTS(c,8005)}", "1"}, {"${DIALPLAN_EXISTS(c,9)}", "0"}, {"${DIALPLAN_EXISTS(c,8005,lab)}", "1"}, {"${VALID_EXTEN(,8005,2)}", "1"}, {"${VALID_EXTEN(c,8005,9)}", "0"},
 		{"${SPRINTF(%d %05.2f %s %x %%,7,3.14159,abc,255)}", "7 03.14 abc ff %"}, {"${SPRINTF(%c%-3s|,65,a)}", "Aa  |"}, {"${SPRINTF(%ld,12x)}", "12"}, {"${SPRINTF(%d)}", ""}, {"${SPRINTF(%9999d,1)}", ""}, {"${SPRINTF(%n,1)}", ""},
 		{"${STRBETWEEN(TWO,-)}${STRBETWEEN(X2,-)}", "2e-x- -t-w-o"}, {"${LEN(${UUID()})}", "36"}, {"${EVAL_EXTEN(c,8006,1)}", "8006 in c"}, {"${EVAL_EXTEN(c,8005,1)}", ""},
+		{"${BASENAME(/a/b.wav)} ${DIRNAME(/a/b.wav)}", "b.wav /a"}, {"${GLOBAL_EXISTS(GLOB)}${GLOBAL_EXISTS(none)}", "10"},
+		{"${AES_DECRYPT(0123456789abcdef,${AES_ENCRYPT(0123456789abcdef,hello world, all)})}", "hello world, all"}, {"${AES_ENCRYPT(0123456789abcdef,hi)}", "X1s+w2liTqcA53hUjfFi2g=="}, {"${AES_ENCRYPT(short,hi)}", ""}, {"${AES_DECRYPT(0123456789abcdef,x)}", ""},
+		{"${SAYFILES(120,number)}", "digits/1&digits/hundred&digits/20"}, {"${SAYFILES(21,ordinal)}", "digits/20&digits/h-1"}, {"${SAYFILES(a1)}", "letters/a&digits/1"}, {"${SAYFILES(b,phonetic)}", "phonetic/b_p"}, {"${SAYFILES(1*,digits)}", "digits/1&digits/star"}, {"${SAYFILES(x,number)}", ""},
 		// the channel
 		{"${CALLERID(num)}", "200"}, {"${CHANNEL}", "PJSIP/8005-1"}, {"${CALLERID(num):1}", "00"}, {"${NOSUCH(x)}", ""}, {"${EXCEPTION(reason)}", ""},
 	}

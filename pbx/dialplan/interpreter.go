@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 )
 
@@ -233,6 +234,15 @@ func (i *Interpreter) Timeout(absolute bool) bool {
 type exception struct {
 	Reason   string   `json:"reason,omitempty"`
 	Position Position `json:"position,omitzero"`
+}
+
+// RaiseException is the application RaiseException: it moves to e, where
+// EXCEPTION(reason) tells the reason. Without e the channel cannot go on.
+func (i *Interpreter) RaiseException(reason string) error {
+	if !i.raise(strings.TrimSpace(reason)) {
+		return fmt.Errorf("RaiseException(%s): there is no extension e in %s", reason, i.pos.Context)
+	}
+	return nil
 }
 
 // raise moves to e, if the context has it.

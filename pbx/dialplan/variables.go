@@ -142,6 +142,13 @@ func (g *Globals) Set(name, value string) error {
 	return nil
 }
 
+// unset forgets a global variable.
+func (g *Globals) unset(name string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	delete(g.byName, name)
+}
+
 func (g *Globals) set(name, value string) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()

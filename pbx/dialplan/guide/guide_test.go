@@ -1,4 +1,4 @@
-package dialplan_test
+package guide
 
 import (
 	"cmp"
@@ -21,7 +21,7 @@ import (
 )
 
 const (
-	guideBegin = "<!-- tables: written from the code by pbx/dialplan; HOMETONE_UPDATE=1 go test ./pbx/dialplan -->"
+	guideBegin = "<!-- tables: written from the code by pbx/dialplan/guide; HOMETONE_UPDATE=1 go test ./pbx/dialplan/guide -->"
 	guideEnd   = "<!-- end of tables -->"
 )
 
@@ -51,7 +51,7 @@ func asterisk22(t *testing.T, kind string) []entry {
 // the names its ReadFunction and WriteFunction compare with.
 func channelFunctions(t *testing.T) map[string]string {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join("..", "*.go"))
+	files, err := filepath.Glob(filepath.Join("..", "..", "*.go"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,7 +141,7 @@ func TestGuide(t *testing.T) {
 	}
 	if want := tables(t); shown != want {
 		if os.Getenv("HOMETONE_UPDATE") == "" {
-			t.Error("the tables of docs/dialplan.md are old; run HOMETONE_UPDATE=1 go test ./pbx/dialplan")
+			t.Error("the tables of docs/dialplan.md are old; run HOMETONE_UPDATE=1 go test ./pbx/dialplan/guide")
 		} else if err := os.WriteFile(path, []byte(before+guideBegin+want+guideEnd+after), 0o644); err != nil { //nolint:gosec // a document
 			t.Fatal(err)
 		}
