@@ -48,7 +48,7 @@ func (s *Server) admit(set *Settings, tx *transaction.Server, req *sip.Request) 
 	}
 	res := sip.NewResponse(req, 401, "")
 	s.cfg.Auth.Challenge(res, false, verdict == auth.Stale, now)
-	_ = tx.Respond(res)
+	_ = tx.RespondOnce(req, res)
 	return nil
 }
 
@@ -76,16 +76,16 @@ func (s *Server) outside(set *Settings, tx *transaction.Server, req *sip.Request
 		respond(tx, req, 481, "")
 		return
 	}
-	if s.admit(set, tx, req) == nil {
+	e := s.admit(set, tx, req)
+	if e == nil {
 		return
 	}
 	switch req.Method() {
 	case sip.SUBSCRIBE, sip.PUBLISH:
-		// RFC 6665 §4.1.2.1: no package has a notifier yet.
-		respond(tx, req, 489, "")
+		s.subscribe(e, tx, req)
 	case sip.REFER:
 		respond(tx, req, 603, "")
-	default: // MESSAGE: no store and no recipient for text outside a call yet
-		notAllowed(tx, req)
+	default:
+		s.message(e, tx, req)
 	}
 }

@@ -118,5 +118,6 @@ type DialOptions struct {
 	Reset          bool          // C: start the CDR's clock again
 	AnswerLimit    time.Duration // S: hang up this long after the answer; 0 = none
 	CallLimit      time.Duration // L: the most the connected call may last; 0 = none
+	NoForward      bool          // i: a callee's 3xx is not followed
 	Elsewhere      bool          // c: tell every cancelled callee the call was taken elsewhere
 }

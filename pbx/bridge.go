@@ -27,6 +27,7 @@ func (d *dialing) connect(ctx context.Context, winner *leg) error {
 	if d.req.Options.Reset && !ch.cdr.Answer.IsZero() {
 		ch.cdr.Start, ch.cdr.Answer = answered, answered
 	}
+	before := ch.caller.state == legUp
 	err := ch.answer(winner)
 	if err == nil {
 		err = ch.join(ch.caller, winner)
@@ -39,6 +40,12 @@ func (d *dialing) connect(ctx context.Context, winner *leg) error {
 		return ErrHangup
 	}
 	ch.event("connected", slog.String("peer", winner.name), slog.String("codec", ch.caller.codec()), slog.String("peer_codec", winner.codec()))
+	if before {
+		ch.connectedLine(ch.caller, winner)
+	}
+	if d.replaced {
+		ch.connectedLine(winner, ch.caller)
+	}
 	ch.cdr.Codec, ch.cdr.DstCodec = ch.caller.codec(), winner.codec()
 	d.prefer = nil
 	if t := d.req.Options.AnswerLimit; t > 0 {

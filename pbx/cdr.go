@@ -75,6 +75,9 @@ func (ch *channel) putCDR(now time.Time) {
 
 // writeCDR writes the call's one record and waits until it is durable.
 func (ch *channel) writeCDR(ctx context.Context, now time.Time) {
+	if ch.quiet {
+		return
+	}
 	r := ch.record(now)
 	ctx, cancel := context.WithTimeout(ctx, recordTime)
 	defer cancel()

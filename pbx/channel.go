@@ -33,16 +33,20 @@ type channel struct {
 	branches []*leg // legs that Dial made and that are not gone
 	interp   *dialplan.Interpreter
 
-	cause      Cause              // HANGUPCAUSE: why the last leg, or this one, was released
-	dialing    *dialing           // the Dial under way
-	transfer   *dialplan.Position // where a transfer sends the caller; nil = nowhere
-	transferer string             // who asked for it, as Referred-By names it
-	referred   *dialog.Notifier   // tells the transferer; nil = nobody waits
-	leaving    []leaving          // legs that wait for their BYE
-	told180    bool               // the caller knows that it rings
-	ending     bool               // no application may go on: hang-up was asked for
-	afterwards bool               // the extension h runs: applications go on although the call has ended
-	hungUp     string             // name of the leg that ended the call, for the record
+	cause      Cause               // HANGUPCAUSE: why the last leg, or this one, was released
+	dialing    *dialing            // the Dial under way
+	transfer   *dialplan.Position  // where a transfer sends the caller; nil = nowhere
+	transferer string              // who asked for it, as Referred-By names it
+	referred   *dialog.Notifier    // tells the transferer; nil = nobody waits
+	leaving    []leaving           // legs that wait for their BYE
+	diverted   *diversion          // how the call came to be sent elsewhere; nil = it was not
+	inherited  []dialplan.Variable // of a Local channel, until it starts
+	depth      int                 // of Local channels within Local channels
+	quiet      bool                // a Local channel: no record of its own
+	told180    bool                // the caller knows that it rings
+	ending     bool                // no application may go on: hang-up was asked for
+	afterwards bool                // the extension h runs: applications go on although the call has ended
+	hungUp     string              // name of the leg that ended the call, for the record
 	cdr        records.CDR
 	keys       []rune    // pressed and not yet taken; bounded by maxKeys
 	limit      time.Time // absolute timeout; zero = none
@@ -60,6 +64,10 @@ func (s *Server) newChannel(set *Settings, e *pjsip.Endpoint, tx *transaction.Se
 	id, unique, n := s.newID(now)
 	ch := &channel{srv: s, set: set, box: newMailbox(), uniqueID: unique, name: channelName(e.Name, n)}
 	ch.caller = newCallerLeg(ch, e, tx, req)
+	if d, ok := readDiversion(&req.Message); ok {
+		d.from.number = set.bareUser(d.from.number)
+		ch.diverted = &d
+	}
 	ch.caller.number = set.bareUser(ch.caller.number)
 	ch.start = dialplan.Position{Context: e.Context, Exten: set.bareUser(dialled(req)), Priority: 1}
 	ch.cdr = records.CDR{
@@ -142,7 +150,12 @@ func (ch *channel) begin() bool {
 		}
 		return false
 	}
+	ch.caller.lamp()
 	ch.setVariables()
+	for _, v := range ch.inherited {
+		_ = ch.interp.Set(strings.Repeat("_", int(v.Inherit))+v.Name, v.Value)
+	}
+	ch.inherited = nil
 	ch.interp.Start(ch.start)
 	return true
 }
@@ -274,6 +287,7 @@ func (ch *channel) handle(m mail) {
 		ch.press(m.leg, e.r)
 	default:
 		m.leg.handle(m.what)
+		m.leg.lamp()
 	}
 }
 

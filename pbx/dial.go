@@ -37,6 +37,7 @@ type dialing struct {
 	several  bool // more than one leg was called: no early media, as in Asterisk
 	early    *leg // connected before the answer
 	prefer   []sdp.Format
+	replaced bool // the caller is another one than the callees were told
 }
 
 // resolved is the outcome of a leg's name resolution.
@@ -107,6 +108,12 @@ func (d *dialing) preferCodecs() {
 // or PJSIP/endpoint/sip:uri. What cannot be called counts as failed.
 func (d *dialing) call(ctx context.Context, destination string) {
 	tech, resource, _ := strings.Cut(destination, "/")
+	if strings.EqualFold(tech, "Local") {
+		if l := d.local(ctx, resource); l != nil {
+			d.ch.branches = append(d.ch.branches, l)
+		}
+		return
+	}
 	if !strings.EqualFold(tech, "PJSIP") {
 		d.ch.log().Warn("Dial: no such technology", "destination", destination)
 		d.fail(CauseChanNotImplemented)
@@ -288,7 +295,7 @@ func (l *leg) inviteConfig(call *outgoingCall, offer string, targets []transport
 	}
 	cfg := dialog.InviteConfig{
 		URI: call.uri, From: from.String(), Targets: targets, Route: call.path, SDP: offer,
-		Auth: l.ch.srv.outboundAuth(l.ch.set, l.endpoint), Headers: l.identity(caller.party, true),
+		Auth: l.ch.srv.outboundAuth(l.ch.set, l.endpoint), Headers: append(l.identity(caller.party, true), l.diversionHeaders(l.ch.diverted)...),
 	}
 	if l.ch.transferer != "" { // RFC 3892 §2.3
 		cfg.Headers = append(cfg.Headers, dialog.Header{Name: "Referred-By", Value: l.ch.transferer})
@@ -307,7 +314,7 @@ func (d *dialing) ring(ctx context.Context) (*leg, DialStatus) {
 		if d.ch.gone() {
 			return nil, StatusCancel
 		}
-		if winner := d.sweep(); winner != nil {
+		if winner := d.sweep(ctx); winner != nil {
 			return winner, StatusAnswer
 		}
 		if len(d.ch.branches) == 0 {
@@ -324,7 +331,7 @@ func (d *dialing) ring(ctx context.Context) (*leg, DialStatus) {
 }
 
 // sweep takes legs that have ended out and returns one that has answered.
-func (d *dialing) sweep() *leg {
+func (d *dialing) sweep(ctx context.Context) *leg {
 	for i := 0; i < len(d.ch.branches); {
 		b := d.ch.branches[i]
 		if b.state == legUp {
@@ -332,6 +339,10 @@ func (d *dialing) sweep() *leg {
 		}
 		if b.state != legGone {
 			i++
+			continue
+		}
+		if d.forward(ctx, b) {
+			d.ch.forget(b)
 			continue
 		}
 		d.ch.log().Info("branch failed", "peer", b.name, "status", b.status, "cause", int(b.cause))

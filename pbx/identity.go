@@ -87,6 +87,13 @@ func assertedParty(m *sip.Message) (party, bool) {
 	return p, true
 }
 
+// identified notes who a trusted callee says that it is.
+func (l *leg) identified(m *sip.Message) {
+	if p, ok := assertedParty(m); ok {
+		l.party = p
+	}
+}
+
 // anonymousHost is the host of a caller who is not shown (RFC 3323 §4.1.1.3).
 const anonymousHost = "anonymous.invalid"
 

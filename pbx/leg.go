@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/hometone/hometone/config/pjsip"
+	"github.com/hometone/hometone/pbx/presence"
 	"github.com/hometone/hometone/relay"
 	"github.com/hometone/hometone/sip"
 	"github.com/hometone/hometone/sip/dialog"
@@ -41,7 +42,7 @@ type leg struct {
 	cause    Cause // when gone
 	peer     *leg  // connected by the bridge; nil = none
 
-	session    *dialog.Session
+	session    dialogue
 	invitation *dialog.Invitation // outgoing, until the final answer
 	flow       transport.Flow     // incoming: where the INVITE came from
 	callID     string
@@ -49,7 +50,10 @@ type leg struct {
 	status     int           // of the final answer that refused us
 	progressed bool          // a callee's 183 without SDP
 	call       *outgoingCall // until our INVITE has been sent
+	redirect   *sip.Response // the 3xx that refused us, until it has been followed
+	inside     bool          // an end of a Local channel
 	body       string        // of the caller's INVITE, until it has been read
+	lit        presence.ChannelState
 
 	stream
 
@@ -112,6 +116,8 @@ func (l *leg) handle(what any) {
 		l.played(e)
 	case resolved:
 		l.invite(e.targets, e.err)
+	case farProgress, farAnswer, farEnd, farKey:
+		l.far(what)
 	case takeover:
 		l.ch.take(e)
 	case surrender:
@@ -130,16 +136,34 @@ func (l *leg) progress(e dialog.Progress) {
 	if l.state >= legUp {
 		return
 	}
-	if e.SDP != "" && !e.Offer {
-		if err := l.accept(e.SDP); err == nil {
+	if l.endpoint.TrustIDInbound {
+		l.identified(&e.Res.Message)
+	}
+	if e.Res.Status() == 181 {
+		l.ch.divertedBy(l, &e.Res.Message, "")
+	}
+	body := e.SDP
+	if e.Offer {
+		body = ""
+	}
+	l.progressedTo(e.Res.Status(), body)
+}
+
+// progressedTo takes a provisional answer's status and description.
+func (l *leg) progressedTo(status int, body string) {
+	if l.state >= legUp {
+		return
+	}
+	if body != "" {
+		if err := l.accept(body); err == nil {
 			l.state = legEarly
 			return
 		}
 	}
-	if e.Res.Status() == 180 && l.state < legRinging {
+	if status == 180 && l.state < legRinging {
 		l.state = legRinging
 	}
-	if e.Res.Status() == 183 && l.state < legRinging && !l.endpoint.Ignore183WithoutSDP {
+	if status == 183 && l.state < legRinging && !l.endpoint.Ignore183WithoutSDP {
 		l.progressed = true
 	}
 }
@@ -151,9 +175,17 @@ func (l *leg) answered(e dialog.Answered) {
 		_ = e.Session.Bye(dialog.NormalClearing)
 		return
 	}
+	if l.endpoint.TrustIDInbound {
+		l.identified(&e.Res.Message)
+	}
+	l.answeredWith(e.SDP)
+}
+
+// answeredWith takes the description of a callee's answer.
+func (l *leg) answeredWith(body string) {
 	var err error
-	if e.SDP != "" || !l.agreed {
-		err = l.accept(e.SDP)
+	if body != "" || !l.agreed {
+		err = l.accept(body)
 	}
 	if err != nil {
 		l.ch.log().Info("answer refused", "peer", l.name, "error", err)
@@ -175,6 +207,9 @@ func (l *leg) rejected(e dialog.Rejected) {
 		l.cause = Cause(e.Reason.Cause)
 	}
 	l.status = e.Status
+	if e.Status/100 == 3 {
+		l.redirect = e.Res
+	}
 }
 
 // ended is the last event of a dialog.
@@ -305,8 +340,11 @@ func (l *leg) refusal(cause Cause) int {
 // cancelElsewhere gives up a callee because another one has answered
 // (RFC 3326 §2: SIP;cause=200).
 func (l *leg) cancelElsewhere() {
-	if l.invitation != nil {
+	switch {
+	case l.invitation != nil:
 		_ = l.invitation.Cancel(dialog.AnsweredElsewhere)
+	case l.session != nil:
+		_ = l.session.Bye(dialog.Reason{Protocol: "Q.850", Cause: int(CauseAnsweredElsewhere)})
 	}
 	l.state = legGone
 	l.cause = CauseAnsweredElsewhere

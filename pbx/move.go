@@ -200,6 +200,7 @@ func (ch *channel) replace(old, fresh *leg) {
 			d.peer = fresh
 		}
 		d.early = nil
+		d.replaced = d.replaced || fresh == ch.caller
 	}
 	ch.dismiss(old, true)
 	switch {

@@ -11,6 +11,8 @@ import (
 
 	"github.com/hometone/hometone/config/pjsip"
 	"github.com/hometone/hometone/pbx/dialplan"
+	"github.com/hometone/hometone/pbx/message"
+	"github.com/hometone/hometone/pbx/presence"
 	"github.com/hometone/hometone/relay"
 	"github.com/hometone/hometone/sip"
 	"github.com/hometone/hometone/sip/auth"
@@ -20,13 +22,16 @@ import (
 
 // Config is what a Server needs.
 type Config struct {
-	Dialogs   *dialog.Layer // required; its Next leads to Server.ServeSIP
-	Transport Transport     // required
-	Relay     *relay.Relay  // required
-	Locator   Locator       // required
-	Records   Recorder      // required
-	Auth      *auth.Server  // required
-	Apps      []App         // the table of applications
+	Dialogs   *dialog.Layer    // required; its Next leads to Server.ServeSIP
+	Transport Transport        // required
+	Relay     *relay.Relay     // required
+	Locator   Locator          // required
+	Records   Recorder         // required
+	Auth      *auth.Server     // required
+	Apps      []App            // the table of applications
+	Board     *presence.Board  // is told what telephones do; nil: nobody
+	Presence  *presence.Server // serves SUBSCRIBE and PUBLISH; nil: 489
+	Messages  *message.Center  // serves MESSAGE outside a call; nil: 405
 	Globals   *dialplan.Globals
 	Node      string        // goes into identifiers and CDRs
 	MaxCalls  int           // channels at a time; 0 = 10,000

@@ -75,6 +75,7 @@ func (l *leg) open(remote netip.Addr) error {
 
 // closeMedia gives the ports back.
 func (l *leg) closeMedia() {
+	l.dark()
 	if l.rtp != nil {
 		l.rtp.Close()
 		l.rtp = nil
@@ -109,6 +110,9 @@ func (l *leg) local(first []sdp.Format) sdp.Local {
 // announced is the address peers are told for one of ours: the external one
 // for peers outside our networks.
 func (l *leg) announced(a netip.AddrPort) netip.AddrPort {
+	if l.inside {
+		return a
+	}
 	if l.endpoint.MediaAddress.IsValid() {
 		return netip.AddrPortFrom(l.endpoint.MediaAddress, a.Port())
 	}
@@ -291,7 +295,7 @@ func (ch *channel) legs() []*leg { return append([]*leg{ch.caller}, ch.branches.
 
 // silence is how long the leg may be without RTP, 0 for ever.
 func (l *leg) silence() time.Duration {
-	if l.rtp == nil || !l.agreed || l.state != legUp {
+	if l.rtp == nil || !l.agreed || l.state != legUp || l.inside {
 		return 0
 	}
 	if !l.talk.Agreed.Direction.Receives() || l.talk.Agreed.Held {

@@ -15,7 +15,7 @@ import (
 // goes on in the dialplan.
 func (l *leg) refer(e dialog.Refer) {
 	ch := l.ch
-	uri, err := e.To.ParsedURI()
+	uri, err := referTarget(e)
 	if m, ok := uri.Params.Get("method"); err != nil || ok && !strings.EqualFold(m, "INVITE") {
 		_ = e.Request.Reject(400, "")
 		return
@@ -30,6 +30,15 @@ func (l *leg) refer(e dialog.Refer) {
 		return
 	}
 	l.blind(e, ch.set.bareUser(uri.Username()))
+}
+
+// referTarget is the URI of Refer-To. Written without angle brackets, its
+// semicolons belong to the URI too: peers put user options and Replaces there.
+func referTarget(e dialog.Refer) (sip.URI, error) {
+	if raw := strings.TrimSpace(e.Request.Request().Get(sip.HeaderReferTo)); !strings.Contains(raw, "<") {
+		return sip.ParseURI(raw)
+	}
+	return e.To.ParsedURI()
 }
 
 // uriHeader returns a header of a URI (RFC 3261 §19.1.1), unescaped.

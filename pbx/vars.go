@@ -50,6 +50,8 @@ func (ch *channel) ReadFunction(name, args string) (string, bool, error) {
 		return ch.readChannel(args), true, nil
 	case "CDR":
 		return ch.readCDR(args), true, nil
+	case "REDIRECTING":
+		return ch.readRedirecting(args), true, nil
 	case "TIMEOUT":
 		if strings.EqualFold(args, "absolute") && !ch.limit.IsZero() {
 			return strconv.FormatFloat(time.Until(ch.limit).Seconds(), 'f', 3, 64), true, nil
@@ -79,6 +81,9 @@ func (ch *channel) WriteFunction(name, args, value string) (bool, error) {
 		return true, nil
 	case "CDR":
 		ch.writeCDRField(args, value)
+		return true, nil
+	case "REDIRECTING":
+		ch.writeRedirecting(args, value)
 		return true, nil
 	case "TIMEOUT":
 		return true, ch.writeTimeout(args, value)

@@ -69,7 +69,9 @@ func dialOptions(s string) (o pbx.DialOptions, unknown string) {
 			if ms, err := strconv.ParseInt(first, 10, 64); err == nil && ms > 0 {
 				o.CallLimit = time.Duration(ms) * time.Millisecond
 			}
-		case 'i', 'I', ',', ' ': // connected-line updates are not sent anyway
+		case 'i':
+			o.NoForward = true
+		case 'I', ',', ' ': // what the callee says of itself is not passed on in a Dial
 		default:
 			unknown += string(letter)
 		}

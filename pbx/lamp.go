@@ -1,0 +1,82 @@
+package pbx
+
+import (
+	"github.com/hometone/hometone/config/pjsip"
+	"github.com/hometone/hometone/pbx/presence"
+	"github.com/hometone/hometone/sip"
+	"github.com/hometone/hometone/sip/transaction"
+)
+
+// device is the name of an endpoint as hints write it.
+func device(e *pjsip.Endpoint) string { return "PJSIP/" + e.Name }
+
+// lamp tells the board what the leg's telephone is doing.
+func (l *leg) lamp() {
+	b := l.ch.srv.cfg.Board
+	if b == nil {
+		return
+	}
+	if s := l.lampState(); s != l.lit {
+		l.lit = s
+		b.Channel(device(l.endpoint), l.name, s)
+	}
+}
+
+// lampState is the state of the channel that a watcher sees.
+func (l *leg) lampState() presence.ChannelState {
+	switch {
+	case l.state == legGone, l.state == legIdle:
+		return presence.ChannelDown
+	case l.state == legUp && l.talk.Agreed.Held:
+		return presence.ChannelHeld
+	case l.state == legUp:
+		return presence.ChannelUp
+	case l.outgoing && l.state == legTrying:
+		return presence.ChannelDown // nothing rings yet
+	case l.outgoing:
+		return presence.ChannelRinging
+	}
+	return presence.ChannelCalling
+}
+
+// dark puts the lamp out when the leg gives its things back.
+func (l *leg) dark() {
+	if l.lit != presence.ChannelDown {
+		l.lit = presence.ChannelDown
+		l.ch.srv.cfg.Board.Channel(device(l.endpoint), l.name, presence.ChannelDown)
+	}
+}
+
+// subscribe gives a SUBSCRIBE or PUBLISH of an endpoint to the notifier.
+func (s *Server) subscribe(e *pjsip.Endpoint, tx *transaction.Server, req *sip.Request) {
+	p := s.cfg.Presence
+	switch {
+	case p == nil: // RFC 6665 §4.1.2.1: no package has a notifier
+		respond(tx, req, 489, "")
+	case !e.AllowSubscribe:
+		respond(tx, req, 403, "")
+	default:
+		w := presence.Watcher{Name: e.Name, Context: e.SubscribeContext, Shortest: e.SubMinExpiry, Early: e.NotifyEarlyInUseRinging, Accept: s.acceptOptions(e)}
+		if w.Context == "" {
+			w.Context = e.Context
+		}
+		if req.Method() == sip.PUBLISH {
+			p.Publish(tx, req, w)
+			return
+		}
+		p.Subscribe(tx, req, w)
+	}
+}
+
+// message gives a MESSAGE of an endpoint to the message center. Strangers have
+// no text to leave.
+func (s *Server) message(e *pjsip.Endpoint, tx *transaction.Server, req *sip.Request) {
+	switch {
+	case s.cfg.Messages == nil:
+		notAllowed(tx, req)
+	case e.Name == anonymous:
+		respond(tx, req, 403, "")
+	default:
+		s.cfg.Messages.Serve(tx, req, e.Name, "")
+	}
+}
