@@ -22,6 +22,7 @@ const (
 	linear8                // 8 bits, unsigned
 	codedULaw
 	codedALaw
+	codedG722 // 64 kbit/s
 )
 
 func (c coding) width() int {
@@ -37,7 +38,7 @@ var raw = map[string]struct {
 	rate   int
 }{
 	".ulaw": {codedULaw, 8000}, ".ul": {codedULaw, 8000}, ".pcm": {codedULaw, 8000}, ".mu": {codedULaw, 8000},
-	".alaw": {codedALaw, 8000}, ".al": {codedALaw, 8000},
+	".alaw": {codedALaw, 8000}, ".al": {codedALaw, 8000}, ".g722": {codedG722, g722Rate},
 	".sln": {linear16, 8000}, ".raw": {linear16, 8000}, ".sln8": {linear16, 8000}, ".sln12": {linear16, 12000},
 	".sln16": {linear16, 16000}, ".sln24": {linear16, 24000}, ".sln32": {linear16, 32000},
 	".sln44": {linear16, 44100}, ".sln48": {linear16, 48000},
@@ -45,7 +46,7 @@ var raw = map[string]struct {
 
 // Extensions are the extensions of sound files that can be read, the best first.
 func Extensions() []string {
-	return []string{".wav", ".ulaw", ".alaw", ".sln", ".sln16", ".ul", ".al", ".pcm", ".mu", ".raw", ".sln8", ".sln12", ".sln24", ".sln32", ".sln44", ".sln48"}
+	return []string{".wav", ".wav16", ".ulaw", ".alaw", ".sln", ".sln16", ".g722", ".ul", ".al", ".pcm", ".mu", ".raw", ".sln8", ".sln12", ".sln24", ".sln32", ".sln44", ".sln48"}
 }
 
 // Reader reads sound as linear audio at Rate, mono; several channels are
@@ -56,6 +57,7 @@ type Reader struct {
 	channels int
 	left     int64 // octets of sound still to come
 	resample *Resampler
+	g722     g722
 	octets   []byte
 	odd      int // octets at the start of the buffer that are no whole frame yet
 	pcm      []int16
@@ -70,7 +72,7 @@ func NewReader(src io.Reader, ext string) (*Reader, error) {
 	r := &Reader{src: src, channels: 1, left: 1<<63 - 1, octets: make([]byte, 4096)}
 	rate := Rate
 	ext = strings.ToLower(ext)
-	if ext == ".wav" {
+	if ext == ".wav" || ext == ".wav16" {
 		var err error
 		if rate, err = r.wav(); err != nil {
 			return nil, err
@@ -125,6 +127,9 @@ func (r *Reader) fill() bool {
 
 // decode appends whole frames as mono samples.
 func (r *Reader) decode(dst []int16, b []byte) []int16 {
+	if r.coding == codedG722 {
+		return r.g722.decode(dst, b)
+	}
 	width := r.coding.width()
 	for i := 0; i+width*r.channels <= len(b); {
 		sum := 0
@@ -252,110 +257,4 @@ func Load(path string) (*Clip, error) {
 		}
 	}
 	return nil, fmt.Errorf("media: %s is longer than %v", path, MaxClip)
-}
-
-// Writer writes linear audio at Rate to a file or a stream. It buffers; Close
-// writes the rest and, if the target can seek, the sizes in a WAVE header.
-type Writer struct {
-	dst    io.Writer
-	closer io.Closer // nil: the caller's
-	coding coding
-	wav    bool
-	octets []byte
-	total  int64 // octets of sound written
-	err    error
-}
-
-// NewWriter writes to dst in the format of ext (".wav" is 16-bit linear; else
-// a headerless one at 8 kHz). Errors wrap ErrFormat.
-func NewWriter(dst io.Writer, ext string) (*Writer, error) {
-	w := &Writer{dst: dst}
-	ext = strings.ToLower(ext)
-	if ext == ".wav" {
-		w.wav = true
-		w.octets = wavHeader(0xFFFFFFFF)
-		return w, nil
-	}
-	f, ok := raw[ext]
-	if !ok || f.rate != Rate {
-		return nil, fmt.Errorf("%w: cannot write extension %q", ErrFormat, ext)
-	}
-	w.coding = f.coding
-	return w, nil
-}
-
-// Create makes a sound file; its extension is the format.
-func Create(path string) (*Writer, error) {
-	f, err := os.Create(path)
-	if err != nil {
-		return nil, fmt.Errorf("media: create sound: %w", err)
-	}
-	w, err := NewWriter(f, filepath.Ext(path))
-	if err != nil {
-		return nil, errors.Join(err, f.Close(), os.Remove(path))
-	}
-	w.closer = f
-	return w, nil
-}
-
-// Write writes samples. After an error it does nothing but return it.
-func (w *Writer) Write(pcm []int16) error {
-	switch w.coding {
-	case codedULaw:
-		w.octets = ULaw.Encode(w.octets, pcm)
-	case codedALaw:
-		w.octets = ALaw.Encode(w.octets, pcm)
-	default:
-		for _, v := range pcm {
-			w.octets = binary.LittleEndian.AppendUint16(w.octets, uint16(v))
-		}
-	}
-	w.total += int64(len(pcm) * w.coding.width())
-	if len(w.octets) >= 4096 {
-		w.flush()
-	}
-	return w.err
-}
-
-func (w *Writer) flush() {
-	if w.err == nil && len(w.octets) > 0 {
-		_, w.err = w.dst.Write(w.octets)
-	}
-	w.octets = w.octets[:0]
-}
-
-// Close finishes the file.
-func (w *Writer) Close() error {
-	w.flush()
-	if seeker, ok := w.dst.(io.WriteSeeker); ok && w.wav && w.err == nil {
-		_, w.err = seeker.Seek(0, io.SeekStart)
-		if w.err == nil {
-			_, w.err = seeker.Write(wavHeader(uint32(min(w.total, 0xFFFFFF00))))
-		}
-	}
-	if w.closer != nil {
-		w.err = errors.Join(w.err, w.closer.Close())
-		w.closer = nil
-	}
-	return w.err
-}
-
-// wavHeader is a WAVE header for size octets of 16-bit mono at Rate; all ones: unknown.
-func wavHeader(size uint32) []byte {
-	riff := size
-	if size != 0xFFFFFFFF {
-		riff = size + 36
-	}
-	b := append(make([]byte, 0, 4096+44), "RIFF"...)
-	b = binary.LittleEndian.AppendUint32(b, riff)
-	b = append(b, "WAVEfmt "...)
-	b = binary.LittleEndian.AppendUint32(b, 16)
-	b = binary.LittleEndian.AppendUint16(b, tagPCM)
-	b = binary.LittleEndian.AppendUint16(b, 1)
-	b = binary.LittleEndian.AppendUint32(b, Rate)
-	b = binary.LittleEndian.AppendUint32(b, Rate*2)
-	b = binary.LittleEndian.AppendUint16(b, 2)
-	b = binary.LittleEndian.AppendUint16(b, 16)
-	b = append(b, "data"...)
-	return binary.LittleEndian.AppendUint32(b, size)
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 	"testing"
 	"testing/iotest"
 	"time"
@@ -63,6 +64,90 @@ func TestFileRoundTrip(t *testing.T) {
 		if err != nil || !slices.Equal(clip.Samples(), want) {
 			t.Errorf("%s: %v, %d samples", ext, err, len(clip.Samples()))
 		}
+	}
+}
+
+// TestFileRates: formats of other rates hold the same sound, at their rate.
+func TestFileRates(t *testing.T) {
+	pcm := sine(440, Rate, 16000)
+	for ext, octets := range map[string]int64{
+		".g722": 16000, ".sln16": 64000, ".wav16": 64044, ".sln12": 48000, ".sln24": 96000, ".sln32": 128000, ".sln44": 176400, ".sln48": 192000,
+	} {
+		path := filepath.Join(t.TempDir(), "x"+ext)
+		w, err := Create(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(w.Write(pcm[:7777]), w.Write(pcm[7777:]), w.Close()); err != nil {
+			t.Fatal(err)
+		}
+		info, err := os.Stat(path)
+		if err != nil || info.Size() < octets*99/100 || info.Size() > octets*101/100 {
+			t.Errorf("%s: %v octets, want about %d: %v", ext, info.Size(), octets, err)
+		}
+		clip, err := Load(path)
+		if err != nil {
+			t.Errorf("%s: %v", ext, err)
+			continue
+		}
+		got := clip.Samples()
+		if p := Find(got, 440); len(got) < 15900 || len(got) > 16100 || p.Share < 0.98 || p.Longest() > 0 {
+			t.Errorf("%s: %d samples, the tone in %.2f, gaps %v", ext, len(got), p.Share, p.Gaps)
+		}
+	}
+}
+
+// TestAppend: a file is written on at its end; another kind is refused and kept.
+func TestAppend(t *testing.T) {
+	pcm := sweep(3000)
+	for _, ext := range []string{".wav", ".ulaw", ".sln"} {
+		path := filepath.Join(t.TempDir(), "x"+ext)
+		for part := range slices.Chunk(pcm, 1000) {
+			w, err := Append(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := errors.Join(w.Write(part), w.Close()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want := pcm
+		if ext == ".ulaw" {
+			want = ULaw.Decode(nil, ULaw.Encode(nil, pcm))
+		}
+		if clip, err := Load(path); err != nil || !slices.Equal(clip.Samples(), want) {
+			t.Errorf("%s: %v", ext, err)
+		}
+	}
+	other := filepath.Join(t.TempDir(), "x.wav")
+	b := wavOf(tagPCM, 2, 16, 44100, make([]byte, 64))
+	if err := os.WriteFile(other, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Append(other); !errors.Is(err, ErrFormat) {
+		t.Errorf("stereo at 44.1 kHz: %v", err)
+	}
+	if got, _ := os.ReadFile(other); !bytes.Equal(got, b) {
+		t.Error("the refused file has changed")
+	}
+}
+
+// TestDiskFull: a full disk is an error of Write or Close, not silence.
+func TestDiskFull(t *testing.T) {
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Skip("no /dev/full")
+	}
+	defer full.Close()
+	w, err := NewWriter(full, ".sln")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Write(make([]int16, 10000)); !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("Write: %v", err)
+	}
+	if err := w.Close(); !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("Close: %v", err)
 	}
 }
 
@@ -185,8 +270,8 @@ func TestFileErrors(t *testing.T) {
 	if _, err := NewReader(bytes.NewReader(nil), ".mp3"); !errors.Is(err, ErrFormat) {
 		t.Error("mp3 is not understood")
 	}
-	if _, err := Create(filepath.Join(t.TempDir(), "x.sln16")); !errors.Is(err, ErrFormat) {
-		t.Error("16 kHz is not written")
+	if _, err := Create(filepath.Join(t.TempDir(), "x.mp3")); !errors.Is(err, ErrFormat) {
+		t.Error("mp3 is not written")
 	}
 	if _, err := Load(filepath.Join(t.TempDir(), "none.wav")); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a missing file: %v", err)

@@ -18,6 +18,7 @@ const (
 	HoldTimeout                  // neither RTP nor RTCP for Config.HoldTimeout while on hold
 	Played                       // a source has ended
 	Latched                      // the peer's packets come from a new address
+	Dialled                      // all digits of SendDTMF have been sent
 )
 
 // Event of a leg, delivered on a loop: the receiver must not block.
@@ -28,7 +29,7 @@ type Event struct {
 	Remote netip.AddrPort // Latched: the address
 }
 
-// Packet as an application's sink sees it, as it came from the peer. Payload
+// Packet as an application's sink or tap sees it, as it came from the peer. Payload
 // is valid during the call only.
 type Packet struct {
 	Payload   []byte
@@ -38,6 +39,7 @@ type Packet struct {
 	Sequence  uint16
 	SSRC      uint32
 	Marker    bool
+	Sent      bool // to the peer; see Leg.Tap
 }
 
 // Leg is one stream towards one peer. Its methods may be called from anywhere.
@@ -55,7 +57,9 @@ type Leg struct {
 	described bool
 	peer      *Leg // forwards to; itself for an echo; nil: nobody
 	sink      func(Packet)
+	taps      []*tap // replaced, never changed
 	player    player
+	dial      dialler
 
 	latch    latch
 	in       rtp.Reception
@@ -197,7 +201,7 @@ func (l *Leg) Close() {
 	}
 	l.report(l.relay.now(), true)
 	l.closed = true
-	l.sink, l.player = nil, player{}
+	l.sink, l.taps, l.player, l.dial = nil, nil, player{}, dialler{}
 	l.loop.remove(l)
 	l.relay.ports.close(l.pair)
 }

@@ -22,6 +22,7 @@ type arrivals struct {
 	n     int
 	peer  *Leg
 	sink  func(Packet)
+	taps  []*tap
 	moved bool // the peer's address changed
 	coded [packetSize]byte
 }
@@ -65,7 +66,7 @@ func (lp *loop) readBatch(l *Leg, now time.Duration) int {
 	for i := range n {
 		l.arrive(lp, i, now, a)
 	}
-	a.peer, a.sink = l.peer, l.sink
+	a.peer, a.sink, a.taps = l.peer, l.sink, l.taps
 	source := l.latch.Source
 	l.mu.Unlock()
 	if a.moved && l.watch != nil {
@@ -73,7 +74,10 @@ func (lp *loop) readBatch(l *Leg, now time.Duration) int {
 	}
 	for i := range a.n {
 		if a.sink != nil {
-			a.list[i].give(a.sink)
+			a.sink(a.list[i].shown())
+		}
+		if len(a.taps) > 0 {
+			show(a.taps, a.list[i].shown())
 		}
 	}
 	if a.peer != nil && a.n > 0 {
@@ -136,57 +140,66 @@ func (l *Leg) arrive(lp *loop, i int, now time.Duration, a *arrivals) {
 	a.n++
 }
 
-// give shows a packet to an application.
-func (r *received) give(sink func(Packet)) {
+// shown is the packet as an application sees it.
+func (r *received) shown() Packet {
 	h := r.header
-	sink(Packet{
+	return Packet{
 		Payload: r.packet[h.Start:h.End], Encoding: r.format.Encoding, ClockRate: r.format.ClockRate,
 		Timestamp: h.Timestamp, Sequence: h.Sequence, SSRC: h.SSRC, Marker: h.Marker,
-	})
+	}
 }
 
 // forward sends packets of another leg (or of this one: echo) to the peer.
 func (l *Leg) forward(a *arrivals, now time.Duration) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.closed || l.player.source != nil {
-		return
-	}
 	for i := range a.n {
-		l.pass(&a.list[i], now, a.coded[:])
+		l.mu.Lock()
+		if l.closed {
+			l.mu.Unlock()
+			return
+		}
+		sent, taps := l.pass(&a.list[i], now, a.coded[:]), l.taps
+		l.mu.Unlock()
+		show(taps, sent)
 	}
 }
 
 // pass rewrites one packet in place, or makes it anew in spare when its codec
-// is another, and sends it. Needs mu.
-func (l *Leg) pass(r *received, now time.Duration, spare []byte) {
+// is another, and sends it. It returns what taps shall see. Needs mu.
+func (l *Leg) pass(r *received, now time.Duration, spare []byte) (sent Packet) {
+	if l.player.source != nil {
+		return sent
+	}
 	to, transcode := l.desc.route(r.format)
 	switch {
 	case to == nil:
 		l.drops.Format++
 		l.out.skip(r.from)
-		return
+		return sent
+	case l.dialling(): // an event takes the place of the audio
+		l.out.skip(r.from)
+		return sent
 	case !l.desc.Send || l.to.n == 0:
 		l.drops.Unsent++
 		l.out.interrupt()
-		return
+		return sent
 	}
 	h, packet, clock := r.header, r.packet, to.ClockRate
 	if transcode {
 		if packet = l.recode(spare, r, to, &h); packet == nil {
 			l.drops.Format++
 			l.out.skip(r.from)
-			return
+			return sent
 		}
 	}
 	frame := uint32(l.desc.Ptime * time.Duration(clock) / time.Second)
 	if !l.out.number(&h, r.from, now, clock, frame, to.event()) {
 		l.drops.Unsent++
-		return
+		return sent
 	}
 	h.PT = to.SendPT
 	rtp.Rewrite(packet, h)
 	l.sendRTP(packet, h, now)
+	return l.shown(packet, h, to)
 }
 
 // sendRTP sends a finished packet. Needs mu.

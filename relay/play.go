@@ -24,6 +24,10 @@ const late = 100 * time.Millisecond
 // the next one is; 0 if the player has ended or was replaced.
 func (lp *loop) playNext(l *Leg, id uint64, now time.Duration) (next time.Duration) {
 	l.mu.Lock()
+	if id == l.dial.id && !l.closed {
+		l.mu.Unlock()
+		return l.dialNext(now)
+	}
 	source, ptime, f := l.player.source, l.desc.Ptime, l.desc.playing()
 	if l.closed || l.player.id != id || source == nil {
 		l.mu.Unlock()
@@ -54,10 +58,17 @@ func (lp *loop) playNext(l *Leg, id uint64, now time.Duration) (next time.Durati
 
 // sendFrame sends one frame; false if the player was replaced meanwhile.
 func (l *Leg) sendFrame(id uint64, packet []byte, samples int, now time.Duration) bool {
+	sent, taps, current := l.playPacket(id, packet, samples, now)
+	show(taps, sent)
+	return current
+}
+
+// playPacket sends one frame under the lock.
+func (l *Leg) playPacket(id uint64, packet []byte, samples int, now time.Duration) (sent Packet, taps []*tap, current bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closed || l.player.id != id {
-		return false
+		return sent, nil, false
 	}
 	p, f := &l.player, l.desc.playing()
 	frame := uint32(samples)
@@ -67,14 +78,17 @@ func (l *Leg) sendFrame(id uint64, packet []byte, samples int, now time.Duration
 	p.ts += frame
 	if f == nil || !l.desc.Send || l.to.n == 0 || len(packet) == rtp.HeaderSize {
 		l.out.interrupt()
-		return true
+		return sent, nil, true
+	}
+	if l.dialling() {
+		return sent, nil, true
 	}
 	p.seq++
 	h := rtp.Header{Sequence: p.seq, Timestamp: p.ts, PT: f.SendPT, Start: rtp.HeaderSize, End: len(packet)}
 	l.out.number(&h, origin{id: id}, now, f.ClockRate, frame, false)
 	rtp.AppendHeader(packet[:0], h)
 	l.sendRTP(packet, h, now)
-	return true
+	return l.shown(packet, h, f), l.taps, true
 }
 
 // advance sets the next frame's time on the absolute schedule.
