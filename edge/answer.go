@@ -172,7 +172,7 @@ func (fw *forwarding) acknowledge() {
 			}
 			return
 		}
-		t.Listener = fw.way.listener
+		p.self.leaving(&t, fw.way.listener)
 		targets = fw.target(t)
 	}
 	fw.sendACK(targets[0])

@@ -59,10 +59,15 @@ func (d *deadlines) set(l *leg, p phase) {
 }
 
 // heard lets l wait for what follows a response: "Timer C MUST be reset" by each
-// provisional response above 100 (RFC 3261 §16.7 step 2).
-func (d *deadlines) heard(l *leg, status int) {
+// provisional response above 100 (RFC 3261 §16.7 step 2). For the first response
+// it returns how long that took, else 0.
+func (d *deadlines) heard(l *leg, status int) (after time.Duration) {
 	d.mu.Lock()
 	p := l.phase
+	if p != idle && !l.heard {
+		after = time.Since(d.began) - (l.at - d.length[p])
+	}
+	l.heard = true
 	switch {
 	case status >= 200, p == trying:
 		p = idle
@@ -72,11 +77,12 @@ func (d *deadlines) heard(l *leg, status int) {
 		p = ringing
 	default:
 		d.mu.Unlock()
-		return
+		return after
 	}
 	sooner := d.enter(l, p)
 	d.mu.Unlock()
 	d.start(sooner)
+	return after
 }
 
 // enter moves l to the list of a phase; the caller holds mu. It reports whether

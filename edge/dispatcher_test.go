@@ -100,11 +100,11 @@ func TestDestinationDies(t *testing.T) {
 	one, two := newGateway(t, 20*time.Millisecond), newGateway(t, 20*time.Millisecond)
 	b, _ := balancer(t, Settings{
 		Set: 1, Algorithm: dispatch.Weight, Sets: []dispatch.Config{{ID: 1, Destinations: kamailioList(t, one, two)}},
-		Health: dispatch.HealthConfig{Interval: 100 * time.Millisecond, Rise: 2, Fall: 3},
-	}, Config{Patience: 700 * time.Millisecond})
+		Health: dispatch.HealthConfig{Interval: 200 * time.Millisecond, Rise: 2, Fall: 3}, PingTime: 2 * time.Second, // a busy machine is no dead one
+	}, Config{Patience: 1200 * time.Millisecond})
 	c := newCrowd(t, b.addr("udp"))
 	var before int64
-	c.run(1000, 500, func(i int) {
+	c.run(1000, 300, func(i int) {
 		switch i {
 		case 200:
 			go one.down() // in the middle of calls; ends when its socket is closed

@@ -76,6 +76,7 @@ type leg struct {
 	at         time.Duration // when its time in the phase is over; guarded by deadlines.mu
 	number     int32
 	phase      phase // guarded by deadlines.mu
+	heard      bool  // it has answered; guarded by deadlines.mu
 	counted    bool  // the call is counted at the destination
 }
 
@@ -164,9 +165,7 @@ func (fw *forwarding) launch(b *Branch, number int) int {
 		return 400
 	}
 	if t, ok := fw.proxy.cfg.Transport.ResolveNumeric(hop); ok {
-		if fw.way.listener != "" {
-			t.Listener = fw.way.listener
-		}
+		fw.proxy.self.leaving(&t, fw.way.listener)
 		l.send(req, fw.target(t))
 		return 0
 	}
@@ -313,7 +312,9 @@ func (l *leg) Response(_ *transaction.Client, res *sip.Response) {
 		l.late(res)
 		return
 	}
-	p.deadlines.heard(l, status)
+	if after := p.deadlines.heard(l, status); after > 0 && l.dest != nil {
+		p.governor.answered(after)
+	}
 	l.account(res)
 	if status/100 == 3 && p.cfg.Recurse {
 		if contacts := fw.recursion(res); len(contacts) > 0 {

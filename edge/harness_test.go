@@ -17,17 +17,30 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// routerFunc makes a Router of a function.
-type routerFunc func(req *sip.Request, from transport.Flow, plan *Plan)
+// catcher is the Router of a bench: it follows the plan, else the Request-URI.
+// An OPTIONS is refused and tells the test its flow.
+type catcher struct {
+	bench *bench
+	flow  chan transport.Flow
+}
 
-func (f routerFunc) Route(_ context.Context, req *sip.Request, from transport.Flow, plan *Plan) {
-	f(req, from, plan)
+func (c *catcher) Route(_ context.Context, req *sip.Request, from transport.Flow, plan *Plan) {
+	switch fixed := c.bench.plan.Load(); {
+	case fixed != nil:
+		*plan = *fixed
+	case c.flow != nil && req.Method() == sip.OPTIONS:
+		c.flow <- from
+		plan.Status = 480
+	default:
+		plan.Groups = append(plan.Groups, []Branch{{}})
+	}
 }
 
 // bench is a proxy on real sockets of the loopback interface.
 type bench struct {
 	t     testing.TB
 	proxy *Proxy
+	layer *transaction.Layer
 	wire  *transport.Layer
 	addrs []transport.Listen
 	stop  func()
@@ -51,23 +64,28 @@ func start(t testing.TB, cfg Config, timers transaction.Timers, listen ...transp
 	b := &bench{t: t, wire: wire, addrs: wire.Addrs()}
 	cfg.Transport = wire
 	if cfg.Router == nil {
-		cfg.Router = routerFunc(func(_ *sip.Request, _ transport.Flow, plan *Plan) {
-			if fixed := b.plan.Load(); fixed != nil {
-				*plan = *fixed
-				return
-			}
-			plan.Groups = append(plan.Groups, []Branch{{}})
-		})
+		cfg.Router = &catcher{bench: b}
 	}
 	if b.proxy, err = New(cfg); err != nil {
 		t.Fatal(err)
 	}
-	layer, err := transaction.New(transaction.Config{Transport: wire, Handler: b.proxy, Timers: timers})
+	layer, err := transaction.New(transaction.Config{Transport: &guarded{wire, cfg.Shield}, Handler: b.proxy, Timers: timers})
 	if err != nil {
 		t.Fatal(err)
 	}
+	b.layer = layer
 	b.run(layer)
 	return b
+}
+
+// guarded is a transport whose requests pass the shield.
+type guarded struct {
+	*transport.Layer
+	shield *Shield
+}
+
+func (g *guarded) Run(ctx context.Context, h transport.Handler) error {
+	return g.Layer.Run(ctx, g.shield.Guard(h))
 }
 
 // runner is what the bench runs until the test ends.

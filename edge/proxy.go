@@ -79,6 +79,7 @@ type Proxy struct {
 	flows     *flowTokens
 	veil      *veil
 	deadlines *deadlines
+	governor  *governor
 	calls     *callTable
 	exchanges sync.Pool     // of *exchange
 	lookups   chan struct{} // a place for each DNS look-up under way
@@ -92,7 +93,7 @@ type Proxy struct {
 }
 
 type counters struct {
-	forwarded, failover, refused, looped, lost *report.Counter
+	forwarded, failover, refused, looped, lost, shed *report.Counter
 }
 
 // New returns a Proxy; it serves at once, but its timers run only in Run.
@@ -114,7 +115,7 @@ func New(cfg Config) (*Proxy, error) {
 	}
 	p := &Proxy{
 		cfg: cfg, self: newSelf(cfg.Names, cfg.Transport.Addrs), seed: maphash.MakeSeed(), flows: newFlowTokens(cfg.Secret),
-		deadlines: newDeadlines(cfg.Patience, cfg.TimerC), calls: newCallTable(cfg.Calls, cfg.CallLife),
+		deadlines: newDeadlines(cfg.Patience, cfg.TimerC), governor: newGovernor(), calls: newCallTable(cfg.Calls, cfg.CallLife),
 		lookups: make(chan struct{}, cfg.Lookups), log: cfg.Logger, ctx: context.Background(),
 	}
 	p.exchanges.New = func() any { return new(exchange) }
@@ -124,7 +125,7 @@ func New(cfg Config) (*Proxy, error) {
 	}
 	p.count = counters{
 		forwarded: p.report.Counter("forwarded"), failover: p.report.Counter("failovers"), refused: p.report.Counter("refused"),
-		looped: p.report.Counter("loops"), lost: p.report.Counter("lost"),
+		looped: p.report.Counter("loops"), lost: p.report.Counter("lost"), shed: p.report.Counter("shed"),
 	}
 	return p, nil
 }
@@ -142,12 +143,16 @@ func (p *Proxy) Run(ctx context.Context) error {
 	wg.Go(func() { p.report.Run(ctx, p.log, "edge: unusual traffic", time.Second) })
 	tick := time.NewTicker(refreshAfter)
 	defer tick.Stop()
+	turn := time.NewTicker(governTime)
+	defer turn.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			wg.Wait()
 			p.running.Wait()
 			return nil
+		case <-turn.C:
+			p.governor.turn()
 		case now := <-tick.C:
 			p.self.refresh()
 			p.calls.sweep(now)
@@ -166,6 +171,11 @@ func (p *Proxy) Counters(yield func(name string, total uint64) bool) { p.report.
 func (p *Proxy) ServeSIP(ctx context.Context, tx *transaction.Server, req *sip.Request) {
 	if r := p.cfg.Shield.admit(tx.Flow(), req, time.Now()); r.status != 0 {
 		p.refuse(tx, req, r)
+		return
+	}
+	if req.Method() == sip.INVITE && req.ToTag() == "" && !p.governor.admit() {
+		p.count.shed.Add(1)
+		p.refuse(tx, req, refusal{status: 503, reason: "Overload", field: sip.HeaderRetryAfter, value: overloadFor})
 		return
 	}
 	suffix := p.loopSuffix(req)
@@ -239,15 +249,10 @@ func (p *Proxy) mine(ctx context.Context, tx *transaction.Server, req *sip.Reque
 	}
 }
 
-// refuse answers a request instead of forwarding it; an ACK is dropped, and so
-// is what the shield wants no answer for.
+// refuse answers a request instead of forwarding it; an ACK is dropped.
 func (p *Proxy) refuse(tx *transaction.Server, req *sip.Request, r refusal) {
 	p.count.refused.Add(1)
 	if req.Method() == sip.ACK {
-		return
-	}
-	if r.status == silently {
-		tx.TakeOver() // ends with the client's patience
 		return
 	}
 	p.cfg.Shield.judge(tx.Flow(), r.status, time.Now())

@@ -133,7 +133,7 @@ func (p *Proxy) route(ctx context.Context, fw *forwarding, uri *sip.URI) {
 	req, w := fw.req, &fw.way
 	inDialog := req.ToTag() != ""
 	if w.flow.Valid() {
-		fw.alone(Branch{Targets: fw.target(flowTarget(w.flow, w.listener))})
+		fw.alone(Branch{Targets: fw.target(p.flowTarget(w.flow))})
 		return
 	}
 	if req.Has(sip.HeaderRoute) {
@@ -180,11 +180,11 @@ func (p *Proxy) astray(fw *forwarding, mine bool) {
 	}
 }
 
-// flowTarget is the target of a request that goes over a flow. UDP has none to
-// keep: the listener and the peer's address are its flow.
-func flowTarget(f transport.Flow, listener string) transport.Target {
+// flowTarget is the target of a request that goes over a flow. For UDP that is
+// the listener and the peer's address.
+func (p *Proxy) flowTarget(f transport.Flow) transport.Target {
 	if !f.Reliable() {
-		return transport.Target{Proto: f.Proto(), Addr: f.Remote(), Listener: listener, KeepProto: true}
+		return transport.Target{Proto: f.Proto(), Addr: f.Remote(), Listener: p.self.listenerAt(f.Local()), KeepProto: true}
 	}
 	return transport.Target{Proto: f.Proto(), Addr: f.Remote(), Flow: f}
 }

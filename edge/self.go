@@ -13,19 +13,19 @@ import (
 // self knows which URIs mean this host: the addresses of the listeners, their
 // external addresses and the configured names.
 type self struct {
-	names   []string // in lower case
-	listen  func() []transport.Listen
+	names   []string                                  // in lower case
+	bound   []transport.Listen                        // as they were at the start; they do not change
 	places  atomic.Pointer[map[netip.AddrPort]string] // address → listener's name
 	ports   map[uint16]bool                           // of all listeners
 	offered func() ([]net.Addr, error)                // the host's addresses
 }
 
 func newSelf(names []string, listen func() []transport.Listen) *self {
-	s := &self{listen: listen, ports: make(map[uint16]bool), offered: net.InterfaceAddrs}
+	s := &self{bound: listen(), ports: make(map[uint16]bool), offered: net.InterfaceAddrs}
 	for _, n := range names {
 		s.names = append(s.names, strings.ToLower(n))
 	}
-	for _, l := range listen() {
+	for _, l := range s.bound {
 		s.ports[l.Addr.Port()] = true
 		s.ports[l.External.Port()] = true
 	}
@@ -39,7 +39,7 @@ func newSelf(names []string, listen func() []transport.Listen) *self {
 func (s *self) refresh() {
 	places := make(map[netip.AddrPort]string)
 	hosts, _ := s.offered() // without them the bound addresses remain
-	for _, l := range s.listen() {
+	for _, l := range s.bound {
 		port := l.Addr.Port()
 		if l.External.Addr().IsValid() {
 			outside := netip.AddrPortFrom(l.External.Addr().Unmap(), l.External.Port())
@@ -86,6 +86,18 @@ func (s *self) is(uri *sip.URI, over transport.Flow) (listener string, yes bool)
 // none.
 func (s *self) listenerAt(a netip.AddrPort) string {
 	return (*s.places.Load())[netip.AddrPortFrom(a.Addr().Unmap(), a.Port())]
+}
+
+// leaving names the listener that t is to leave from, if that can reach it.
+func (s *self) leaving(t *transport.Target, listener string) {
+	if listener == "" {
+		return
+	}
+	for _, l := range s.bound {
+		if l.Name == listener && l.Proto == t.Proto && l.Addr.Addr().Is4() == t.Addr.Addr().Is4() {
+			t.Listener = listener
+		}
+	}
 }
 
 func (s *self) named(uri *sip.URI) bool {

@@ -110,21 +110,70 @@ func (s *Shield) Configure(cfg ShieldConfig) {
 // callAccepted is the status that stands for a 2xx to an INVITE in judge.
 const callAccepted = -200
 
-// silently refuses a request without an answer.
-const silently = -1
+// Guard stands between the transport and the transaction layer: it drops what
+// comes from denied and banned sources before anything is done for it, and hears
+// of messages that cannot be read. A nil Shield guards nothing.
+func (s *Shield) Guard(h transport.Handler) transport.Handler {
+	if s == nil {
+		return h
+	}
+	return &guard{Handler: h, shield: s}
+}
 
-// admit judges a request before anything is done for it.
+type guard struct {
+	transport.Handler
+	shield *Shield
+}
+
+// ServeRequest implements transport.Handler.
+func (g *guard) ServeRequest(f transport.Flow, req *sip.Request, fault error) {
+	now := time.Now()
+	if g.shield.shut(f, now) {
+		g.shield.banned.Add(1)
+		return
+	}
+	if fault != nil {
+		g.shield.judge(f, 400, now)
+	}
+	g.Handler.ServeRequest(f, req, fault)
+}
+
+// shut reports whether a source gets no answer at all.
+func (s *Shield) shut(from transport.Flow, now time.Time) bool {
+	cfg := s.cfg.Load()
+	if s.exempt(cfg, from) {
+		return false
+	}
+	addr := from.Remote().Addr().Unmap()
+	if within(cfg.Deny, addr) {
+		return true
+	}
+	source := s.source(addr)
+	sh := &s.shards[source%shieldShards]
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	who := sh.sources[source]
+	return who != nil && who.banned > now.UnixNano()
+}
+
+// exempt reports whether nothing applies to what comes over a flow.
+func (s *Shield) exempt(cfg *ShieldConfig, from transport.Flow) bool {
+	return cfg.Off || within(cfg.Allow, from.Remote().Addr().Unmap()) || cfg.Trusted != nil && cfg.Trusted(from)
+}
+
+// admit limits rates. What comes from a banned source gets here only if there
+// is no Guard.
 func (s *Shield) admit(from transport.Flow, req *sip.Request, now time.Time) refusal {
 	if s == nil {
 		return refusal{}
 	}
 	cfg := s.cfg.Load()
-	addr := from.Remote().Addr().Unmap()
-	if cfg.Off || within(cfg.Allow, addr) || cfg.Trusted != nil && cfg.Trusted(from) {
+	if s.exempt(cfg, from) {
 		return refusal{}
 	}
+	addr := from.Remote().Addr().Unmap()
 	if within(cfg.Deny, addr) {
-		return refusal{status: silently}
+		return refusal{status: 403}
 	}
 	source := s.source(addr)
 	t := now.UnixNano()
@@ -133,8 +182,7 @@ func (s *Shield) admit(from transport.Flow, req *sip.Request, now time.Time) ref
 	who := sh.get(source, cfg, t)
 	if who.banned > t {
 		sh.mu.Unlock()
-		s.banned.Add(1)
-		return refusal{status: silently}
+		return refusal{status: 403}
 	}
 	// What belongs to a dialog was let in with it.
 	fresh := req.ToTag() == ""
@@ -200,10 +248,11 @@ func (sh *shieldShard) get(key uint64, cfg *ShieldConfig, t int64) *suspect {
 // is not banned, else one that is.
 func (sh *shieldShard) makeRoom(t int64) {
 	var victim uint64
-	oldest, seen := t, 0
+	var worst *suspect
+	seen := 0
 	for key, who := range sh.sources {
-		if seen == 0 || who.banned <= t && who.filled < oldest {
-			victim, oldest = key, who.filled
+		if worst == nil || worst.banned > t && who.banned <= t || who.banned <= t && who.filled < worst.filled {
+			victim, worst = key, who
 		}
 		if seen++; seen == 8 {
 			break
@@ -234,10 +283,10 @@ func (s *Shield) judge(from transport.Flow, status int, now time.Time) {
 		return
 	}
 	cfg := s.cfg.Load()
-	addr := from.Remote().Addr().Unmap()
-	if cfg.Off || within(cfg.Allow, addr) || cfg.Trusted != nil && cfg.Trusted(from) {
+	if s.exempt(cfg, from) {
 		return
 	}
+	addr := from.Remote().Addr().Unmap()
 	source, t := s.source(addr), now.UnixNano()
 	sh := &s.shards[source%shieldShards]
 	sh.mu.Lock()
