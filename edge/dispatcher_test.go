@@ -73,9 +73,9 @@ func kamailioList(t testing.TB, gateways ...*gateway) []dispatch.Spec {
 // Kamailio's own scenario: two destinations of weight 50, algorithm 9.
 func TestKamailioSplit(t *testing.T) {
 	one, two := newGateway(t, 0), newGateway(t, 0)
-	b, d := balancer(t, Settings{Set: 1, Algorithm: dispatch.Weight, Sets: []dispatch.Config{{ID: 1, Destinations: kamailioList(t, one, two)}}}, Config{})
+	b, d := balancer(t, Settings{Set: 1, Algorithm: dispatch.Weight, Sets: []dispatch.Config{{ID: 1, Destinations: kamailioList(t, one, two)}}}, Config{Patience: time.Minute})
 	c := newCrowd(t, b.addr("udp"))
-	c.run(1000, 1000, nil)
+	c.run(1000, 500, nil)
 	if got := c.statuses[200].Load(); got != 1000 {
 		t.Errorf("%d of 1000 calls were accepted", got)
 	}

@@ -34,11 +34,25 @@ func (r *rooms) openEdge(p *plan, behind transaction.Handler) (transaction.Handl
 	return r.edge, err
 }
 
+// shield is the edge's, which drops what banned sources send; nil: none.
+func (r *rooms) shield() *edge.Shield {
+	if r.edge == nil {
+		return nil
+	}
+	return r.edge.Shield
+}
+
 // applyEdge puts a reloaded section edge into force.
-func (r *rooms) applyEdge(p *plan) {
-	if r.edge != nil && p.edge != nil {
+func (r *rooms) applyEdge(p *plan) []config.Problem {
+	if (r.edge == nil) != (p.edge == nil) {
+		return []config.Problem{{
+			File: p.file.File, Severity: config.Warning, Text: "edge: has come or gone; the node goes on as it was", Hint: "restart it",
+		}}
+	}
+	if r.edge != nil {
 		r.edge.Apply(p.file.Edge, *p.edge, r.log)
 	}
+	return nil
 }
 
 // located is what the edge sees of the registered phones: an edge.Locator.

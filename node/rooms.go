@@ -162,7 +162,7 @@ func (r *rooms) openCalls(ctx context.Context, p *plan) error {
 		return err
 	}
 	r.shards, err = transaction.New(transaction.Config{
-		Transport: &watched{Layer: r.wire, closed: r.places.FlowClosed}, Handler: first, RejectMerged: r.edge == nil,
+		Transport: &watched{Layer: r.wire, closed: r.places.FlowClosed, shield: r.shield()}, Handler: first, RejectMerged: r.edge == nil,
 		Timers: p.timers(), DatagramSize: p.datagramSize(), Logger: r.log,
 	})
 	if err != nil {
@@ -202,11 +202,12 @@ type next struct{ transaction.Handler }
 type watched struct {
 	*transport.Layer
 	closed func(transport.Flow)
+	shield *edge.Shield // nil: none
 }
 
 // Run implements transaction.Transport.
 func (w *watched) Run(ctx context.Context, h transport.Handler) error {
-	return w.Layer.Run(ctx, &closing{Handler: h, closed: w.closed})
+	return w.Layer.Run(ctx, w.shield.Guard(&closing{Handler: h, closed: w.closed}))
 }
 
 // closing passes everything on and FlowClosed to one more.
@@ -353,8 +354,7 @@ func (r *rooms) apply(old, new *plan) []config.Problem {
 		}
 	}
 	r.use(new)
-	r.applyEdge(new)
-	return problems
+	return append(problems, r.applyEdge(new)...)
 }
 
 // sameListeners reports whether two plans listen on the same addresses.
