@@ -1,11 +1,15 @@
 package config
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 )
 
 // dump prints a document in one line a value: section, name, operator, value, place.
@@ -173,4 +177,71 @@ func FuzzAsterisk(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestSectionsAtScale proves that finding templates and additions by name does
+// not get slower with the number of sections: four times the sections take
+// about four times the time.
+func TestSectionsAtScale(t *testing.T) {
+	source := func(n int) string {
+		var b strings.Builder
+		for i := range n {
+			fmt.Fprintf(&b, "[t%[1]d](!)\nx=%[1]d\n[s%[1]d](t%[1]d)\ny=1\n[s%[1]d](+)\nz=2\n", i)
+		}
+		return b.String()
+	}
+	cost := func(n int) time.Duration {
+		text, least := source(n), time.Hour
+		for range 3 {
+			runtime.GC()
+			start := processorTime(t)
+			doc, problems := ParseAsterisk("f", text, ReadOptions{Dir: "/nonexistent"})
+			least = min(least, processorTime(t)-start)
+			if len(problems) > 0 || len(doc.Sections) != 2*n || len(doc.Sections[2*n-1].Entries) != 3 {
+				t.Fatalf("%d sections, %v", len(doc.Sections), problems)
+			}
+		}
+		return least
+	}
+	for attempt := 1; ; attempt++ { // a busy machine gets a second chance
+		few, many := cost(10_000), cost(40_000)
+		if ratio := float64(many) / float64(few); ratio <= 8 {
+			return
+		}
+		if attempt == 3 {
+			t.Fatalf("10,000 take %v, 40,000 take %v", few, many)
+		}
+	}
+}
+
+// TestManyProblems proves that a fault in very many lines is told once, with
+// where it is first and how often, and that its hint is not sought each time.
+func TestManyProblems(t *testing.T) {
+	var b strings.Builder
+	for i := range 5_000 {
+		fmt.Fprintf(&b, "[s%d](bsae)\n", i)
+	}
+	_, problems := ParseAsterisk("f", "[base](!)\n"+b.String(), ReadOptions{Dir: "/nonexistent"})
+	if len(problems) != 1 || problems[0].Also.Len() != 4_999 {
+		t.Fatalf("%d problems", len(problems))
+	}
+	const want = "f:2: error: section [s0] inherits from [bsae], which does not exist above this line (did you mean base?); the same: f:3, f:4, f:5 and 4,996 more"
+	if got := problems[0].String(); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	data, err := json.Marshal(problems[0])
+	if err != nil || strings.Count(string(data), `{"file":"f","line":`) != 5_000 {
+		t.Errorf("JSON lists all: %v %.200s", err, data)
+	}
+}
+
+// processorTime is what the process has used so far, so that other programs on
+// the machine do not count.
+func processorTime(t *testing.T) time.Duration {
+	t.Helper()
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

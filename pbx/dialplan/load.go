@@ -30,7 +30,7 @@ func emptyPlan() *Plan { return &Plan{contexts: map[string]*Context{}, fallThrou
 
 // Compile makes a plan of a file that has been read.
 func Compile(doc *config.Document) (*Plan, []config.Problem) {
-	l := &loader{plan: emptyPlan(), findings: config.Findings{Alone: aloneProblems}}
+	l := &loader{plan: emptyPlan(), env: newEnv(Limits{}), findings: config.Findings{Alone: aloneProblems}}
 	l.plan.files = doc.Files
 	for _, s := range doc.Sections {
 		switch {
@@ -56,6 +56,7 @@ func Compile(doc *config.Document) (*Plan, []config.Problem) {
 type loader struct {
 	plan     *Plan
 	findings config.Findings
+	env      *Env // of the globals read so far
 
 	// state of the context being read
 	current      *Context
@@ -96,11 +97,13 @@ func (l *loader) general(s *config.Section) {
 func (l *loader) globals(s *config.Section) {
 	for _, e := range s.Entries {
 		value := l.expandGlobals(e.Value)
-		if i := slices.IndexFunc(l.plan.globals, func(v Variable) bool { return v.Name == e.Name }); i >= 0 {
+		if _, known := l.env.globals.Get(e.Name); known {
+			i := slices.IndexFunc(l.plan.globals, func(v Variable) bool { return v.Name == e.Name })
 			l.plan.globals[i].Value = value
-			continue
+		} else {
+			l.plan.globals = append(l.plan.globals, Variable{Name: e.Name, Value: value})
 		}
-		l.plan.globals = append(l.plan.globals, Variable{Name: e.Name, Value: value})
+		l.env.globals.set(e.Name, value)
 	}
 }
 
@@ -109,11 +112,8 @@ func (l *loader) expandGlobals(text string) string {
 	if !strings.Contains(text, "${") && !strings.Contains(text, "$[") {
 		return text
 	}
-	env := newEnv(Limits{})
-	for _, v := range l.plan.globals {
-		env.globals.set(v.Name, v.Value)
-	}
-	return env.Expand(text)
+	l.env.vars = variables{} // what a text set, such as ${SET(x=1)}, is not for the next one
+	return l.env.Expand(text)
 }
 
 // context reads one section as a context; sections of one name add up.

@@ -5,8 +5,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -220,4 +222,55 @@ func FuzzLoad(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestScale proves that the cost of loading grows with the file and no faster.
+func TestScale(t *testing.T) {
+	source := func(n int) string {
+		var b strings.Builder
+		b.WriteString("[globals]\n")
+		for i := range n / 10 {
+			fmt.Fprintf(&b, "G%d=%d\n", i, i)
+		}
+		for i := range n {
+			if i%100 == 0 {
+				fmt.Fprintf(&b, "[c%d]\ninclude => c%d\n", i, max(0, i-100))
+			}
+			fmt.Fprintf(&b, "exten => %d,1,NoOp()\n same => n,Dial(PJSIP/${EXTEN})\nexten => _9%dX.,1,NoOp()\nexten => s%d,1,Set(x=${G%d})\n", i, i, i, i)
+		}
+		return b.String()
+	}
+	cost := func(n int) time.Duration {
+		text, least := source(n), time.Hour
+		for range 3 {
+			doc, _ := config.ParseAsterisk("f", text, config.ReadOptions{Dir: "/nonexistent"})
+			runtime.GC()
+			start := processorTime(t)
+			if _, problems := Compile(doc); len(problems) > 1 {
+				t.Fatal(problems)
+			}
+			least = min(least, processorTime(t)-start)
+		}
+		return least
+	}
+	for attempt := 1; ; attempt++ { // a busy machine gets a second chance
+		few, many := cost(3_000), cost(12_000)
+		if ratio := float64(many) / float64(few); ratio <= 8 {
+			return
+		}
+		if attempt == 3 {
+			t.Fatalf("3,000 extensions take %v, 12,000 take %v", few, many)
+		}
+	}
+}
+
+// processorTime is what the process has used so far, so that other programs on
+// the machine do not count.
+func processorTime(t *testing.T) time.Duration {
+	t.Helper()
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

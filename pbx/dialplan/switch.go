@@ -41,12 +41,12 @@ func (l *loader) readSwitch(e config.Entry) {
 		if p.kind == text || p.kind == reference && slices.Contains([]string{"EXTEN", "CONTEXT", "PRIORITY"}, p.ref.name) {
 			continue
 		}
-		at := slices.IndexFunc(l.plan.globals, func(v Variable) bool { return v.Name == p.ref.name })
-		if p.kind != reference || at < 0 {
+		value, known := l.env.globals.Get(p.ref.name)
+		if p.kind != reference || !known {
 			l.warnf(e.Pos, "use EXTEN, CONTEXT, PRIORITY or a global variable", "%s => %s: only these can be used in a switch", e.Name, e.Value)
 			return
 		}
-		*p = part{kind: text, text: l.plan.globals[at].Value}
+		*p = part{kind: text, text: value}
 	}
 	l.current.switches = append(l.current.switches, loopback{e.Pos, e.Value, t})
 }
