@@ -46,11 +46,11 @@ func TestCodecNames(t *testing.T) {
 func TestTranscodePairs(t *testing.T) {
 	for _, from := range allCodecs {
 		for _, to := range allCodecs {
-			for _, samples := range []int{80, 160, 240, 480} {
+			for _, samples := range []int{80, 240} {
 				enc, dec := NewEncoder(from, from.Rate()), NewDecoder(to, Rate)
 				tr := NewTranscoder(from, to)
 				frame := samples * from.Rate() / Rate
-				in := sine(440, from.Rate(), frame*(16000/samples))
+				in := sine(440, from.Rate(), frame*(4800/samples))
 				var heard []int16
 				for i := 0; i < len(in); i += frame {
 					b := enc.Encode(nil, in[i:i+frame])
@@ -65,7 +65,7 @@ func TestTranscodePairs(t *testing.T) {
 				if p := Find(heard[400:], 440); p.Share < 0.99 || p.Longest() > 0 {
 					t.Errorf("%v to %v at %d: the tone is in %.2f, gaps %v", from, to, samples, p.Share, p.Gaps)
 				}
-				if change := 10 * math.Log10(Power(heard[4000:12000])/Power(sine(440, Rate, 8000))); math.Abs(change) > 0.5 {
+				if change := 10 * math.Log10(Power(heard[800:4800])/Power(sine(440, Rate, 4000))); math.Abs(change) > 0.5 {
 					t.Errorf("%v to %v at %d: the level changes by %.2f dB", from, to, samples, change)
 				}
 			}

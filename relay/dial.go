@@ -103,7 +103,7 @@ func (d *Description) events() (found *Format) {
 	return found
 }
 
-// dialling says whether an event is being sent, or was interrupted by nothing. Needs mu.
+// dialling says whether an event is being sent. Needs mu.
 func (l *Leg) dialling() bool { return l.dial.sender.Active() }
 
 // dialNext makes the step that is due. It returns when the next one is; 0 when
@@ -173,12 +173,12 @@ func (l *Leg) sendEvent(h rtp.Header, e rtp.EventPayload, f *Format, step uint32
 		l.out.interrupt()
 		return Packet{}
 	}
-	l.out.number(&h, origin{id: l.dial.id}, now, f.ClockRate, step, true)
+	l.out.number(&h, origin{id: l.dial.id}, now, f.ClockRate, 1, true)
 	packet := e.Append(rtp.AppendHeader(make([]byte, 0, rtp.HeaderSize+4), h))
 	h.End = len(packet)
 	l.sendRTP(packet, h, now)
 	// An event's reports all bear its start; the stream's time goes on.
-	l.out.Timestamp = h.Timestamp + l.dial.past
+	l.out.pass(h.Timestamp, l.dial.past)
 	l.dial.past += step
 	return l.shown(packet, h, f)
 }

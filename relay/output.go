@@ -21,6 +21,7 @@ type output struct {
 	Packets   uint64
 	Octets    uint64 // of payload
 
+	exact    bool   // Timestamp is the time of At, not the start of a packet's audio
 	source   origin // whom the deltas belong to; zero: nobody
 	first    uint16 // sequence number of the first packet of the source
 	seqDelta uint16
@@ -70,6 +71,9 @@ func (o *output) splice(h *rtp.Header, from origin, now time.Duration, clock int
 	timestamp := o.Timestamp
 	if o.Started {
 		elapsed := uint32(int64(now-o.At) / 1000 * int64(clock) / 1_000_000)
+		if o.exact {
+			frame = 1
+		}
 		timestamp += max(elapsed, frame)
 	}
 	o.source = from
@@ -83,10 +87,16 @@ func (o *output) sent(h rtp.Header, now time.Duration, octets int) {
 	if !o.Started || int16(h.Sequence-o.Sequence) > 0 {
 		o.Sequence, o.Timestamp = h.Sequence, h.Timestamp
 	}
-	o.Started = true
+	o.Started, o.exact = true, false
 	o.At = now
 	o.Packets++
 	o.Octets += uint64(octets)
+}
+
+// pass says that the time of the stream is past units after the timestamp of the latest
+// packet, a report of a lasting event.
+func (o *output) pass(timestamp, past uint32) {
+	o.Timestamp, o.exact = timestamp+past, true
 }
 
 // timestampAt is the RTP time that corresponds to now, for sender reports.
