@@ -70,10 +70,14 @@ func (c *clock) turn(l *Layer) time.Duration {
 	return c.earliest()
 }
 
+// earliest returns when the next wheel is due. A shard that somebody holds does
+// not count: its wheel may be moving, and who lets go of it calls before.
 func (c *clock) earliest() time.Duration {
 	next := never
 	for _, s := range c.shards {
-		next = min(next, time.Duration(s.wake.Load()))
+		if !s.busy.Load() {
+			next = min(next, time.Duration(s.wake.Load()))
+		}
 	}
 	return next
 }

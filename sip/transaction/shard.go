@@ -96,7 +96,10 @@ func (s *shard) arrive(e *event) {
 		s.now = s.layer.now()
 		s.handle(e)
 		s.drain()
-		s.release()
+		if !s.release() {
+			return
+		}
+		s.run(true) // what came between the last look and the letting go
 		return
 	}
 	s.leave(e)
@@ -116,30 +119,38 @@ func (s *shard) leave(e *event) {
 	s.mu.Unlock()
 }
 
-// run works the mailbox and the wheel off, if nobody else does.
+// run works the mailbox and the wheel off, if nobody else does. Who may not do
+// all of it leaves the rest to the clock.
 func (s *shard) run(calls bool) {
 	for s.busy.CompareAndSwap(false, true) {
 		s.calls = calls
 		s.now = s.layer.now()
 		s.drain()
-		again := s.release()
-		if !again || !calls {
+		if !s.release() {
+			return
+		}
+		if !calls && s.callsBack() {
+			s.clock.kick()
 			return
 		}
 	}
 }
 
+// callsBack reports whether the next event in the mailbox needs the right to
+// call back.
+func (s *shard) callsBack() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.mailbox) > 0 && s.mailbox[0].kind.callsBack()
+}
+
 // release lets go of the shard. It reports whether there is work that came
-// while it was held; who may not do it himself has woken the clock.
+// while it was held.
 func (s *shard) release() (again bool) {
 	next := s.wheel.next()
 	s.wake.Store(int64(next))
-	calls := s.calls
 	s.busy.Store(false)
 	if s.waiting.Load() > 0 {
-		if !calls {
-			s.clock.kick()
-		}
 		return true
 	}
 	s.clock.before(next)
