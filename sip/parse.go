@@ -66,10 +66,14 @@ func (r *Response) Parse(src string) error {
 func (m *Message) reset(src string) {
 	fields := m.fields[:0]
 	if fields == nil {
-		fields = make([]field, 0, 24)
+		fields = make([]field, 0, min(strings.Count(src, "\n"), 20)+spareFields)
 	}
 	*m = Message{src: src, fields: fields}
 }
+
+// spareFields is the room for fields that are added to a message, which saves
+// most of them another allocation.
+const spareFields = 4
 
 // skipBlank drops empty lines before the start line (RFC 3261 §7.5), and the
 // blanks and zero bytes that some peers send as keep-alives.

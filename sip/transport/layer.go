@@ -57,7 +57,6 @@ type Layer struct {
 	report    report.Reporter
 	count     counters
 
-	made    time.Time     // the readers' intervals count from here
 	handler Handler       // set by Run before running is closed
 	running chan struct{} // closed by Run; connections opened before wait for it
 	bound   bool          // owned by Listen
@@ -74,7 +73,7 @@ type counters struct {
 
 // New checks cfg and returns a Layer that has bound nothing yet.
 func New(cfg Config) (*Layer, error) {
-	l := &Layer{cfg: cfg, limits: cfg.Limits.withDefaults(), logger: cfg.Logger, resolver: cfg.Resolver, made: time.Now(), running: make(chan struct{})}
+	l := &Layer{cfg: cfg, limits: cfg.Limits.withDefaults(), logger: cfg.Logger, resolver: cfg.Resolver, running: make(chan struct{})}
 	if l.logger == nil {
 		l.logger = slog.New(slog.DiscardHandler)
 	}

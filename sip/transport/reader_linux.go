@@ -9,14 +9,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// While datagrams come faster than one per gather, the reader leaves the poller
-// and looks at its socket once per gather instead: one wake-up serves all that
-// has come meanwhile. It is the delay that a busy node may add to a message,
-// a thousandth of what RFC 3261 takes for a round trip (T1 is 500 ms).
+// While datagrams come faster than one per longestRest, the reader leaves the
+// poller and looks at its socket at intervals instead: one wake-up of a thread,
+// which costs more than a message, serves all that has come meanwhile. The
+// interval grows while a look finds few datagrams and shrinks while it finds
+// many, so the delay that a busy node adds to a message is at most longestRest,
+// a sixtieth of RFC 3261's T1, and falls as the load rises.
 const (
-	gather     = 4 * time.Millisecond
-	busyStreak = 8 // datagrams in a row, each within gather of the last, that make a reader busy
-	idleRounds = 4 // looks in a row that find nothing end that
+	shortestRest = time.Millisecond
+	longestRest  = 8 * time.Millisecond // times a power of two as the shortest
+	few, many    = 8, 32
+	busyStreak   = 8 // datagrams in a row, each within longestRest of the last, that make a reader busy
+	idleLooks    = 3 // looks in a row that find nothing end that
 )
 
 // A reader serves one socket. It belongs to the goroutine of read.
@@ -100,7 +104,7 @@ func (r *reader) run() error {
 func (r *reader) woken(uintptr) (busy bool) {
 	n := r.round()
 	now := time.Now()
-	if now.Sub(r.last) > gather {
+	if now.Sub(r.last) > longestRest {
 		r.streak = 0
 	}
 	r.last = now
@@ -108,16 +112,23 @@ func (r *reader) woken(uintptr) (busy bool) {
 	return r.streak >= busyStreak
 }
 
-// atIntervals reads once per gather as long as something comes. All readers
-// look at the same moments, so that one wake-up of a thread serves them too.
+// atIntervals reads at intervals as long as something comes. The moments are
+// multiples of the interval on the wall clock, so that the readers, and others
+// of the process who round likewise, share their wake-ups.
 func (r *reader) atIntervals() {
 	r.streak = 0
-	for empty := 0; empty < idleRounds && !r.socket.closed.Load(); {
-		time.Sleep(gather - time.Since(r.layer.made)%gather)
-		if r.round() > 0 {
+	rest := shortestRest
+	for empty := 0; empty < idleLooks && !r.socket.closed.Load(); {
+		time.Sleep(rest - time.Duration(time.Now().UnixNano())%rest)
+		n := r.round()
+		switch {
+		case n < few:
+			rest = min(2*rest, longestRest)
+		case n > many:
+			rest = max(rest/2, shortestRest)
+		}
+		if empty++; n > 0 {
 			empty = 0
-		} else {
-			empty++
 		}
 	}
 }

@@ -13,9 +13,14 @@ import (
 
 // The defaults of BucketConfig.
 const (
-	DefaultLinger   = 20 * time.Millisecond
+	DefaultLinger   = 40 * time.Millisecond
 	DefaultMaxValue = 64 << 10
 )
+
+// moment is what the end of a longer linger is rounded to on the wall clock, so
+// that it shares a wake-up with other timers of the process that are rounded
+// likewise (sip/transport's readers).
+const moment = 8 * time.Millisecond
 
 // maxGroup is the number of writes that end a group before its linger does.
 const maxGroup = 256
@@ -130,11 +135,21 @@ func (b *Bucket) enqueue(key string, w write, done Done) error {
 	}
 	switch len(b.queue) {
 	case 1:
-		b.arm(b.cfg.Linger)
+		b.arm(b.linger())
 	case maxGroup:
 		b.arm(0)
 	}
 	return nil
+}
+
+// linger is how long a group waits that begins now: until the last moment
+// within Linger.
+func (b *Bucket) linger() time.Duration {
+	d := b.cfg.Linger
+	if d < 2*moment {
+		return d
+	}
+	return d - time.Duration(time.Now().Add(d).UnixNano())%moment
 }
 
 // arm makes flush run after d. b.mu is held.
@@ -166,7 +181,7 @@ func (b *Bucket) flush() {
 		if n := len(b.queue); n < maxGroup {
 			b.flushing = false
 			if n > 0 {
-				b.arm(b.cfg.Linger)
+				b.arm(b.linger())
 			}
 			b.mu.Unlock()
 			return
