@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
 	"time"
@@ -12,7 +13,7 @@ import (
 const (
 	// headroom is how much garbage may gather before it is collected, in bytes;
 	// as much as lives, if that is more.
-	headroom = 64 << 20
+	headroom = 32 << 20
 	// memoryLook is how often the policy is looked after.
 	memoryLook = time.Second
 	// quietRate is the garbage made in memoryLook, in bytes, below which the
@@ -76,6 +77,9 @@ func (m *memory) look() {
 	}
 	m.made = made
 	if m.quiet == quietLooks && objects+free > live+worthWhile {
+		// A parked goroutine gives back half of its stack at each collection.
+		runtime.GC()
+		runtime.GC()
 		debug.FreeOSMemory()
 	}
 }
