@@ -66,7 +66,7 @@ func (s *Stream) receive(b []byte, src netip.AddrPort, pcm []int16) {
 	s.mu.Lock()
 	digit := s.onDTMF
 	isEvent := s.p.DTMF && h.PT == s.p.DTMFRecvPT
-	law, isAudio := s.lawOf(h.PT)
+	codec, isAudio := s.codecOf(h.PT)
 	if !(isEvent || isAudio) || !s.accept(src, now) || !s.p.Recv {
 		s.mu.Unlock()
 		return
@@ -79,23 +79,32 @@ func (s *Stream) receive(b []byte, src netip.AddrPort, pcm []int16) {
 	case isEvent:
 		s.events.Receive(h, b[h.Start:h.End], now, func(e Event) { over = append(over, e) })
 	default:
-		s.jb.Put(h.Timestamp, law.Decode(pcm, b[h.Start:h.End]), v == Restarted)
+		s.jb.Put(h.Timestamp, s.decode(codec, pcm, b[h.Start:h.End]), v == Restarted)
 	}
 	s.mu.Unlock()
 	tell(over, digit)
 }
 
-// lawOf finds the law of an incoming payload type. Needs mu.
-func (s *Stream) lawOf(pt uint8) (media.Law, bool) {
+// codecOf finds the codec of an incoming payload type. Needs mu.
+func (s *Stream) codecOf(pt uint8) (media.Codec, bool) {
 	if s.p.Encoding != "" && pt == s.p.RecvPT {
-		return s.law, true
+		return s.codec, true
 	}
 	for _, e := range s.p.Also {
 		if e.RecvPT == pt {
-			return media.LawOf(e.Name)
+			c := media.CodecOf(e.Name, media.Rate)
+			return c, c != media.NoCodec
 		}
 	}
-	return media.ULaw, false
+	return media.NoCodec, false
+}
+
+// decode reads a payload. A change of codec begins a stream. Needs mu.
+func (s *Stream) decode(c media.Codec, pcm []int16, payload []byte) []int16 {
+	if s.decoder == nil || s.decodes != c {
+		s.decoder, s.decodes = media.NewDecoder(c, media.Rate), c
+	}
+	return s.decoder.Decode(pcm, payload)
 }
 
 // accept keeps to one source: the negotiated address at once, another one only

@@ -115,17 +115,15 @@ func (s *Stream) nextPacket(buf []byte, samples uint32) (packet []byte, to netip
 // audio takes the next samples of what is played. Needs mu.
 func (s *Stream) audio(dst []byte, samples int) (payload []byte, ended func()) {
 	if s.source != nil {
-		payload, more := s.source.Next(dst, s.law.String(), samples)
+		payload, more := s.source.Next(dst, s.codec.String(), samples)
 		if !more {
 			ended = s.done
 			s.source, s.done = nil, nil
 		}
 		return payload, ended
 	}
-	for range samples {
-		dst = append(dst, s.law.Silence())
-	}
-	return dst, nil
+	payload, _ = s.silence.Next(dst, s.codec.String(), samples)
+	return payload, nil
 }
 
 // event makes the telephone-event report that is due, if any. Needs mu.

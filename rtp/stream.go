@@ -29,7 +29,7 @@ type Params struct {
 	Remote     netip.AddrPort // where the peer receives RTP; zero: nothing is sent
 	RTCP       netip.AddrPort // zero: Remote's port + 1
 	RTCPMux    bool           // RTCP goes with the RTP
-	Encoding   string         // "PCMU" or "PCMA"
+	Encoding   string         // "PCMU", "PCMA", "G722" or "L16", with a clock rate of 8000
 	SendPT     uint8          // payload type of what we send
 	RecvPT     uint8          // payload type of what we receive
 	DTMF       bool           // telephone-event was agreed
@@ -40,7 +40,7 @@ type Params struct {
 	Also       []Encoding    // other formats that the peer may send
 }
 
-// Encoding is a further G.711 format that may be received.
+// Encoding is a further format that may be received, with a clock rate of 8000.
 type Encoding struct {
 	Name   string
 	RecvPT uint8
@@ -58,7 +58,10 @@ type Stream struct {
 
 	mu      sync.Mutex // guards the following
 	p       Params
-	law     media.Law
+	codec   media.Codec
+	decoder *media.Decoder // of the codec received last
+	decodes media.Codec
+	silence media.Source
 	source  media.Source
 	done    func()
 	record  func([]int16)
@@ -103,7 +106,7 @@ func Listen(c StreamConfig) (*Stream, error) {
 		_, _ = rand.Read(b[:]) // never fails
 		c.CNAME = base64.RawURLEncoding.EncodeToString(b[:])
 	}
-	s := &Stream{cname: c.CNAME, log: c.Logger, start: time.Now()}
+	s := &Stream{cname: c.CNAME, log: c.Logger, start: time.Now(), codec: media.PCMU, silence: media.Silence()}
 	var err error
 	if s.conn, s.control, err = listenPair(c); err != nil {
 		return nil, err
@@ -164,7 +167,9 @@ func (s *Stream) Set(p Params) {
 	if !s.p.Send {
 		s.resumed = true
 	}
-	s.law, _ = media.LawOf(p.Encoding)
+	if s.codec = media.CodecOf(p.Encoding, media.Rate); s.codec == media.NoCodec {
+		s.codec = media.PCMU
+	}
 	s.p = p
 }
 
