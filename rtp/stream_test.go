@@ -96,9 +96,11 @@ func TestStreamAudio(t *testing.T) {
 					hz float64
 				}{{a, 1000}, {b, 440}} {
 					found := media.Find(c.p.recorded(), c.hz)
-					// What the machine itself kept waiting is not the stream's.
-					limit := 20*time.Millisecond + 2*max(0, c.p.Stats().LargestGap-ptime-10*time.Millisecond)
-					if found.Longest() > limit || found.Share < 0.7 {
+					if pause := c.p.Stats().LargestGap - ptime; pause > 60*time.Millisecond {
+						t.Logf("not judged: this machine let the sender wait for %v", pause)
+						continue
+					}
+					if found.Longest() > 20*time.Millisecond || found.Share < 0.8 {
 						t.Errorf("%v Hz: share %.2f, gaps %v; %+v", c.hz, found.Share, found.Gaps, c.p.Stats())
 					}
 					if s := c.p.Stats(); s.Lost != 0 || s.Duplicates != 0 || s.MOS < 4 {
