@@ -16,6 +16,8 @@ import (
 	"github.com/hometone/hometone/pbx"
 	"github.com/hometone/hometone/pbx/app"
 	"github.com/hometone/hometone/pbx/dialplan"
+	"github.com/hometone/hometone/pbx/message"
+	"github.com/hometone/hometone/pbx/presence"
 	"github.com/hometone/hometone/registrar"
 	"github.com/hometone/hometone/relay"
 	"github.com/hometone/hometone/sip/auth"
@@ -45,6 +47,11 @@ type rooms struct {
 	where    *locator
 	exchange *pbx.Server
 	edge     *edge.Edge // nil: no balancer
+
+	board     *presence.Board
+	presence  *presence.Server
+	messages  *message.Center
+	reception reception
 }
 
 // open makes all rooms and binds the ports; nothing is served yet.
@@ -130,13 +137,13 @@ func (r *rooms) openCalls(ctx context.Context, p *plan) error {
 		return err
 	}
 	digest := auth.New(auth.Config{Realm: p.realm})
-	r.who, r.where = &directory{}, &locator{}
+	r.who, r.where, r.board = &directory{}, &locator{}, presence.NewBoard()
 	r.use(p)
 	bucket, err := r.state.Bucket(ctx, state.BucketConfig{Name: "location"})
 	if err != nil {
 		return fmt.Errorf("node: %w", err)
 	}
-	r.places, err = registrar.New(registrar.Config{Store: bucket, Auth: digest, Directory: r.who, Logger: r.log})
+	r.places, err = registrar.New(registrar.Config{Store: bucket, Auth: digest, Directory: r.who, Notify: r.registration, Logger: r.log})
 	if err != nil {
 		return err
 	}
@@ -145,13 +152,17 @@ func (r *rooms) openCalls(ctx context.Context, p *plan) error {
 	}
 	r.where.bindings, r.where.wire = r.places, r.wire
 	links := &next{}
-	r.dialogs, err = dialog.New(dialog.Config{Transport: &reachable{r.wire, r.where}, Next: links, UserAgent: p.agent, T1: p.pjsip.System.TimerT1, Logger: r.log})
+	r.dialogs, err = dialog.New(dialog.Config{Transport: &reachable{r.wire, r.where}, Next: links, UserAgent: p.agent, Events: presence.Packages(), T1: p.pjsip.System.TimerT1, Logger: r.log})
 	if err != nil {
+		return err
+	}
+	if err = r.openPeople(ctx, p); err != nil {
 		return err
 	}
 	r.exchange, err = pbx.New(pbx.Config{
 		Dialogs: r.dialogs, Transport: r.wire, Relay: r.relay, Locator: r.where, Records: r.records, Auth: digest,
 		Apps: app.All(), Globals: dialplan.NewGlobals(p.settings.Plan), Node: p.name, Drain: r.drain, Logger: r.log,
+		Board: r.board, Presence: r.presence, Messages: r.messages,
 	}, p.settings)
 	if err != nil {
 		return err
@@ -228,6 +239,7 @@ func (r *rooms) use(p *plan) {
 	r.where.settings.Store(p.settings)
 	if r.exchange != nil {
 		r.exchange.Use(p.settings)
+		r.introduce(r.reception.now.Load().settings, p.settings)
 	}
 }
 
@@ -239,8 +251,9 @@ func (r *rooms) serve(ctx context.Context, ready func()) error {
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
 	below, stopBelow := context.WithCancel(context.WithoutCancel(ctx))
+	upper, stopUpper := context.WithCancel(below)
 	last, stopLast := context.WithCancel(context.WithoutCancel(ctx))
-	var group, ending sync.WaitGroup
+	var group, people, ending sync.WaitGroup
 	run := func(g *sync.WaitGroup, name string, ctx context.Context, f func(context.Context) error) {
 		g.Go(func() {
 			if err := f(ctx); err != nil && ctx.Err() == nil {
@@ -256,12 +269,16 @@ func (r *rooms) serve(ctx context.Context, ready func()) error {
 	if r.edge != nil {
 		run(&group, "edge", below, r.edge.Run)
 	}
+	run(&people, "presence", upper, r.presence.Run)
+	run(&people, "messages", upper, r.messages.Run)
 	run(&group, "watchdog", ctx, watch)
 	run(&group, "memory", ctx, tend)
 	ready()
 	notify("READY=1")
 	err := r.exchange.Run(ctx) // returns when ctx has ended and the last call has gone
 	notify("STOPPING=1")
+	stopUpper()
+	people.Wait()
 	r.settle()
 	stopBelow()
 	group.Wait()

@@ -1,0 +1,206 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/hometone/hometone/config/pjsip"
+	"github.com/hometone/hometone/pbx"
+	"github.com/hometone/hometone/pbx/message"
+	"github.com/hometone/hometone/pbx/presence"
+	"github.com/hometone/hometone/registrar"
+	"github.com/hometone/hometone/sip"
+	"github.com/hometone/hometone/sip/transport"
+	"github.com/hometone/hometone/store/state"
+)
+
+// people is what one configuration says to presence and messages. It is
+// immutable.
+type people struct {
+	settings *pbx.Settings
+	where    *locator
+	lamps    map[string][]*pjsip.Endpoint // that show a mailbox, by its name in lower case
+	reached  map[string][]*pjsip.Endpoint // that are reached at an address of record
+}
+
+func newPeople(s *pbx.Settings, where *locator) *people {
+	p := &people{settings: s, where: where, lamps: map[string][]*pjsip.Endpoint{}, reached: map[string][]*pjsip.Endpoint{}}
+	for _, e := range s.Endpoints.Endpoints {
+		for _, box := range e.Mailboxes {
+			p.lamps[strings.ToLower(box)] = append(p.lamps[strings.ToLower(box)], e)
+		}
+		for _, aor := range e.AORs {
+			p.reached[aor] = append(p.reached[aor], e)
+		}
+	}
+	return p
+}
+
+// Hint implements presence.Directory.
+func (p *people) Hint(context, exten string, now time.Time) (string, bool) {
+	return p.settings.Plan.Hint(context, exten, now)
+}
+
+// Mailboxes implements presence.Directory: those of the address of record, or
+// of the endpoint of that name.
+func (p *people) Mailboxes(aor string) []string {
+	if a := p.settings.Endpoints.AORs[aor]; a != nil && len(a.Mailboxes) > 0 {
+		return a.Mailboxes
+	}
+	if e := p.settings.Endpoints.Endpoints[aor]; e != nil {
+		return e.Mailboxes
+	}
+	return nil
+}
+
+// Lamps implements presence.Directory.
+func (p *people) Lamps(mailbox, aor string) (list []presence.Lamp) {
+	endpoints := p.reached[aor]
+	if mailbox != "" {
+		endpoints = p.lamps[strings.ToLower(mailbox)]
+	}
+	for _, e := range endpoints {
+		if len(e.Mailboxes) == 0 {
+			continue
+		}
+		l := presence.Lamp{Mailboxes: e.Mailboxes}
+		for _, c := range p.contacts(e) {
+			l.Places = append(l.Places, presence.Place(c))
+		}
+		if len(l.Places) > 0 {
+			l.From = p.own(e, message.Place(l.Places[0]))
+			l.Account = l.From
+			list = append(list, l)
+		}
+	}
+	return list
+}
+
+// own is our URI for an endpoint, as a telephone at a place sees it.
+func (p *people) own(e *pjsip.Endpoint, at message.Place) string {
+	var t transport.Target
+	if len(at.Targets) > 0 {
+		t = at.Targets[0]
+	} else if u, err := sip.ParseURI(at.URI); err == nil {
+		t, _ = p.where.wire.ResolveNumeric(u)
+	}
+	host, port := p.where.wire.SentBy(t)
+	if e.FromDomain != "" {
+		host, port = e.FromDomain, 0
+	}
+	u := sip.URI{Scheme: "sip", User: e.Name, Host: host, Port: port}
+	return u.String()
+}
+
+// contacts are the places where an endpoint is.
+func (p *people) contacts(e *pjsip.Endpoint) (list []message.Place) {
+	for _, aor := range e.AORs {
+		for _, c := range p.where.Lookup(aor) {
+			list = append(list, message.Place{URI: c.URI, Route: c.Path, Targets: c.Targets})
+		}
+	}
+	return list
+}
+
+// reception is the directory of the message center: people, and their next
+// configuration after a reload.
+type reception struct{ now atomic.Pointer[people] }
+
+// Known implements message.Directory: every endpoint is a user.
+func (r *reception) Known(user string) bool {
+	return r.now.Load().settings.Endpoints.Endpoints[user] != nil
+}
+
+// Places implements message.Directory.
+func (r *reception) Places(user string) []message.Place {
+	p := r.now.Load()
+	if e := p.settings.Endpoints.Endpoints[user]; e != nil {
+		return p.contacts(e)
+	}
+	return nil
+}
+
+// openPeople makes the rooms of presence and messages, and loads what waits.
+func (r *rooms) openPeople(ctx context.Context, p *plan) error {
+	var err error
+	r.presence, err = presence.New(presence.Config{Dialogs: r.dialogs, Board: r.board, Directory: newPeople(p.settings, r.where), Logger: r.log})
+	if err != nil {
+		return err
+	}
+	bucket, err := r.state.Bucket(ctx, state.BucketConfig{Name: "messages"})
+	if err != nil {
+		return fmt.Errorf("node: %w", err)
+	}
+	r.messages, err = message.New(message.Config{Network: r.dialogs, Store: bucket, Directory: &r.reception, Logger: r.log})
+	if err != nil {
+		return err
+	}
+	r.introduce(nil, p.settings)
+	if err := r.messages.Load(ctx); err != nil {
+		return fmt.Errorf("node: messages: %w", err)
+	}
+	return nil
+}
+
+// introduce puts a configuration into force: the states of its endpoints on
+// the board, those of others away, hints anew.
+func (r *rooms) introduce(old, new *pbx.Settings) {
+	p := newPeople(new, r.where)
+	r.reception.now.Store(p)
+	if old != nil {
+		for name := range old.Endpoints.Endpoints {
+			if new.Endpoints.Endpoints[name] == nil {
+				r.board.Remove("PJSIP/" + name)
+			}
+		}
+	}
+	for _, e := range new.Endpoints.Endpoints {
+		r.board.BusyAt("PJSIP/"+e.Name, e.DeviceStateBusyAt)
+		r.reachable(p, e)
+	}
+	r.presence.Use(p)
+}
+
+// reachable tells the board whether an endpoint can be called.
+func (r *rooms) reachable(p *people, e *pjsip.Endpoint) {
+	s := presence.Unavailable
+	if slices.ContainsFunc(e.AORs, func(aor string) bool { return len(p.where.Lookup(aor)) > 0 }) {
+		s = presence.NotInUse
+	}
+	r.board.Set("PJSIP/"+e.Name, s)
+}
+
+// registration follows the registrar: lamps, and messages that wait.
+func (r *rooms) registration(ev registrar.Event) {
+	p := r.reception.now.Load()
+	if p == nil {
+		return // not open yet; introduce looks at all bindings
+	}
+	switch ev := ev.(type) {
+	case registrar.Registered:
+		for _, e := range p.reached[ev.Binding.AOR] {
+			r.reachable(p, e)
+			r.messages.Registered(e.Name)
+		}
+		r.presence.Registered(ev.Binding.AOR)
+	case registrar.Refreshed:
+		for _, e := range p.reached[ev.Binding.AOR] {
+			r.messages.Registered(e.Name)
+		}
+	case registrar.Unregistered:
+		r.left(p, ev.Binding.AOR)
+	case registrar.Expired:
+		r.left(p, ev.Binding.AOR)
+	}
+}
+
+// left looks who can still be reached when a binding has gone.
+func (r *rooms) left(p *people, aor string) {
+	for _, e := range p.reached[aor] {
+		r.reachable(p, e)
+	}
+}
