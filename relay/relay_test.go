@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -326,5 +327,30 @@ func TestFlood(t *testing.T) {
 	}
 	if got.Load() != packets {
 		t.Errorf("%d of %d packets", got.Load(), packets)
+	}
+}
+
+// TestProcessors: Run adds a processor for each loop, and takes it back.
+func TestProcessors(t *testing.T) {
+	before := runtime.GOMAXPROCS(0)
+	r, err := New(Config{PortMin: 36000, PortMax: 36100, Loops: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error)
+	go func() { done <- r.Run(ctx) }()
+	for end := time.Now().Add(2 * time.Second); runtime.GOMAXPROCS(0) != before+3 && time.Now().Before(end); {
+		time.Sleep(time.Millisecond)
+	}
+	if n := runtime.GOMAXPROCS(0); n != before+3 {
+		t.Errorf("%d processors beside 3 loops, %d before", n, before)
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if n := runtime.GOMAXPROCS(0); n != before {
+		t.Errorf("%d processors after, %d before", n, before)
 	}
 }
