@@ -26,7 +26,7 @@ func TestAcknowledgedWritesSurviveKill(t *testing.T) {
 	}
 	dir := t.TempDir()
 	for round := range 3 {
-		acked := runAndKill(t, dir, time.Duration(150+rand.IntN(200))*time.Millisecond)
+		acked := runAndKill(t, dir, 200+rand.IntN(5000))
 		s := open(t, dir)
 		all := load(t, bucket(t, s))
 		if err := s.Close(); err != nil {
@@ -44,7 +44,8 @@ func TestAcknowledgedWritesSurviveKill(t *testing.T) {
 	}
 }
 
-func runAndKill(t *testing.T, dir string, after time.Duration) map[string]int {
+// runAndKill kills the child while it goes on writing, after so many writes.
+func runAndKill(t *testing.T, dir string, after int) map[string]int {
 	t.Helper()
 	exe, err := os.Executable()
 	if err != nil {
@@ -66,11 +67,11 @@ func runAndKill(t *testing.T, dir string, after time.Duration) map[string]int {
 		var key string
 		var n int
 		line := lines.Text()
-		if line == "ready" {
-			time.AfterFunc(after, func() { _ = cmd.Process.Kill() })
-		}
 		if _, err := fmt.Sscanf(line, "acked %s %d.", &key, &n); err == nil && strings.HasSuffix(line, ".") {
 			acked[key] = max(acked[key], n)
+			if after--; after == 0 {
+				_ = cmd.Process.Kill() // what was printed before it dies is read to the end
+			}
 		}
 	}
 	_ = cmd.Wait()
@@ -86,7 +87,6 @@ func writeUntilKilled(dir string) {
 	if err != nil {
 		panic(err)
 	}
-	os.Stdout.WriteString("ready\n")
 	room := make(chan struct{}, 500)
 	base := int(time.Now().UnixMilli()) // grows over the rounds
 	for i := range 2_000_000 {

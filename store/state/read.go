@@ -55,7 +55,7 @@ func (b *Bucket) Load(ctx context.Context, fn func(Entry) error) (revision uint6
 		return 0, err
 	}
 	defer func() { _ = sub.Unsubscribe() }()
-	if err := l.wait(ctx, sub); err != nil {
+	if err := l.wait(ctx, b); err != nil {
 		return 0, err
 	}
 	l.mu.Lock()
@@ -97,9 +97,10 @@ func (l *loader) finish() {
 }
 
 // wait returns when everything has been delivered. Deletion markers can lapse
-// while they are being read, so when nothing comes it asks whether anything is
-// still to come.
-func (l *loader) wait(ctx context.Context, sub *nats.Subscription) error {
+// while they are being read, so when nothing comes it looks whether anything is
+// still to come. What the consumer has sent is no answer to that: it may be on
+// its way to us.
+func (l *loader) wait(ctx context.Context, b *Bucket) error {
 	tick := time.NewTicker(250 * time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -113,18 +114,28 @@ func (l *loader) wait(ctx context.Context, sub *nats.Subscription) error {
 			return ctx.Err()
 		case <-tick.C:
 		}
-		info, err := sub.ConsumerInfo()
-		if err != nil || info.NumPending > 0 {
+		l.mu.Lock()
+		from := l.seen + 1
+		l.mu.Unlock()
+		if b.holds(ctx, from, l.last) {
 			continue
 		}
-		if n, _, err := sub.Pending(); err == nil && n == 0 {
-			l.mu.Lock()
-			if !l.done {
-				l.finish()
-			}
-			l.mu.Unlock()
+		l.mu.Lock()
+		if !l.done {
+			l.finish()
 		}
+		l.mu.Unlock()
 	}
+}
+
+// holds reports whether the store holds a write with a revision of from to to,
+// or cannot say.
+func (b *Bucket) holds(ctx context.Context, from, to uint64) bool {
+	m, err := b.store.js.GetMsg(b.cfg.Name, from, nats.DirectGetNext(b.prefix+">"), nats.Context(ctx))
+	if err != nil {
+		return !errors.Is(err, nats.ErrMsgNotFound)
+	}
+	return m.Sequence <= to
 }
 
 // Watch calls fn, on a goroutine of its own, with every write from the given

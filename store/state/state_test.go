@@ -247,3 +247,29 @@ func TestKeysOfAnyBytes(t *testing.T) {
 		}
 	})
 }
+
+// TestHolds: what tells Load that nothing is left to come.
+func TestHolds(t *testing.T) {
+	s := open(t, t.TempDir())
+	defer s.Close()
+	b := bucket(t, s)
+	var last uint64
+	for _, key := range []string{"a", "b", "a"} {
+		last = wait(t, func(d Done) error { return b.Put(key, []byte("1"), d) }).revision
+	}
+	for _, c := range []struct {
+		from, to uint64
+		want     bool
+		why      string
+	}{
+		{1, last, true, "two keys are there"},
+		{last, last, true, "the last write is there"},
+		{1, last - 2, false, "the first write is no longer there: its key was written again"},
+		{last + 1, last, false, "nothing comes after the last write"},
+		{last + 1, last + 9, false, "nothing comes after the last write"},
+	} {
+		if got := b.holds(t.Context(), c.from, c.to); got != c.want {
+			t.Errorf("holds(%d, %d) = %v: %s", c.from, c.to, got, c.why)
+		}
+	}
+}
