@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -119,10 +120,25 @@ func TestOwnCertificate(t *testing.T) {
 	}
 }
 
+// freeAddr is an address of this process alone: its port is free for TCP, and
+// the address is not used by others.
+func freeAddr(t *testing.T) string {
+	t.Helper()
+	pid := os.Getpid()
+	host := fmt.Sprintf("127.%d.%d.%d", 1+pid>>16%200, pid>>8%256, 1+pid%254)
+	l, err := net.Listen("tcp", host+":0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
 // A whole node with TLS starts, tells the service manager, and ends.
 func TestRun(t *testing.T) {
 	dir := t.TempDir()
-	write(t, filepath.Join(dir, "a", "pjsip.conf"), "[udp]\ntype=transport\nprotocol=udp\nbind=127.0.0.1:15970\n[tls]\ntype=transport\nprotocol=tls\nbind=127.0.0.1:15971\n")
+	udp, encrypted := freeAddr(t), freeAddr(t)
+	write(t, filepath.Join(dir, "a", "pjsip.conf"), "[udp]\ntype=transport\nprotocol=udp\nbind="+udp+"\n[tls]\ntype=transport\nprotocol=tls\nbind="+encrypted+"\n")
 	socket := filepath.Join(dir, "notify")
 	manager, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: socket, Net: "unixgram"})
 	if err != nil {
@@ -145,13 +161,13 @@ func TestRun(t *testing.T) {
 	if got := told(t, manager); got != "READY=1" {
 		t.Errorf("the service manager is told %q, want READY=1", got)
 	}
-	if a := n.Addrs(); len(a) != 2 || a[0].Addr.Port() != 15970 || a[1].Proto != "tls" {
+	if a := n.Addrs(); len(a) != 2 || a[0].Addr.String() != udp || a[1].Proto != "tls" {
 		t.Errorf("addresses %v", a)
 	}
 	roots := x509.NewCertPool()
 	pem, _ := os.ReadFile(filepath.Join(dir, "data", "tls", "ca.pem"))
 	roots.AppendCertsFromPEM(pem)
-	c, err := tls.Dial("tcp", "127.0.0.1:15971", &tls.Config{RootCAs: roots})
+	c, err := tls.Dial("tcp", encrypted, &tls.Config{RootCAs: roots, ServerName: "localhost"})
 	if err != nil {
 		t.Errorf("TLS with the node's authority: %v", err)
 	} else {

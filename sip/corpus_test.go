@@ -86,12 +86,12 @@ func TestProtos(t *testing.T) {
 			}
 			pdu := fillProtos(rest[:n], cases)
 			content = rest[n:]
-			start := time.Now()
-			req, res, err := Parse(pdu)
-			touch(req, res)
-			if d := time.Since(start); d > 200*time.Millisecond {
-				t.Errorf("%s: %v for %d bytes", name, d, len(pdu))
-			}
+			var req *Request
+			var res *Response
+			quick(t, name, 200*time.Millisecond, func() {
+				req, res, err = Parse(pdu)
+				touch(req, res)
+			})
 			if req != nil && err == nil {
 				err = req.Validate()
 			}
@@ -258,16 +258,14 @@ func TestFuzzSeeds(t *testing.T) {
 	n := 0
 	eachPacked(t, func(name, src string) {
 		n++
-		start := time.Now()
-		req, res, err := Parse(src)
-		touch(req, res)
-		if m := message(req, res); m != nil && err == nil {
-			checkStable(t, name, m)
-		}
-		cut([]byte(src), 7)
-		if d := time.Since(start); d > 100*time.Millisecond {
-			t.Errorf("%s: %v", name, d)
-		}
+		quick(t, name, 100*time.Millisecond, func() {
+			req, res, err := Parse(src)
+			touch(req, res)
+			if m := message(req, res); m != nil && err == nil {
+				checkStable(t, name, m)
+			}
+			cut([]byte(src), 7)
+		})
 	}, "07-fuzz-seeds", "files.tar.gz")
 	if n == 0 {
 		t.Error("no seeds")

@@ -5,9 +5,11 @@ import (
 	"compress/gzip"
 	"errors"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/hometone/hometone/internal/testdata"
 )
@@ -51,6 +53,21 @@ func eachPacked(t testing.TB, f func(name, content string), elem ...string) {
 		}
 		f(filepath.ToSlash(h.Name), string(b))
 	}
+}
+
+// quick fails the test if f takes longer than limit five times in a row: a
+// busy machine is late now and then, slow code always is.
+func quick(t testing.TB, what string, limit time.Duration, f func()) {
+	t.Helper()
+	best := time.Duration(math.MaxInt64)
+	for range 5 {
+		start := time.Now()
+		f()
+		if best = min(best, time.Since(start)); best <= limit {
+			return
+		}
+	}
+	t.Errorf("%s: %v, want %v at most", what, best, limit)
 }
 
 // eachFile calls f for each file in a folder with the suffix.

@@ -1,6 +1,7 @@
 package sip
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -322,17 +323,16 @@ func TestLinear(t *testing.T) {
 		"SIP/2.0/UDP " + strings.Repeat("a/", n/2), strings.Repeat("\r\n ", n/3), strings.Repeat("%", n), "1 " + strings.Repeat("9", n),
 	} {
 		for _, name := range []string{"Via", "Contact", "Route", "To", "Authorization", "X"} {
-			start := time.Now()
-			req, res, _ := Parse("INVITE sip:a@b SIP/2.0\r\n" + name + ": " + evil + "\r\n\r\n")
-			touch(req, res)
-			for req.Has(HeaderRoute) {
-				if _, ok := req.PopFirst(HeaderRoute); !ok || time.Since(start) > time.Second {
-					break
+			quick(t, fmt.Sprintf("%s with %.12q…", name, evil), 700*time.Millisecond, func() {
+				start := time.Now()
+				req, res, _ := Parse("INVITE sip:a@b SIP/2.0\r\n" + name + ": " + evil + "\r\n\r\n")
+				touch(req, res)
+				for req.Has(HeaderRoute) {
+					if _, ok := req.PopFirst(HeaderRoute); !ok || time.Since(start) > time.Second {
+						break
+					}
 				}
-			}
-			if d := time.Since(start); d > 700*time.Millisecond {
-				t.Errorf("%s with %.12q…: %v", name, evil, d)
-			}
+			})
 		}
 	}
 }

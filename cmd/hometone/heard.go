@@ -13,26 +13,36 @@ type likeness struct {
 	Delay       time.Duration // where in the recording the sent sound begins
 }
 
+// How far a jitter buffer shifts the sound from one half second to the next:
+// a little all the time, and by much when the machine was late for once.
+const (
+	smallShift = 20 * time.Millisecond
+	largeShift = 300 * time.Millisecond
+	surely     = 0.9 // correlation from which on no larger shift is looked for
+)
+
 // compare finds sent in heard. The recording may begin earlier and end later;
-// the sound may have been shifted a little here and there by a jitter buffer.
+// the sound may have been shifted here and there by a jitter buffer.
 func compare(heard, sent []int16) likeness {
 	const coarse = 4
 	lag := bestLag(decimate(heard, coarse), loudest(decimate(sent, coarse), media.Rate/coarse)) * coarse
 	var sum, weight float64
 	window := media.Rate / 2
+	drift := 0
 	for from := 0; from+window <= len(sent); from += window {
 		part := sent[from : from+window]
 		e := energy(part)
 		if e == 0 {
 			continue
 		}
-		best := 0.0
-		for shift := -media.Rate / 50; shift <= media.Rate/50; shift++ {
-			at := lag + from + shift
-			if at < 0 || at+window > len(heard) {
-				continue
+		best, shift := bestShift(heard, part, lag+from+drift, media.Samples(smallShift))
+		if best < surely {
+			if far, s := bestShift(heard, part, lag+from+drift, media.Samples(largeShift)); far > best {
+				best, shift = far, s
 			}
-			best = max(best, correlation(heard[at:at+window], part))
+		}
+		if best >= surely {
+			drift += shift
 		}
 		sum += best * e
 		weight += e
@@ -41,6 +51,20 @@ func compare(heard, sent []int16) likeness {
 		return likeness{}
 	}
 	return likeness{Correlation: sum / weight, Delay: media.Duration(lag)}
+}
+
+// bestShift is how far from at, and how well, heard fits part.
+func bestShift(heard, part []int16, at, reach int) (best float64, shift int) {
+	for s := -reach; s <= reach; s++ {
+		from := at + s
+		if from < 0 || from+len(part) > len(heard) {
+			continue
+		}
+		if c := correlation(heard[from:from+len(part)], part); c > best {
+			best, shift = c, s
+		}
+	}
+	return best, shift
 }
 
 // piece is a part of a signal and where it begins there.

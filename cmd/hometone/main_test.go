@@ -5,8 +5,11 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -27,27 +30,82 @@ func TestScripts(t *testing.T) {
 		Dir: filepath.Join("testdata", "script"),
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("EXAMPLES", examples)
+			for _, name := range []string{"PORT1", "PORT2"} {
+				e.Setenv(name, strconv.Itoa(freeTestPort(t)))
+			}
 			return nil
 		},
-		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){"exits": exits, "hup": hup},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"exits": exits, "until": until, "awaits": awaits, "hup": hup,
+		},
 	})
+}
+
+// liveness is how long a busy machine may take for what must happen.
+const liveness = 60 * time.Second
+
+// freeTestPort finds a port that is free for UDP and TCP. It is not one of
+// those that the kernel gives to clients, so it stays free until it is used.
+func freeTestPort(t *testing.T) int {
+	t.Helper()
+	for range 100 {
+		port := 20000 + rand.IntN(10000)
+		if freePort(uint16(port)) == uint16(port) {
+			return port
+		}
+	}
+	t.Fatal("no port is free")
+	return 0
 }
 
 // exits runs a command and compares its exit code: exits CODE PROGRAM ARGS.
 func exits(ts *testscript.TestScript, _ bool, args []string) {
-	if len(args) < 2 {
-		ts.Fatalf("usage: exits CODE PROGRAM [ARG ...]")
-	}
-	got := "0"
-	if err := ts.Exec(args[1], args[2:]...); err != nil {
-		code, ok := err.(interface{ ExitCode() int })
-		if !ok {
-			ts.Fatalf("%v: %v", args[1:], err)
-		}
-		got = string(rune('0' + code.ExitCode()))
-	}
-	if got != args[0] {
+	if got := exitCode(ts, args); got != args[0] {
 		ts.Fatalf("%v exits %s, want %s", args[1:], got, args[0])
+	}
+}
+
+// until runs a command again and again until its exit code is the one wanted:
+// until CODE PROGRAM ARGS.
+func until(ts *testscript.TestScript, _ bool, args []string) {
+	deadline := time.Now().Add(liveness)
+	for got := ""; got != args[0]; {
+		if time.Now().After(deadline) {
+			ts.Fatalf("%v exits %s, want %s within %v", args[1:], got, args[0], liveness)
+		}
+		got = exitCode(ts, args)
+	}
+}
+
+func exitCode(ts *testscript.TestScript, args []string) string {
+	if len(args) < 2 {
+		ts.Fatalf("usage: exits|until CODE PROGRAM [ARG ...]")
+	}
+	err := ts.Exec(args[1], args[2:]...)
+	if err == nil {
+		return "0"
+	}
+	code, ok := err.(interface{ ExitCode() int })
+	if !ok {
+		ts.Fatalf("%v: %v", args[1:], err)
+	}
+	return strconv.Itoa(code.ExitCode())
+}
+
+// awaits waits until a file that a program in the background writes holds a
+// text: awaits FILE TEXT.
+func awaits(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: awaits FILE TEXT")
+	}
+	for deadline := time.Now().Add(liveness); ; time.Sleep(20 * time.Millisecond) {
+		text, err := os.ReadFile(ts.MkAbs(args[0])) // there is none at first
+		if err == nil && strings.Contains(string(text), args[1]) {
+			return
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("%s has no %q within %v but (%v)\n%s", args[0], args[1], liveness, err, text)
+		}
 	}
 }
 
@@ -67,6 +125,7 @@ func TestCompare(t *testing.T) {
 	late := append(make([]int16, 1234), caller...)
 	half := len(late) / 2
 	slipped := append(append(append([]int16(nil), late[:half]...), late[half-80:half]...), late[half:]...)
+	stalled := append(append(append([]int16(nil), late[:half]...), make([]int16, media.Samples(150*time.Millisecond))...), late[half:]...)
 	noise := make([]int16, len(late))
 	random := rand.New(rand.NewPCG(1, 2))
 	for i := range noise {
@@ -80,6 +139,7 @@ func TestCompare(t *testing.T) {
 		{"the same voice", caller, true},
 		{"the same voice, late", late, true},
 		{"the same voice, late and slipped by 10 ms", slipped, true},
+		{"the same voice, late and held up for 150 ms", stalled, true},
 		{"the other voice", callee, false},
 		{"silence", make([]int16, len(late)), false},
 		{"noise", noise, false},

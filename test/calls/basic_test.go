@@ -21,6 +21,7 @@ func TestExampleFiles(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(dir, "pjsip.conf")); err != nil {
 		t.Skipf("no example files: %v", err)
 	}
+	testdata.Alone(t, testdata.ExamplePort)
 	h := run(t, t.TempDir(), dir, examplePort)
 	caller, callee := h.registered("8005"), h.registered("8006")
 	out, in := connect(t, caller, callee, "8006")

@@ -37,6 +37,9 @@ func exampleFiles(t *testing.T) string {
 // startNodeWith runs a directory of Asterisk's files with further listeners.
 func startNodeWith(t *testing.T, asterisk string, listen ...string) *node {
 	t.Helper()
+	if asterisk == exampleFiles(t) {
+		testdata.Alone(t, testdata.ExamplePort)
+	}
 	dir := t.TempDir()
 	quoted := make([]string, len(listen))
 	for i, l := range listen {
