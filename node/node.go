@@ -36,6 +36,9 @@ type Config struct {
 	// Drain is how long calls in progress may go on when Run's context ends;
 	// what is left then is hung up. 0 = 10 s; negative = not at all.
 	Drain time.Duration
+	// User is whom to run as once the ports are bound, if the node is started
+	// as root. "" = stay as started.
+	User string
 	// Out is where a first start prints its next steps. nil = nowhere.
 	Out io.Writer
 	// Logger is the root of all logs. nil = discarded.

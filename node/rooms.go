@@ -46,6 +46,7 @@ type rooms struct {
 	who      *directory
 	where    *locator
 	exchange *pbx.Server
+	outbound *pbx.Outbound
 	edge     *edge.Edge // nil: no balancer
 
 	board     *presence.Board
@@ -55,8 +56,8 @@ type rooms struct {
 }
 
 // open makes all rooms and binds the ports; nothing is served yet.
-func open(ctx context.Context, cfg Config, p *plan, log *slog.Logger) (r *rooms, err error) {
-	r = &rooms{log: log, drain: max(cfg.Drain, 0)}
+func open(ctx context.Context, cfg Config, p *plan, log *slog.Logger) (_ *rooms, err error) {
+	r := &rooms{log: log, drain: max(cfg.Drain, 0)}
 	defer func() {
 		if err != nil {
 			r.close()
@@ -67,6 +68,9 @@ func open(ctx context.Context, cfg Config, p *plan, log *slog.Logger) (r *rooms,
 	}
 	if err = r.openWire(p); err != nil {
 		return nil, err
+	}
+	if err = become(cfg.User, p.data, log); err != nil {
+		return nil, fmt.Errorf("node: giving up root's rights: %w", err)
 	}
 	if err = harden(); err != nil {
 		return nil, fmt.Errorf("node: hardening: %w", err)
@@ -163,6 +167,7 @@ func (r *rooms) openCalls(ctx context.Context, p *plan) error {
 		Dialogs: r.dialogs, Transport: r.wire, Relay: r.relay, Locator: r.where, Records: r.records, Auth: digest,
 		Apps: app.All(), Globals: dialplan.NewGlobals(p.settings.Plan), Node: p.name, Drain: r.drain, Logger: r.log,
 		Board: r.board, Presence: r.presence, Messages: r.messages,
+		Unreachable: func(uri string) bool { return r.outbound.Unreachable(uri) },
 	}, p.settings)
 	if err != nil {
 		return err
@@ -180,6 +185,7 @@ func (r *rooms) openCalls(ctx context.Context, p *plan) error {
 		return err
 	}
 	r.dialogs.Use(r.shards)
+	r.outbound = pbx.NewOutbound(pbx.OutboundConfig{Requests: r.shards, Transport: r.wire, Locator: r.where, UserAgent: p.agent, Logger: r.log}, p.settings)
 	if r.edge != nil {
 		r.edge.Use(r.shards)
 	}
@@ -239,6 +245,7 @@ func (r *rooms) use(p *plan) {
 	r.where.settings.Store(p.settings)
 	if r.exchange != nil {
 		r.exchange.Use(p.settings)
+		r.outbound.Use(p.settings)
 		r.introduce(r.reception.now.Load().settings, p.settings)
 	}
 }
@@ -271,6 +278,8 @@ func (r *rooms) serve(ctx context.Context, ready func()) error {
 	}
 	run(&people, "presence", upper, r.presence.Run)
 	run(&people, "messages", upper, r.messages.Run)
+	run(&people, "outbound", upper, r.outbound.Run)
+	run(&group, "status", ctx, r.reportStatus)
 	run(&group, "watchdog", ctx, watch)
 	run(&group, "memory", ctx, tend)
 	ready()

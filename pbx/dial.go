@@ -166,6 +166,9 @@ func (d *dialing) contacts(e *pjsip.Endpoint, user, uri string) []Contact {
 	for _, aor := range e.AORs {
 		list = append(list, d.ch.srv.cfg.Locator.Lookup(aor)...)
 	}
+	if down := d.ch.srv.cfg.Unreachable; down != nil {
+		list = slices.DeleteFunc(list, func(c Contact) bool { return down(c.URI) })
+	}
 	if user == "" {
 		return list
 	}
@@ -285,6 +288,9 @@ func (l *leg) inviteConfig(call *outgoingCall, offer string, targets []transport
 		user = caller.number
 	}
 	if user == "" {
+		user = l.ch.set.Endpoints.Global.DefaultFromUser
+	}
+	if user == "" {
 		user = anonymous
 	}
 	l.host = host
@@ -294,7 +300,7 @@ func (l *leg) inviteConfig(call *outgoingCall, offer string, targets []transport
 		from = sip.Address{Display: "Anonymous", URI: "sip:" + anonymous + "@" + anonymousHost}
 	}
 	cfg := dialog.InviteConfig{
-		URI: call.uri, From: from.String(), Targets: targets, Route: call.path, SDP: offer,
+		URI: call.uri, Contact: l.contact(targets[0], caller.party), From: from.String(), Targets: targets, Route: call.path, SDP: offer,
 		Auth: l.ch.srv.outboundAuth(l.ch.set, l.endpoint), Headers: append(l.identity(caller.party, true), l.diversionHeaders(l.ch.diverted)...),
 	}
 	if l.ch.transferer != "" { // RFC 3892 §2.3

@@ -142,6 +142,32 @@ func (l *leg) ownHost() string {
 	return l.host
 }
 
+// contact is our Contact in an INVITE to the leg's peer. Its user part is
+// contact_user; with use_callerid_contact who calls, as far as that is shown;
+// else default_from_user, for it is the exchange that is contacted.
+func (l *leg) contact(to transport.Target, caller party) string {
+	global := &l.ch.set.Endpoints.Global
+	user := l.endpoint.ContactUser
+	if user == "" && global.UseCallerIDContact {
+		if user = caller.number; caller.restricted {
+			user = anonymous
+		}
+	}
+	if user == "" {
+		user = global.DefaultFromUser
+	}
+	host, port := l.ch.srv.cfg.Transport.SentBy(to)
+	uri := sip.URI{Scheme: "sip", User: sip.EscapeUser(user), Host: host, Port: port}
+	proto := to.Proto
+	if to.Flow.Valid() {
+		proto = to.Flow.Proto()
+	}
+	if proto > transport.UDP {
+		uri.Params = uri.Params.With("transport", proto.String())
+	}
+	return uri.String()
+}
+
 // connectedLine tells the peer of an answered leg that it now talks with
 // somebody else: a re-INVITE that changes nothing but who is shown, for
 // endpoints that are told at all (send_connected_line with send_pai or

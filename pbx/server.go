@@ -32,11 +32,14 @@ type Config struct {
 	Board     *presence.Board  // is told what telephones do; nil: nobody
 	Presence  *presence.Server // serves SUBSCRIBE and PUBLISH; nil: 489
 	Messages  *message.Center  // serves MESSAGE outside a call; nil: 405
-	Globals   *dialplan.Globals
-	Node      string        // goes into identifiers and CDRs
-	MaxCalls  int           // channels at a time; 0 = 10,000
-	Drain     time.Duration // how long Run lets calls end by themselves when its context ends; 0 = not at all
-	Logger    *slog.Logger  // nil = discarded
+	// Unreachable reports whether a contact did not answer its last probe; Dial
+	// leaves it out. nil: nobody probes.
+	Unreachable func(uri string) bool
+	Globals     *dialplan.Globals
+	Node        string        // goes into identifiers and CDRs
+	MaxCalls    int           // channels at a time; 0 = 10,000
+	Drain       time.Duration // how long Run lets calls end by themselves when its context ends; 0 = not at all
+	Logger      *slog.Logger  // nil = discarded
 }
 
 // defaultMaxCalls bounds channels when Config.MaxCalls is zero.
@@ -57,6 +60,7 @@ type Server struct {
 	seq       atomic.Uint64 // numbers channels
 	draining  atomic.Bool
 	routes    routes
+	legs      atomic.Int64 // with ports at the relay
 
 	mu    sync.Mutex // guards the following
 	calls map[string]*channel
@@ -99,6 +103,9 @@ func (s *Server) Calls() int {
 	defer s.mu.Unlock()
 	return len(s.calls)
 }
+
+// Legs returns how many legs have ports at the relay.
+func (s *Server) Legs() int { return int(s.legs.Load()) }
 
 // Run waits until ctx ends. Then new calls are refused with 503, calls in
 // progress have Config.Drain to end by themselves and are released after it.

@@ -70,6 +70,7 @@ func (l *leg) open(remote netip.Addr) error {
 		return err
 	}
 	l.rtp, l.opened = rtp, time.Now()
+	l.ch.srv.legs.Add(1)
 	return nil
 }
 
@@ -79,6 +80,7 @@ func (l *leg) closeMedia() {
 	if l.rtp != nil {
 		l.rtp.Close()
 		l.rtp = nil
+		l.ch.srv.legs.Add(-1)
 	}
 }
 

@@ -102,6 +102,11 @@ func (ch *channel) readCallerID(what string) string {
 		return ch.caller.party.String()
 	case "dnid", "dnid-num":
 		return ch.start.Exten
+	case "pres", "num-pres", "name-pres":
+		if ch.caller.restricted {
+			return "prohib"
+		}
+		return "allowed_not_screened"
 	}
 	return ""
 }
@@ -113,6 +118,8 @@ func (ch *channel) writeCallerID(what, value string) {
 		ch.caller.number = value
 	case "name":
 		ch.caller.display = value
+	case "pres", "num-pres", "name-pres":
+		ch.caller.restricted = restrictedBy(value)
 	case "all":
 		if a, err := sip.ParseAddress(value); err == nil {
 			ch.caller.display, ch.caller.number = a.Display, a.URI

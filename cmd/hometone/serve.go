@@ -18,6 +18,7 @@ type serveCommand struct {
 	Config   string `short:"c" placeholder:"FILE" help:"hometone.yaml; default: ./hometone.yaml if it exists."`
 	Asterisk string `placeholder:"DIR" help:"Directory with pjsip.conf and extensions.conf."`
 	Data     string `placeholder:"DIR" help:"Directory for everything durable; default ./hometone-data."`
+	User     string `placeholder:"NAME" help:"Run as this user once the ports are bound, if started as root."`
 	JSON     bool   `name:"json" help:"Print one JSON line when the node serves."`
 	logFlags
 }
@@ -26,7 +27,8 @@ type serveCommand struct {
 func (serveCommand) Help() string {
 	return `Runs until SIGINT or SIGTERM: new calls are refused, calls in progress end,
 then it exits. SIGHUP reads the configuration again; an error in it leaves the
-running node untouched. Without any file it starts with two demo extensions and
+running node untouched. SIGUSR1 logs one line with calls, dialogs,
+transactions, bindings, legs, goroutines and heap. Without any file it starts with two demo extensions and
 prints what to do next.
 
 Examples:
@@ -45,7 +47,7 @@ type readyLine struct {
 // Run serves until a signal comes.
 func (c *serveCommand) Run(ctx context.Context, t *terminal) error {
 	log := c.logger(t)
-	conf := node.Config{File: c.Config, Asterisk: c.Asterisk, Data: c.Data, Logger: log}
+	conf := node.Config{File: c.Config, Asterisk: c.Asterisk, Data: c.Data, User: c.User, Logger: log}
 	if !c.JSON {
 		conf.Out = t.out
 	}
