@@ -33,7 +33,7 @@ func TestSendDTMF(t *testing.T) {
 	var events rtp.EventReceiver
 	var got []byte
 	var ends, audio int
-	last, start := first, time.Now()
+	last, start, ahead := first, time.Now(), -time.Hour
 	for after := 0; after < 5; {
 		h, b := p.must("digits and audio")
 		if h.Sequence != last.Sequence+1 || h.SSRC != first.SSRC {
@@ -43,9 +43,7 @@ func TestSendDTMF(t *testing.T) {
 		if h.PT != 101 {
 			audio++
 			// RFC 4733 §2.1: audio and events share one clock, which runs on through the event.
-			if late := time.Duration(h.Timestamp-first.Timestamp) * time.Second / 8000; (late - time.Since(start)).Abs() > 80*time.Millisecond {
-				t.Fatalf("audio %v after the first packet says %v", time.Since(start), late)
-			}
+			ahead = max(ahead, time.Duration(h.Timestamp-first.Timestamp)*time.Second/8000-time.Since(start))
 			select {
 			case <-dialled:
 				after = 1
@@ -77,6 +75,10 @@ func TestSendDTMF(t *testing.T) {
 	// RFC 4733 §2.5.1.4: the last report is sent "a total of three times"; the first of them ends the tone's time.
 	if ends < 2*len(got) || ends > 3*len(got) {
 		t.Errorf("%d end reports for %d digits", ends, len(got))
+	}
+	// A busy machine shows packets later than they are, never earlier.
+	if ahead.Abs() > 80*time.Millisecond {
+		t.Errorf("the timestamps are %v ahead of the time", ahead)
 	}
 	if audio < 20 {
 		t.Errorf("%d packets of audio between digits", audio)
