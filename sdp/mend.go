@@ -142,12 +142,25 @@ func (b *block) add(kind byte, value string) error {
 	case 't':
 		b.times = append(b.times, value)
 	case 'a':
-		// An attribute without a name ("a=:x") says nothing.
-		if value != "" && value[0] != ':' {
+		if value = attribute(value); value != "" {
 			b.attrs = append(b.attrs, value)
 		}
 	}
 	return nil
+}
+
+// attribute writes an attribute without blanks around its name; one without a
+// name ("a=:x") says nothing and becomes "".
+func attribute(value string) string {
+	name, rest, valued := strings.Cut(value, ":")
+	trimmed := strings.TrimSpace(name)
+	switch {
+	case trimmed == "":
+		return ""
+	case trimmed == name || !valued:
+		return value // as written, the usual case
+	}
+	return trimmed + ":" + rest
 }
 
 func (b *block) once(kind byte, value string) {
