@@ -2,7 +2,6 @@ package sip
 
 import (
 	"iter"
-	"slices"
 )
 
 // Message is what requests and responses share: an ordered list of header
@@ -189,8 +188,9 @@ func (m *Message) Body() string { return m.body }
 // IsResponse reports whether the message is a response.
 func (m *Message) IsResponse() bool { return m.response }
 
-// copyInto makes dst an independent copy; the strings are shared.
+// copyInto makes dst an independent copy with room for what a proxy adds; the
+// strings are shared.
 func (m *Message) copyInto(dst *Message) {
 	*dst = *m
-	dst.fields = slices.Clone(m.fields)
+	dst.fields = append(make([]field, 0, len(m.fields)+spareFields), m.fields...)
 }
