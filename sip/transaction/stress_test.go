@@ -23,7 +23,7 @@ func party(t *testing.T, ctx context.Context, wg *sync.WaitGroup, h Handler) (*L
 	if err := tr.Listen(); err != nil {
 		t.Fatal(err)
 	}
-	l := mustNew(t, Config{Transport: tr, Handler: h, Timers: Timers{T1: 50 * time.Millisecond, T2: 200 * time.Millisecond, T4: 100 * time.Millisecond, D: 200 * time.Millisecond}})
+	l := mustNew(t, Config{Transport: tr, Handler: h, Timers: Timers{T1: 50 * time.Millisecond, T2: 200 * time.Millisecond, T4: 100 * time.Millisecond, B: 8 * time.Second, D: 200 * time.Millisecond}})
 	wg.Go(func() { l.Run(ctx) })
 	return l, tr.Addrs()
 }
@@ -112,14 +112,14 @@ func TestManyCallsAtOnce(t *testing.T) {
 		select {
 		case s := <-over:
 			got[s]++
-		case <-time.After(10 * time.Second):
+		case <-time.After(30 * time.Second):
 			t.Fatalf("not all calls ended: %v", got)
 		}
 	}
 	if got["BYE200"] != n/2 || got["INVITE487"] != n/2 {
 		t.Errorf("calls ended with %v, want %d BYE200 and %d INVITE487", got, n/2, n/2)
 	}
-	for end := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
 		a, b := uas.Load()
 		c, d := uac.Load()
 		if a+b+c+d == 0 {
