@@ -218,6 +218,11 @@ func (l *Layer) ServeSIP(ctx context.Context, tx *transaction.Server, req *sip.R
 		return
 	}
 	d := l.dialogs.find(req.CallID(), tag, req.FromTag())
+	if d == nil && req.FromTag() != "" {
+		// The peer left out the tag in its responses and uses it now: the dialog
+		// has a null tag for it (RFC 3261 §12.1.2), and ours tells it well enough.
+		d = l.dialogs.find(req.CallID(), tag, "")
+	}
 	switch {
 	case d != nil:
 		d.serve(tx, req)

@@ -90,14 +90,7 @@ func (r *rig) runSIPp(t *testing.T, sipp, file string, c sippCase) {
 
 // callSIPp calls a SIPp that waits for us.
 func (r *rig) callSIPp(t *testing.T, port int, c sippCase) {
-	for range 200 { // until SIPp has bound its port
-		probe, err := net.ListenPacket("udp4", "127.0.0.1:"+strconv.Itoa(port))
-		if err != nil {
-			break
-		}
-		probe.Close()
-		time.Sleep(10 * time.Millisecond)
-	}
+	awaitPort(port)
 	_, err := r.layer.Invite(InviteConfig{URI: "sip:bob@127.0.0.1:" + strconv.Itoa(port), From: "<sip:us@127.0.0.1>", SDP: ourSDP,
 		Auth: NewDigest("us", "secret")}, r)
 	if err != nil {
@@ -110,6 +103,18 @@ func (r *rig) callSIPp(t *testing.T, port int, c sippCase) {
 	}
 	event[Answered](r, "200")
 	c.act(r)
+}
+
+// awaitPort waits until SIPp has bound its port.
+func awaitPort(port int) {
+	for range 200 {
+		probe, err := net.ListenPacket("udp4", "127.0.0.1:"+strconv.Itoa(port))
+		if err != nil {
+			return
+		}
+		probe.Close()
+		time.Sleep(10 * time.Millisecond)
+	}
 }
 
 func freePort(t *testing.T) int {
