@@ -11,6 +11,9 @@ import (
 // up, or the call was released. The dialplan goes on with the extension h.
 var ErrHangup = errors.New("pbx: channel hung up")
 
+// ErrNoApp means that no application has the name.
+var ErrNoApp = errors.New("pbx: no such application")
+
 // App is one application of the dialplan.
 type App struct {
 	// Name as it is written in extensions.conf; looked up without case.
@@ -61,6 +64,12 @@ type Channel interface {
 	// Dial calls out and, if somebody answers, connects both until one of them
 	// hangs up.
 	Dial(ctx context.Context, req *DialRequest) error
+
+	// Redirect sends the caller to a SIP URI, endpoint or number: by 302 before
+	// the answer, which ends the channel, by REFER after it.
+	Redirect(ctx context.Context, destination string) error
+	// SendText sends a text to the caller within the call.
+	SendText(ctx context.Context, contentType, text string) error
 
 	// StartTone plays a call progress tone (dial, ring, busy, congestion, milliwatt …)
 	// until StopTone, beneath whatever follows.

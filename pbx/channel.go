@@ -400,7 +400,7 @@ func (ch *channel) Run(ctx context.Context, name, args string) (dialplan.Result,
 func (ch *channel) Exec(ctx context.Context, name, args string) error {
 	run := ch.srv.app(name)
 	if run == nil {
-		return errors.New("pbx: no such application")
+		return ErrNoApp
 	}
 	return run(ctx, ch, args)
 }

@@ -126,7 +126,9 @@ func (l *leg) handle(what any) {
 		l.declined(e.request)
 	case depart:
 		l.ch.leaving = append(l.ch.leaving, leaving{l, e.until})
-	case dialog.Message, dialog.Notified, dialog.Subscribed, dialog.SubscriptionEnded:
+	case dialog.Message:
+		l.message(e)
+	case dialog.Notified, dialog.Subscribed, dialog.SubscriptionEnded:
 		// Answered by the dialog layer; nothing in a call depends on them.
 	}
 }

@@ -99,7 +99,11 @@ func (s *story) Exec(ctx context.Context, name, args string) error {
 			return a.Run(ctx, s, args)
 		}
 	}
-	return fmt.Errorf("no application %q", name)
+	return fmt.Errorf("%w: %q", pbx.ErrNoApp, name)
+}
+func (s *story) Redirect(_ context.Context, to string) error { return s.note("redirect %s", to) }
+func (s *story) SendText(_ context.Context, kind, text string) error {
+	return s.note("text %s %s", kind, text)
 }
 func (s *story) Log() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
@@ -153,6 +157,16 @@ func TestApplications(t *testing.T) {
 		{call: "PlayTones(busy)", want: []string{"tone busy"}},
 		{call: "StopPlayTones()", want: []string{"silence"}},
 		{call: "Milliwatt()", want: []string{"answer", "tone milliwatt", "wait -1ns"}},
+		{call: "Transfer(PJSIP/sip:a@b)", want: []string{"redirect sip:a@b"}, vars: map[string]string{"TRANSFERSTATUS": "SUCCESS"}},
+		{call: "Transfer(DAHDI/1)", vars: map[string]string{"TRANSFERSTATUS": "UNSUPPORTED"}},
+		{call: "SendText(hello, you)", want: []string{"text text/plain hello, you"}, vars: map[string]string{"SENDTEXTSTATUS": "SUCCESS"}},
+		{call: "UserEvent(Name,Key: value)"},
+		{call: "DumpChan()"},
+		{call: "TryExec(Wait(1))", want: []string{"wait 1s"}, vars: map[string]string{"TRYSTATUS": "SUCCESS"}},
+		{call: "TryExec(Wait(soon))", vars: map[string]string{"TRYSTATUS": "FAILED"}},
+		{call: "TryExec(Nothing())", vars: map[string]string{"TRYSTATUS": "NOAPP"}},
+		{call: "WaitUntil(1)", vars: map[string]string{"WAITUNTILSTATUS": "PAST"}},
+		{call: "WaitUntil(soon)", vars: map[string]string{"WAITUNTILSTATUS": "FAILURE"}},
 		{call: "SayDigits(1*-)", want: []string{"answer", "play digits/1", "play digits/star", "play digits/minus"}},
 		{call: "SendDTMF(12w#,100,50)", want: []string{"keys 12W# 50ms 100ms"}},
 		{call: "Dial(PJSIP/8006)", want: []string{"dial PJSIP/8006 0s " + options(pbx.DialOptions{})}},
