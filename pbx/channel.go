@@ -287,7 +287,9 @@ func (ch *channel) handle(m mail) {
 		ch.press(m.leg, e.r)
 	default:
 		m.leg.handle(m.what)
-		m.leg.lamp()
+		if m.leg.owner() == ch { // else it has gone to another channel's goroutine
+			m.leg.lamp()
+		}
 	}
 }
 

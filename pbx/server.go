@@ -197,6 +197,10 @@ func (s *Server) invite(ctx context.Context, set *Settings, tx *transaction.Serv
 	if e == nil {
 		return
 	}
+	if req.Has(sip.HeaderReplaces) {
+		s.replacing(e, tx, req)
+		return
+	}
 	ch := s.newChannel(set, e, tx, req)
 	if status := ch.locate(); status != 0 {
 		s.refuse(tx, req, e, status)

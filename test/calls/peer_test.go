@@ -35,6 +35,7 @@ type peer struct {
 	seen     map[string]bool // messages that were repetitions are skipped
 	pending  []string        // taken from the socket, not yet wanted
 	serial   int
+	replaces string // goes into INVITEs as Replaces
 	refresh  string // what an SDP of ours is changed by, see describe
 }
 
@@ -242,6 +243,9 @@ func (c *talk) request(m sip.Method, body string) *sip.Request {
 		req.Set(sip.HeaderContact, c.p.contact())
 		req.Set(sip.HeaderAllow, "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE")
 		req.Set(sip.HeaderSupported, "timer")
+		if c.p.replaces != "" && m == sip.INVITE {
+			req.Set(sip.HeaderReplaces, c.p.replaces)
+		}
 	}
 	if body != "" {
 		req.SetBody("application/sdp", body)

@@ -191,3 +191,22 @@ func TestSemiAttendedTransfer(t *testing.T) {
 		ringing.hungUp("the other side has hung up")
 	}
 }
+
+// RFC 3891 §3: an INVITE with Replaces takes the place of the dialog it names;
+// one that names none is answered 481.
+func TestReplaces(t *testing.T) {
+	h := open(t, "", plain)
+	caller, callee, third := h.registered("8005"), h.registered("8006"), h.registered("8007")
+	out, in := connect(t, caller, callee, "8006")
+	tag := func(address string) string { _, tag, _ := strings.Cut(address, ";tag="); return tag }
+	// The names are those of the dialog's other side, which is the exchange.
+	third.replaces = out.callID + ";to-tag=" + tag(out.remote) + ";from-tag=" + tag(out.local)
+	taking := third.call("8006", third.describe(""))
+	taking.answered("the new one is answered at once")
+	out.hungUp("the dialog has been replaced")
+	hear(t, third, callee)
+	taking.bye()
+	in.hungUp("the end")
+	third.replaces = "nothing@nowhere;to-tag=1;from-tag=2"
+	third.call("8006", third.describe("")).refused(481, "no such dialog")
+}
