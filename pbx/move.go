@@ -1,6 +1,7 @@
 package pbx
 
 import (
+	"slices"
 	"time"
 
 	"github.com/hometone/hometone/sip/dialog"
@@ -225,35 +226,42 @@ func (ch *channel) surrender(e surrender) {
 	}
 	ch.noteMedia()
 	ch.part(e.of, other)
+	undo := ch.empty(e.of, other)
 	if !other.move(to, takeover{old: e.to, fresh: other, referred: e.referred}) {
-		ch.vacate(e.of, nil)
-		other.drop(CauseNormalClearing)
+		undo()
+		ch.end(CauseNormalClearing, ch.name) // the transferer's call has gone, and with it this one's purpose
 		return
 	}
 	ch.vacate(e.of, to)
 }
 
-// vacate ends a channel whose call goes on elsewhere: places are filled with
-// ghosts, and the leg that remains leaves with the channel to, if there is one.
+// empty fills the places of two legs with ghosts, before one of them goes to
+// another goroutine, and returns what takes that back.
+func (ch *channel) empty(a, b *leg) (undo func()) {
+	caller, branches, d := ch.caller, slices.Clone(ch.branches), ch.dialing
+	var peer *leg
+	if caller == a || caller == b {
+		ch.caller = ghost(caller)
+	}
+	ch.branches = slices.DeleteFunc(ch.branches, func(l *leg) bool { return l == a || l == b })
+	if d != nil && d.peer != nil {
+		peer, d.peer = d.peer, ghost(d.peer)
+	}
+	return func() {
+		ch.caller, ch.branches = caller, branches
+		if peer != nil {
+			d.peer = peer
+		}
+	}
+}
+
+// vacate ends a channel whose call goes on in the channel to; the leg that
+// remains, the transferer's, leaves with it.
 func (ch *channel) vacate(remains *leg, to *channel) {
-	if ch.caller.ch != ch || ch.caller == remains {
-		ch.caller = ghost(ch.caller)
-		ch.caller.ch, ch.caller.home = ch, ch
-	}
-	for i := len(ch.branches) - 1; i >= 0; i-- {
-		if b := ch.branches[i]; b.ch != ch || b == remains {
-			ch.branches = append(ch.branches[:i], ch.branches[i+1:]...)
-		}
-	}
-	if d := ch.dialing; d != nil && d.peer != nil {
-		d.peer = ghost(d.peer)
-	}
-	if remains != nil {
-		remains.peer = nil
-		if to == nil || remains.state != legUp || !remains.move(to, depart{time.Now().Add(byeTime)}) {
-			remains.hangUp(CauseNormalClearing)
-			remains.closeMedia()
-		}
+	remains.peer = nil
+	if remains.state != legUp || !remains.move(to, depart{time.Now().Add(byeTime)}) {
+		remains.hangUp(CauseNormalClearing)
+		remains.closeMedia()
 	}
 	ch.end(CauseNormalClearing, ch.name)
 }

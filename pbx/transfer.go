@@ -195,7 +195,9 @@ func (l *leg) giveTo(e surrender) {
 	}
 	ch.noteMedia()
 	ch.part(l, other)
+	undo := ch.empty(l, other)
 	if !other.move(to, takeover{old: e.of, fresh: other, referred: e.referred}) {
+		undo()
 		tellReferrer(e.referred, 481, "")
 		_ = ch.join(l, other)
 		return
