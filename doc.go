@@ -10,8 +10,9 @@
 // (JetStream), store/records keeps call records (SQL), config reads YAML and
 // the formats of Asterisk and Kamailio.
 //
-// Roles, which never import each other: registrar (who is where), pbx
-// (dialplan, calls, applications), phone (the public client library).
+// Roles, which never import each other: edge (stateful proxy and load
+// balancer), registrar (who is where), pbx (dialplan, calls, applications,
+// presence, messages), phone (the public client library).
 //
 // Package node wires roles into one running node from its configuration, and
 // cmd/hometone is the command line.
