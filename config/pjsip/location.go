@@ -21,13 +21,13 @@ func aorTable() table[AOR] {
 		yes("default_expiration", "3600", seconds(func(a *AOR) *time.Duration { return &a.DefaultExpiration })),
 		yes("minimum_expiration", "60", seconds(func(a *AOR) *time.Duration { return &a.MinimumExpiration })),
 		yes("maximum_expiration", "7200", seconds(func(a *AOR) *time.Duration { return &a.MaximumExpiration })),
-		later("qualify_frequency", "0", "0", "contacts are not probed", seconds(func(a *AOR) *time.Duration { return &a.QualifyFrequency })),
-		later("qualify_timeout", "3.0", "3.0", "contacts are not probed", fraction(func(a *AOR) *time.Duration { return &a.QualifyTimeout })),
+		yes("qualify_frequency", "0", seconds(func(a *AOR) *time.Duration { return &a.QualifyFrequency })),
+		yes("qualify_timeout", "3.0", fraction(func(a *AOR) *time.Duration { return &a.QualifyTimeout })),
 		later("qualify_2xx_only", "no", "no", "contacts are not probed", boolean(func(a *AOR) *bool { return &a.Qualify2xxOnly })),
 		later("authenticate_qualify", "no", "no", "contacts are not probed", boolean(func(a *AOR) *bool { return &a.AuthenticateQualify })),
 		later("support_path", "no", "yes", "Path is always supported", boolean(func(a *AOR) *bool { return &a.SupportPath })),
 		yes("outbound_proxy", "", str(func(a *AOR) *string { return &a.OutboundProxy })),
-		own(later("mailboxes", "", "", "message waiting is not indicated", list(func(a *AOR) *[]string { return &a.Mailboxes }))),
+		own(yes("mailboxes", "", list(func(a *AOR) *[]string { return &a.Mailboxes }))),
 		later("voicemail_extension", "", "", "message waiting is not indicated", str(func(a *AOR) *string { return &a.VoicemailExtension })),
 	}}
 }
@@ -157,17 +157,16 @@ func withoutPort(item string) string {
 // registrationTable lists every option of type=registration.
 func registrationTable() table[Registration] {
 	type reg = Registration
-	const none = "nothing registers elsewhere yet"
 	return table[reg]{kind: "registration", options: []option[reg]{
-		later("server_uri", "", "", none, str(func(r *reg) *string { return &r.ServerURI })),
-		later("client_uri", "", "", none, str(func(r *reg) *string { return &r.ClientURI })),
+		yes("server_uri", "", str(func(r *reg) *string { return &r.ServerURI })),
+		yes("client_uri", "", str(func(r *reg) *string { return &r.ClientURI })),
 		yes("contact_user", "", str(func(r *reg) *string { return &r.ContactUser })),
 		yes("contact_header_params", "", str(func(r *reg) *string { return &r.ContactHeaderParams })),
 		yes("transport", "", str(func(r *reg) *string { return &r.Transport })),
 		yes("outbound_proxy", "", str(func(r *reg) *string { return &r.OutboundProxy })),
 		yes("outbound_auth", "", list(func(r *reg) *[]string { return &r.OutboundAuth })),
 		yes("endpoint", "", str(func(r *reg) *string { return &r.Endpoint })),
-		yes("line", "no", boolean(func(r *reg) *bool { return &r.Line })),
+		later("line", "no", "no", "calls that come in along a registration are not told apart by it", boolean(func(r *reg) *bool { return &r.Line })),
 		yes("expiration", "3600", seconds(func(r *reg) *time.Duration { return &r.Expiration })),
 		yes("retry_interval", "60", seconds(func(r *reg) *time.Duration { return &r.RetryInterval })),
 		yes("forbidden_retry_interval", "0", seconds(func(r *reg) *time.Duration { return &r.ForbiddenRetryInterval })),
