@@ -32,15 +32,14 @@ type forwarding struct {
 // An exchange is the response context of RFC 3261 §16.7 and what it drives. It
 // is nil once a final response was forwarded and no branch is left.
 type exchange struct {
-	req     *sip.Request // after §16.4
-	suffix  string       // of branches: loop detection
-	way     way
-	plan    Plan
-	fork    fork
-	gone    bool // the caller has cancelled
-	legs    []*leg
-	call    uint64 // key of the dialog the request belongs to, 0: none
-	outward bool   // a copy left for the outside
+	req    *sip.Request // after §16.4
+	suffix string       // of branches: loop detection
+	way    way
+	plan   Plan
+	fork   fork
+	gone   bool // the caller has cancelled
+	legs   []*leg
+	call   uint64 // key of the dialog the request belongs to, 0: none
 
 	// Room for what most requests need.
 	only     [1]Branch

@@ -33,7 +33,6 @@ type stream struct {
 	agreed  bool             // an offer has met its answer
 	playing media.Source     // what an application plays; nil = nothing
 	sinking bool             // the leg's packets come to us for their keys
-	event   keyEvent         // the telephone-event being received
 	opened  time.Time
 }
 

@@ -69,7 +69,6 @@ var (
 	ErrEnded    = errors.New("phone: the call has ended")
 	ErrNotNow   = errors.New("phone: not possible in the call's state")
 	ErrNoDTMF   = errors.New("phone: the peer takes no telephone events")
-	errCodec    = errors.New("phone: no common codec")
 	errNoAnswer = errors.New("phone: the phone stopped")
 )
 

@@ -19,16 +19,15 @@ import (
 // authentication.
 type house struct {
 	testing.TB
-	dir     string
-	store   *state.Store
-	r       *Registrar
-	policy  AOR
-	users   map[string]string // endpoints with a password besides bob
-	flow    transport.Flow
-	mu      sync.Mutex
-	events  []string
-	cseq    int
-	sources int
+	dir    string
+	store  *state.Store
+	r      *Registrar
+	policy AOR
+	users  map[string]string // endpoints with a password besides bob
+	flow   transport.Flow
+	mu     sync.Mutex
+	events []string
+	cseq   int
 }
 
 var (

@@ -27,7 +27,6 @@ var (
 	refuseStar    = &refusal{status: 400, reason: "Wildcard Needs Expires: 0"}  // §10.3 step 6
 	refuseContact = &refusal{status: 400, reason: "Bad Contact"}                //
 	refuseTo      = &refusal{status: 400, reason: "Bad To"}                     //
-	refuseScheme  = &refusal{status: 416}                                       //
 	refuseMany    = &refusal{status: 400, reason: "Too Many Contacts Or Flows"} // limits; RFC 5626 §6
 	refuseLong    = &refusal{status: 400, reason: "Registration Too Large"}     // limits
 	refuseDomain  = &refusal{status: 404}                                       // §10.3 step 5

@@ -14,7 +14,6 @@ type player struct {
 	due    time.Duration // of the next frame
 	seq    uint16
 	ts     uint32
-	muted  bool // the last frame was not sent
 }
 
 // late is how far a player may lag behind its schedule before it gives up catching up.

@@ -26,7 +26,7 @@ func (s *Stream) pace(ctx context.Context, ended <-chan struct{}) error {
 			return nil
 		case <-ended:
 			return nil
-		case now = <-timer.C:
+		case <-timer.C:
 			now = time.Now()
 		}
 		for !nextSend.After(now) {

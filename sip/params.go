@@ -13,21 +13,19 @@ type Params string
 // next cuts the first parameter off. ok is false at the end.
 func (p Params) next() (name, value string, hasValue bool, rest Params, ok bool) {
 	s := string(p)
-	for {
-		for len(s) > 0 && (s[0] == ';' || isSpace(s[0])) {
-			s = s[1:]
-		}
-		if s == "" {
-			return "", "", false, "", false
-		}
-		end := paramEnd(s)
-		rest, s = Params(s[end:]), s[:end]
-		eq := strings.IndexByte(s, '=')
-		if eq < 0 {
-			return trim(s), "", false, rest, true
-		}
-		return trim(s[:eq]), trim(s[eq+1:]), true, rest, true
+	for len(s) > 0 && (s[0] == ';' || isSpace(s[0])) {
+		s = s[1:]
 	}
+	if s == "" {
+		return "", "", false, "", false
+	}
+	end := paramEnd(s)
+	rest, s = Params(s[end:]), s[:end]
+	eq := strings.IndexByte(s, '=')
+	if eq < 0 {
+		return trim(s), "", false, rest, true
+	}
+	return trim(s[:eq]), trim(s[eq+1:]), true, rest, true
 }
 
 // paramEnd returns the index of the semicolon behind the first parameter, or

@@ -66,8 +66,6 @@ func calls(s *dispatch.Set, alg dispatch.Algorithm, n int, key func(i int) dispa
 
 func noKey(int) dispatch.Key { return dispatch.Key{} }
 
-func callID(i int) dispatch.Key { return dispatch.Key{CallID: fmt.Sprintf("call-%d@example.org", i)} }
-
 func setState(t *testing.T, s *dispatch.Set, name string, to dispatch.State) {
 	t.Helper()
 	d, found := s.Find("sip:" + name)

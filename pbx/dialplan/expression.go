@@ -30,10 +30,9 @@ func (e *Env) Expression(source string) (string, error) {
 // value is an operand: a number, a text that looks like a number (and keeps
 // its spelling until it is computed with), or a text.
 type value struct {
-	str     string
-	num     number
-	kind    valueKind
-	touched bool
+	str  string
+	num  number
+	kind valueKind
 }
 
 type valueKind uint8

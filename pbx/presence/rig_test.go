@@ -2,7 +2,6 @@ package presence
 
 import (
 	"context"
-	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -140,6 +139,3 @@ func (r *rig) empty(t *testing.T) {
 		t.Error("watches left")
 	}
 }
-
-// crlf writes a text as it goes on the wire.
-func crlf(s string) string { return strings.ReplaceAll(s, "\n", "\r\n") }

@@ -92,8 +92,7 @@ func TestChannels(t *testing.T) {
 // lock is not held while it does.
 func TestWatch(t *testing.T) {
 	b, n := NewBoard(), 0
-	var w *Watch
-	w = b.Watch("PJSIP/1&Custom:x", func() { n++; _ = b.Extension("PJSIP/1") })
+	w := b.Watch("PJSIP/1&Custom:x", func() { n++; _ = b.Extension("PJSIP/1") })
 	b.Set("PJSIP/1", NotInUse)
 	b.Set("PJSIP/1", NotInUse)
 	b.Set("custom:X", InUse)

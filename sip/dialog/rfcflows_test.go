@@ -159,8 +159,7 @@ func (f *flow) read(files map[string][]byte, dir string) (list []flowMessage) {
 type flowLadder struct {
 	out        strings.Builder
 	calls      map[string]string // Call-ID: name in the script
-	names      []string
-	ours       map[string]bool // we opened the call
+	ours       map[string]bool   // we opened the call
 	challenged map[string]bool
 	answered   map[string]bool // the first INVITE of the call has its 2xx
 	bare       map[string]bool // an offer waits for our ACK

@@ -9,10 +9,9 @@ import (
 // A clock wakes the shards dealt to it when their wheels are due, and runs what
 // other goroutines had to leave in their mailboxes. It has one goroutine.
 type clock struct {
-	shards  []*shard
-	asleep  atomic.Int64 // until when it sleeps, as time.Duration since the layer's start
-	kicked  chan struct{}
-	started atomic.Bool
+	shards []*shard
+	asleep atomic.Int64 // until when it sleeps, as time.Duration since the layer's start
+	kicked chan struct{}
 }
 
 const shardsPerClock = 32

@@ -36,7 +36,6 @@ type peer struct {
 	pending  []string        // taken from the socket, not yet wanted
 	serial   int
 	replaces string // goes into INVITEs as Replaces
-	refresh  string // what an SDP of ours is changed by, see describe
 }
 
 func newPeer(t *testing.T, node netip.AddrPort, name, password string) *peer {
@@ -95,14 +94,6 @@ func (p *peer) read(wait time.Duration) string {
 		}
 		p.seen[m] = true
 		return m
-	}
-}
-
-// silent fails the test if anything comes within the time.
-func (p *peer) silent(wait time.Duration, why string) {
-	p.t.Helper()
-	if m := p.read(wait); m != "" {
-		p.t.Fatalf("%s: %s, but got\n%s", p.name, why, m)
 	}
 }
 
