@@ -168,7 +168,7 @@ func TestRecordCall(t *testing.T) {
 		a.send(pa)
 		b.send(pb)
 	}
-	time.Sleep(20 * time.Millisecond)
+	eventually(t, "all packets have come", func() bool { return a.leg.Stats().Received == 40 && b.leg.Stats().Received == 40 })
 	stop()
 	rec.Stop()
 	if err := <-done; err != nil {
