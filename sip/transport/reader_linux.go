@@ -14,10 +14,10 @@ import (
 // which costs more than a message, serves all that has come meanwhile. The
 // interval grows while a look finds few datagrams and shrinks while it finds
 // many, so the delay that a busy node adds to a message is at most longestRest,
-// a sixtieth of RFC 3261's T1, and falls as the load rises.
+// far below RFC 3261's T1, and falls as the load rises.
 const (
 	shortestRest = time.Millisecond
-	longestRest  = 8 * time.Millisecond // times a power of two as the shortest
+	longestRest  = 2 * time.Millisecond // times a power of two as the shortest
 	few, many    = 8, 32
 	busyStreak   = 8 // datagrams in a row, each within longestRest of the last, that make a reader busy
 	idleLooks    = 3 // looks in a row that find nothing end that
