@@ -66,7 +66,7 @@ func TestQuirks(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			torture(t, s, "127.0.80."+string(rune('1'+i/10))+string(rune('0'+i%10)), name, raw, want)
+			torture(t, s, source(i), name, raw, want)
 		})
 	}
 }

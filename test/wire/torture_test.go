@@ -1,6 +1,7 @@
 package wire_test
 
 import (
+	"bytes"
 	"fmt"
 	"net/netip"
 	"os"
@@ -53,7 +54,8 @@ func TestTorture(t *testing.T) {
 		if err != nil || len(files) != len(table) {
 			t.Fatalf("%s: %d files (%v), the table has %d", folder, len(files), err, len(table))
 		}
-		s := startNode(t)
+		var s *server // of several messages, so it ends with the whole test
+		whole, seen := t, make(map[string]bool)
 		for i, file := range files {
 			name := strings.TrimSuffix(filepath.Base(file), ".dat")
 			t.Run(folder+"/"+name, func(t *testing.T) {
@@ -61,13 +63,37 @@ func TestTorture(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if folder == "02-torture-rfc5118" {
-					s = startNode(t) // several have the same branch and would be retransmissions of each other
+				// Several have the same branch and would be retransmissions of each
+				// other: the answer goes to where the first one came from.
+				if id := transactionID(raw); s == nil || seen[id] {
+					s = startNode(whole)
+					clear(seen)
 				}
-				torture(t, s, fmt.Sprintf("127.0.%d.%d", 70+len(table)%8, i+1), name, raw, table[name])
+				seen[transactionID(raw)] = true
+				torture(t, s, source(i), name, raw, table[name])
 			})
 		}
 	}
+}
+
+// source is the i-th address that only this run of the tests sends from.
+func source(i int) string {
+	pid := os.Getpid()
+	return fmt.Sprintf("127.%d.%d.%d", 1+pid>>8%250, pid%256, i+1)
+}
+
+var branchParam = regexp.MustCompile(`(?i)branch\s*=\s*([^\s;,]+)`)
+
+// transactionID is what RFC 3261 §17.2.3 matches a message by.
+func transactionID(raw []byte) string {
+	method, _, _ := bytes.Cut(raw, []byte(" "))
+	id := string(method)
+	for _, part := range []*regexp.Regexp{sentBy, branchParam} {
+		if m := part.FindSubmatch(raw); m != nil {
+			id += " " + string(bytes.Join(m[1:], []byte(":")))
+		}
+	}
+	return id
 }
 
 func torture(t *testing.T, s *server, source, name string, raw []byte, want []string) {
