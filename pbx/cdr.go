@@ -11,9 +11,15 @@ import (
 	"github.com/hometone/hometone/store/records"
 )
 
-// recordTime is how long a channel waits for its record to be durable before it
-// says so in the log and lets go.
-const recordTime = 30 * time.Second
+const (
+	// queueTime is how long a channel waits for a place in the records' queue. A
+	// database that stands still fills it: then calls hold their resources and
+	// new ones are refused, but no record is lost before this time is over.
+	queueTime = 10 * time.Minute
+	// recordTime is how long a channel then waits for its record to be durable
+	// before it says so in the log and lets go; the record stays in the queue.
+	recordTime = 30 * time.Second
+)
 
 // noteDisposition is what the record says of a call that nobody answered.
 func (ch *channel) noteDisposition(s DialStatus) {
@@ -79,22 +85,33 @@ func (ch *channel) writeCDR(ctx context.Context, now time.Time) {
 		return
 	}
 	r := ch.record(now)
-	ctx, cancel := context.WithTimeout(ctx, recordTime)
-	defer cancel()
-	done := make(chan error, 1)
-	err := ch.srv.cfg.Records.Put(ctx, r, func(err error) { done <- err })
-	if err == nil {
-		select {
-		case err = <-done:
-		case <-ctx.Done():
-			err = ctx.Err()
-		}
-	}
-	if err != nil {
+	switch late, err := ch.putAndWait(ctx, r); {
+	case err != nil:
 		ch.log().Error("call record not written", "id", r.ID, "error", err)
+	case late:
+		ch.log().Warn("call record waits for the database", "id", r.ID, "after", recordTime)
 	}
 	ch.event("call ended", slog.String("disposition", string(r.Disposition)), slog.Int("cause", r.HangupCause),
 		slog.String("by", r.HangupSource), slog.Duration("duration", r.Duration), slog.Duration("billsec", r.BillSec))
+}
+
+// putAndWait queues a record and waits until it is durable; late says that it
+// was not after recordTime.
+func (ch *channel) putAndWait(ctx context.Context, r records.CDR) (late bool, err error) {
+	queued, cancel := context.WithTimeout(ctx, queueTime)
+	defer cancel()
+	done := make(chan error, 1)
+	if err := ch.srv.cfg.Records.Put(queued, r, func(err error) { done <- err }); err != nil {
+		return false, err
+	}
+	patience := time.NewTimer(recordTime)
+	defer patience.Stop()
+	select {
+	case err := <-done:
+		return false, err
+	case <-patience.C:
+		return true, nil
+	}
 }
 
 // callerID writes "Name" <number> as the record has it.
