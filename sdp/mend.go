@@ -132,8 +132,9 @@ func (b *block) add(kind byte, value string) error {
 	case 'o', 's', 'i', 'e', 'p', 'k':
 		b.once(kind, value)
 	case 'u':
-		if _, err := url.Parse(value); err == nil {
-			b.once(kind, value)
+		// RFC 8866 §5.5 wants a URI, and a URI has no blank: one that has is dropped.
+		if u, err := url.Parse(value); err == nil && !strings.ContainsRune(u.String(), ' ') && !strings.ContainsRune(value, ' ') {
+			b.once(kind, u.String())
 		}
 	case 'b':
 		if bandwidth(value) {
