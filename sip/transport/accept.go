@@ -13,7 +13,7 @@ const acceptPause = 50 * time.Millisecond // when the process has no file descri
 
 // accept takes connections of a TCP or TLS listener until it is closed.
 func (l *Layer) accept(ctx context.Context, ln *listener) {
-	config := serverTLS(ln)
+	config := l.serverTLS(ln)
 	busy := make(chan struct{}, l.limits.Handshakes)
 	for {
 		nc, err := ln.stream.Accept()
@@ -58,13 +58,29 @@ func pause(ctx context.Context, d time.Duration) {
 }
 
 // serverTLS returns the listener's TLS configuration, at least TLS 1.2; nil for
-// plain listeners.
-func serverTLS(ln *listener) *tls.Config {
+// plain listeners. Handshakes follow what Relisten gives the listener later: a
+// renewed certificate.
+func (l *Layer) serverTLS(ln *listener) *tls.Config {
 	if !ln.Proto.Secure() {
 		return nil
 	}
+	config := ln.tlsConfig()
+	config.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) {
+		now := l.numbered(ln.index)
+		if now == nil || now.TLS == ln.TLS {
+			return nil, nil // config itself
+		}
+		return now.tlsConfig(), nil
+	}
+	return config
+}
+
+func (ln *listener) tlsConfig() *tls.Config {
 	config := ln.TLS.Clone()
 	config.MinVersion = max(config.MinVersion, tls.VersionTLS12)
+	if ln.Proto == WSS {
+		config.NextProtos = []string{"http/1.1"}
+	}
 	return config
 }
 

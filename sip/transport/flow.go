@@ -76,7 +76,7 @@ type Flow struct {
 	id       uint64
 	local    netip.AddrPort
 	remote   netip.AddrPort
-	listener uint16 // index into Layer.listeners plus one; 0 for outgoing streams
+	listener uint16 // its number in listening; 0 for outgoing streams
 	proto    Proto
 }
 

@@ -20,7 +20,9 @@ func (l *Layer) datagram(f Flow, data []byte) {
 		// Phones keep NAT bindings open with empty, CRLF or zero datagrams.
 	case isBindingRequest(data):
 		var answer [44]byte
-		_ = l.listenerOf(f).sendDatagram(l, f, appendBindingSuccess(answer[:0], data, f.remote))
+		if ln := l.listenerOf(f); ln != nil {
+			_ = ln.sendDatagram(l, f, appendBindingSuccess(answer[:0], data, f.remote))
+		}
 	case isBindingResponse(data):
 		// The answer to our own keep-alive.
 	default:
@@ -43,6 +45,9 @@ func (l *Layer) message(f Flow, src string) bool {
 		MarkReceived(f, req)
 		if f.proto.Secure() {
 			l.noteAlias(f, req)
+		}
+		if err == nil && l.retiring.Load() > 0 {
+			err = l.tooLate(f, req)
 		}
 		l.handler.ServeRequest(f, req, err)
 	default:

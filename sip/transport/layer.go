@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -51,7 +50,8 @@ type Layer struct {
 	cfg       Config
 	limits    Limits
 	logger    *slog.Logger
-	listeners []*listener
+	listening atomic.Pointer[listening]
+	retiring  atomic.Int32 // datagram listeners that are retired and not closed yet
 	resolver  *Resolver
 	sources   sources
 	report    report.Reporter
@@ -59,7 +59,11 @@ type Layer struct {
 
 	handler Handler       // set by Run before running is closed
 	running chan struct{} // closed by Run; connections opened before wait for it
-	bound   bool          // owned by Listen
+	ended   chan struct{} // closed when Run has closed the listeners
+
+	change sync.Mutex     // guards the following, and changes of listening
+	bound  bool           // Listen has succeeded
+	added  chan *listener // to be served by Run, from Relisten
 
 	nextID atomic.Uint64  // of connections
 	wg     sync.WaitGroup // all goroutines of Run
@@ -73,20 +77,22 @@ type counters struct {
 
 // New checks cfg and returns a Layer that has bound nothing yet.
 func New(cfg Config) (*Layer, error) {
-	l := &Layer{cfg: cfg, limits: cfg.Limits.withDefaults(), logger: cfg.Logger, resolver: cfg.Resolver, running: make(chan struct{})}
+	l := &Layer{cfg: cfg, limits: cfg.Limits.withDefaults(), logger: cfg.Logger, resolver: cfg.Resolver,
+		running: make(chan struct{}), ended: make(chan struct{}), added: make(chan *listener)}
 	if l.logger == nil {
 		l.logger = slog.New(slog.DiscardHandler)
 	}
 	if l.resolver == nil {
 		l.resolver = NewResolver(ResolverConfig{CacheSize: l.limits.Resolver})
 	}
-	names := make(map[string]bool)
-	for i, ln := range cfg.Listen {
-		if err := ln.check(names); err != nil {
-			return nil, err
-		}
-		l.listeners = append(l.listeners, newListener(uint16(i+1), ln))
+	if err := checkAll(cfg.Listen); err != nil {
+		return nil, err
 	}
+	first := new(listening)
+	for _, ln := range cfg.Listen {
+		first.active = append(first.active, first.number(ln))
+	}
+	l.listening.Store(first)
 	l.conns.init()
 	l.count = counters{
 		garbage: l.report.Counter("garbage"), // no SIP message at all
@@ -102,16 +108,13 @@ func New(cfg Config) (*Layer, error) {
 // Listen binds all listeners, so that privileged ports can be opened before
 // privileges are dropped. On error nothing stays bound.
 func (l *Layer) Listen() error {
+	l.change.Lock()
+	defer l.change.Unlock()
 	if l.bound {
 		return nil
 	}
-	for _, ln := range l.listeners {
-		if err := ln.bind(l); err != nil {
-			for _, bound := range l.listeners {
-				bound.close()
-			}
-			return fmt.Errorf("transport: listen on %s %s: %w", ln.Proto, ln.Addr, err)
-		}
+	if err := l.bindAll(l.listening.Load().active); err != nil {
+		return err
 	}
 	l.bound = true
 	return nil
@@ -125,24 +128,41 @@ func (l *Layer) Run(ctx context.Context, h Handler) error {
 		return err
 	}
 	l.handler = h
+	l.change.Lock()
 	close(l.running)
-	for _, ln := range l.listeners {
-		ln.serve(ctx, l)
+	for _, ln := range l.listening.Load().numbered {
+		if ln != nil { // those that Relisten has retired meanwhile too
+			ln.serve(ctx, l)
+		}
 	}
+	l.change.Unlock()
 	l.wg.Go(func() { l.report.Run(ctx, l.logger, "transport: unusual traffic", time.Second) })
-	<-ctx.Done()
-	for _, ln := range l.listeners {
-		ln.close()
+	for ctx.Err() == nil {
+		select {
+		case ln := <-l.added:
+			ln.serve(ctx, l)
+		case <-ctx.Done():
+		}
 	}
+	close(l.ended) // from here on Relisten has nobody to serve its listeners
+	l.change.Lock()
+	for _, ln := range l.listening.Load().numbered {
+		if ln != nil {
+			ln.close()
+		}
+	}
+	l.change.Unlock()
 	l.conns.closeAll()
 	l.wg.Wait()
 	return nil
 }
 
-// Addrs returns the listeners with the addresses they are bound to.
+// Addrs returns the listeners with the addresses they are bound to, in the
+// order of the configuration; not those that are retired.
 func (l *Layer) Addrs() []Listen {
-	list := make([]Listen, len(l.listeners))
-	for i, ln := range l.listeners {
+	active := l.listening.Load().active
+	list := make([]Listen, len(active))
+	for i, ln := range active {
 		list[i] = ln.Listen
 		list[i].Addr = ln.bound
 	}
@@ -231,22 +251,39 @@ func (l *Layer) tap(f Flow, sent bool, data []byte) {
 	}
 }
 
-// listenerOf returns the UDP listener that f belongs to.
+// listenerOf returns the listener that f belongs to, even a retired one; nil if
+// it is closed or f belongs to none.
 func (l *Layer) listenerOf(f Flow) *listener {
-	if f.listener == 0 || int(f.listener) > len(l.listeners) {
+	return l.numbered(f.listener)
+}
+
+// numbered returns the listener with a number, or nil.
+func (l *Layer) numbered(index uint16) *listener {
+	all := l.listening.Load().numbered
+	if index == 0 || int(index) > len(all) {
 		return nil
 	}
-	return l.listeners[f.listener-1]
+	return all[index-1]
 }
 
 // listenerFor returns the listener whose address stands for this host towards
 // t: the one t names, else the first of its protocol and address family. A
-// loopback listener does not serve targets elsewhere, if there is another.
+// loopback listener does not serve targets elsewhere, if there is another. A
+// dialog that names a retired listener still leaves through it.
 func (l *Layer) listenerFor(t Target) *listener {
+	now := l.listening.Load()
+	ln := choose(now.active, t)
+	if ln == nil && t.Listener != "" && l.retiring.Load() > 0 {
+		return choose(now.numbered, t)
+	}
+	return ln
+}
+
+func choose(list []*listener, t Target) *listener {
 	var fallback *listener
-	for _, ln := range l.listeners {
+	for _, ln := range list {
 		switch {
-		case ln.Proto != t.Proto || ln.Addr.Addr().Is4() != t.Addr.Addr().Is4():
+		case ln == nil || ln.Proto != t.Proto || ln.Addr.Addr().Is4() != t.Addr.Addr().Is4():
 		case t.Listener != "" && ln.Name != t.Listener:
 		case ln.Addr.Addr().IsLoopback() != t.Addr.Addr().IsLoopback() && !ln.Addr.Addr().IsUnspecified():
 			if fallback == nil {

@@ -7,22 +7,26 @@ import (
 	"runtime"
 	"strconv"
 	"sync"
+	"sync/atomic"
 )
 
-// A listener is one bound address: several UDP sockets, or one stream listener.
+// A listener is one bound address with its settings. Other settings for the
+// same address are another listener with the same endpoint.
 type listener struct {
 	Listen
-	index uint16         // in Layer.listeners plus one
+	*endpoint
+	index uint16 // its number in listening
+}
+
+// An endpoint is what is bound: several UDP sockets, or one stream listener.
+type endpoint struct {
 	bound netip.AddrPort // Addr with the port the kernel chose
 
 	udp    []*udpSocket
 	stream net.Listener
 
+	retired   atomic.Int64 // when Relisten took it out of use, Unix nanoseconds; 0: in use
 	closeOnce sync.Once
-}
-
-func newListener(index uint16, ln Listen) *listener {
-	return &listener{Listen: ln, index: index, bound: ln.Addr}
 }
 
 // network returns the name of the address family for package net. "udp6" and
@@ -80,13 +84,13 @@ func (ln *listener) serve(ctx context.Context, l *Layer) {
 	}
 }
 
-func (ln *listener) close() {
-	ln.closeOnce.Do(func() {
-		for _, s := range ln.udp {
+func (e *endpoint) close() {
+	e.closeOnce.Do(func() {
+		for _, s := range e.udp {
 			s.close()
 		}
-		if ln.stream != nil {
-			ln.stream.Close()
+		if e.stream != nil {
+			e.stream.Close()
 		}
 	})
 }

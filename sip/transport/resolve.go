@@ -138,10 +138,10 @@ func defaultProto(secure bool) Proto {
 // supports reports whether requests can leave over p: over UDP only from a
 // listener, over the others always.
 func (l *Layer) supports(p Proto) bool {
-	if p != UDP {
-		return p <= TLS || slices.ContainsFunc(l.listeners, func(ln *listener) bool { return ln.Proto == p })
+	if p != UDP && p <= TLS {
+		return true
 	}
-	return slices.ContainsFunc(l.listeners, func(ln *listener) bool { return ln.Proto == UDP })
+	return slices.ContainsFunc(l.listening.Load().active, func(ln *listener) bool { return ln.Proto == p })
 }
 
 func (q *inquiry) usable(s service) bool { return q.can(s.proto) && (s.secure || !q.secure) }

@@ -143,13 +143,12 @@ func (l *Layer) serveWebSocket(ctx context.Context, ln *listener) {
 		IdleTimeout:       l.limits.HandshakeTime,
 		MaxHeaderBytes:    maxHTTPHead,
 		ErrorLog:          slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug),
-		TLSConfig:         serverTLS(ln),
+		TLSConfig:         l.serverTLS(ln),
 	}
 	srv.SetKeepAlivesEnabled(false)
 	defer srv.Close()
 	defer context.AfterFunc(ctx, func() { srv.Close() })()
 	if ln.Proto == WSS {
-		srv.TLSConfig.NextProtos = []string{"http/1.1"}
 		_ = srv.ServeTLS(gate, "", "")
 		return
 	}
@@ -158,6 +157,9 @@ func (l *Layer) serveWebSocket(ctx context.Context, ln *listener) {
 
 // upgrade turns one HTTP request into a connection and serves it to its end.
 func (l *Layer) upgrade(ln *listener, g *gate, rw http.ResponseWriter, r *http.Request) {
+	if now := l.numbered(ln.index); now != nil {
+		ln = now // with the settings of the last Relisten
+	}
 	if ln.Path != "" && r.URL.Path != ln.Path {
 		http.NotFound(rw, r)
 		return
