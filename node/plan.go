@@ -23,7 +23,8 @@ type plan struct {
 	data     string // directory, absolute
 	file     *config.Node
 	asterisk string // directory of pjsip.conf …, "" without exchange
-	demo     *demo  // the accounts made on a first start; nil = none
+	conf     asteriskConf
+	demo     *demo // the accounts made on a first start; nil = none
 	pjsip    *pjsip.Config
 	settings *pbx.Settings
 	edge     *edge.Settings // nil: no balancer
@@ -54,21 +55,21 @@ func readPlan(cfg Config, first bool) (*plan, []config.Problem) {
 	if config.HasErrors(problems) {
 		return nil, problems
 	}
-	p := &plan{file: file, name: file.Node.Name, data: file.Node.Data, agent: userAgent}
-	if cfg.Data != "" {
-		p.data = cfg.Data
+	p := &plan{file: file, name: file.Node.Name, agent: userAgent}
+	p.asterisk = cfg.Asterisk
+	if p.asterisk == "" && file.PBX != nil {
+		p.asterisk = file.PBX.Asterisk
 	}
-	abs, err := filepath.Abs(p.data)
+	var more []config.Problem
+	p.conf, more = readAsteriskConf(p.asterisk)
+	problems = append(problems, more...)
+	abs, err := filepath.Abs(p.dataDir(cfg))
 	if err != nil {
-		return nil, append(problems, problem(p.data, "data directory: "+err.Error(), ""))
+		return nil, append(problems, problem(cfg.Data, "data directory: "+err.Error(), ""))
 	}
 	p.data = abs
 	if p.name == "" {
 		p.name = hostName()
-	}
-	p.asterisk = cfg.Asterisk
-	if p.asterisk == "" && file.PBX != nil {
-		p.asterisk = file.PBX.Asterisk
 	}
 	if p.asterisk == "" && !named && file.Edge == nil {
 		d, err := makeDemo(p.data, first)
@@ -158,16 +159,8 @@ func missing(path string) bool {
 // names, then the node's own.
 func (p *plan) soundDirs() []string {
 	var dirs []string
-	file := filepath.Join(p.asterisk, "asterisk.conf")
-	if _, err := os.Stat(file); p.asterisk != "" && err == nil {
-		doc, _ := config.ReadAsterisk(file, config.ReadOptions{})
-		for _, s := range doc.Sections {
-			for _, e := range s.Entries {
-				if s.Name == "directories" && e.Name == "astdatadir" {
-					dirs = append(dirs, filepath.Join(e.Value, "sounds"))
-				}
-			}
-		}
+	if d := p.conf.directory("astdatadir"); d != "" {
+		dirs = append(dirs, filepath.Join(d, "sounds"))
 	}
 	return append(dirs, filepath.Join(p.data, "sounds"))
 }

@@ -50,6 +50,7 @@ type rooms struct {
 	edge     *edge.Edge // nil: no balancer
 
 	board     *presence.Board
+	database  *database
 	presence  *presence.Server
 	messages  *message.Center
 	reception reception
@@ -163,10 +164,18 @@ func (r *rooms) openCalls(ctx context.Context, p *plan) error {
 	if err = r.openPeople(ctx, p); err != nil {
 		return err
 	}
+	if r.database, err = openDatabase(ctx, r.state); err != nil {
+		return err
+	}
+	states, err := newDevices(r.board, r.database)
+	if err != nil {
+		return err
+	}
 	r.exchange, err = pbx.New(pbx.Config{
 		Dialogs: r.dialogs, Transport: r.wire, Relay: r.relay, Locator: r.where, Records: r.records, Auth: digest,
-		Apps: app.All(), Globals: dialplan.NewGlobals(p.settings.Plan), Node: p.name, Drain: r.drain, Logger: r.log,
+		Apps: app.All(), Globals: p.globals(), Node: p.name, Drain: r.drain, Logger: r.log,
 		Board: r.board, Presence: r.presence, Messages: r.messages,
+		Services:    dialplan.Services{Database: r.database, States: states, Shared: &dialplan.Shared{}, Groups: &dialplan.Groups{}},
 		Unreachable: func(uri string) bool { return r.outbound.Unreachable(uri) },
 	}, p.settings)
 	if err != nil {

@@ -95,6 +95,25 @@ type Script interface {
 	GosubIf(args string) error
 	Return(value string) error
 	StackPop() error
+	// While … ExitWhile and If … ExitIf are the lines of loops and branches.
+	While(condition string) error
+	EndWhile() error
+	ContinueWhile() error
+	ExitWhile() error
+	If(condition string) error
+	ElseIf(condition string) error
+	Else() error
+	EndIf() error
+	ExitIf() error
+	// ChooseIf and ChooseIfTime return the APP(ARGS) that ExecIf and ExecIfTime
+	// run; "" is none.
+	ChooseIf(args string) (call string, err error)
+	ChooseIfTime(args string) (call string, err error)
+	// RaiseException moves to the extension e.
+	RaiseException(reason string) error
+	// DBDel and DBDelTree forget what DB() keeps.
+	DBDel(args string) error     // family/key
+	DBDelTree(args string) error // family[/keytree]
 	// Press hands over a key that starts the dialling of an extension.
 	Press(digit string)
 	// Timeout moves to the extension t (or T) and reports whether there is one.

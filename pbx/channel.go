@@ -139,7 +139,7 @@ func (ch *channel) run(ctx context.Context) {
 func (ch *channel) begin() bool {
 	ch.interp = dialplan.New(dialplan.Config{
 		Plan: func() *dialplan.Plan { return ch.set.Plan }, Apps: ch, Channel: ch, Functions: ch.srv.functions,
-		Globals: ch.srv.cfg.Globals, Now: time.Now, Logger: ch.srv.log,
+		Globals: ch.srv.cfg.Globals, Services: ch.srv.cfg.Services, Now: time.Now, Logger: ch.srv.log,
 	})
 	ch.event("call", slog.String("from", ch.caller.number), slog.String("to", ch.start.Exten), slog.String("endpoint", ch.caller.endpoint.Name))
 	if err := ch.caller.readOffer(ch.caller.takeBody()); err != nil {
@@ -328,6 +328,7 @@ func (ch *channel) peerOf(l *leg) *leg {
 // (durable before we go on), then the ports of the relay.
 func (ch *channel) release(ctx context.Context) {
 	now := time.Now()
+	ch.forgotten() // a place in a group is free before the record is written
 	if ch.cause == CauseNone && !ch.cdr.Answer.IsZero() {
 		ch.cause = CauseNormalClearing
 	}

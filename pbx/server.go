@@ -36,10 +36,11 @@ type Config struct {
 	// leaves it out. nil: nobody probes.
 	Unreachable func(uri string) bool
 	Globals     *dialplan.Globals
-	Node        string        // goes into identifiers and CDRs
-	MaxCalls    int           // channels at a time; 0 = 10,000
-	Drain       time.Duration // how long Run lets calls end by themselves when its context ends; 0 = not at all
-	Logger      *slog.Logger  // nil = discarded
+	Services    dialplan.Services // what the channels have in common; Shared and Groups are made if they are nil
+	Node        string            // goes into identifiers and CDRs
+	MaxCalls    int               // channels at a time; 0 = 10,000
+	Drain       time.Duration     // how long Run lets calls end by themselves when its context ends; 0 = not at all
+	Logger      *slog.Logger      // nil = discarded
 }
 
 // defaultMaxCalls bounds channels when Config.MaxCalls is zero.
@@ -62,9 +63,9 @@ type Server struct {
 	routes    routes
 	legs      atomic.Int64 // with ports at the relay
 
-	mu    sync.Mutex // guards the following
-	calls map[string]*channel
-	empty chan struct{} // closed when draining and the last call has gone
+	mu    sync.Mutex          // guards the following
+	calls map[string]*channel // by name
+	empty chan struct{}       // closed when draining and the last call has gone
 }
 
 // New returns a Server; nothing runs before a request comes.
@@ -77,6 +78,15 @@ func New(cfg Config, s *Settings) (*Server, error) {
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Globals == nil {
+		cfg.Globals = &dialplan.Globals{}
+	}
+	if cfg.Services.Shared == nil {
+		cfg.Services.Shared = &dialplan.Shared{}
+	}
+	if cfg.Services.Groups == nil {
+		cfg.Services.Groups = &dialplan.Groups{}
 	}
 	srv := &Server{
 		cfg:       cfg,
@@ -94,8 +104,12 @@ func New(cfg Config, s *Settings) (*Server, error) {
 	return srv, nil
 }
 
-// Use makes new calls follow s; calls in progress keep what they have.
-func (s *Server) Use(settings *Settings) { s.settings.Store(settings) }
+// Use makes new calls follow s; calls in progress keep what they have. Global
+// variables that the dialplan's [globals] names are set anew, others stay.
+func (s *Server) Use(settings *Settings) {
+	s.settings.Store(settings)
+	s.cfg.Globals.Load(settings.Plan)
+}
 
 // Calls returns how many calls are in progress.
 func (s *Server) Calls() int {
@@ -148,7 +162,8 @@ func (s *Server) enter(ch *channel) bool {
 	if s.draining.Load() || len(s.calls) >= s.cfg.MaxCalls {
 		return false
 	}
-	s.calls[ch.uniqueID] = ch
+	s.calls[ch.name] = ch
+	s.cfg.Services.Shared.Add(ch.name)
 	return true
 }
 
@@ -156,10 +171,34 @@ func (s *Server) enter(ch *channel) bool {
 func (s *Server) leave(ch *channel) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.calls, ch.uniqueID)
+	delete(s.calls, ch.name)
 	if s.draining.Load() && len(s.calls) == 0 {
 		close(s.empty)
 	}
+}
+
+// rename gives a channel the name of the leg that it goes on with.
+func (s *Server) rename(ch *channel, name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ch.forgotten()
+	delete(s.calls, ch.name)
+	ch.name = name
+	s.calls[name] = ch
+	s.cfg.Services.Shared.Add(name)
+}
+
+// forgotten takes the channel out of what other channels can see of it.
+func (ch *channel) forgotten() {
+	ch.srv.cfg.Services.Shared.Drop(ch.name)
+	ch.srv.cfg.Services.Groups.Drop(ch.name)
+}
+
+// find returns the channel of a name; nil if there is none, or not any more.
+func (s *Server) find(name string) *channel {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.calls[name]
 }
 
 // ServeSIP answers a request outside a dialog; an INVITE that may come in

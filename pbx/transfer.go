@@ -112,7 +112,7 @@ func (ch *channel) promote(callee *leg, place dialplan.Position) {
 	c.Context, c.Dst = place.Context, place.Exten
 	c.Src, c.CallerID = callee.number, callee.party.String()
 	ch.caller = callee
-	ch.name = callee.name
+	ch.srv.rename(ch, callee.name)
 }
 
 // follow sends a transferred caller to its new place in the dialplan and

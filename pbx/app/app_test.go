@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/hometone/hometone/pbx"
+	"github.com/hometone/hometone/pbx/dialplan"
 )
 
 // story is a pbx.Channel that writes down what an application does to it.
@@ -87,6 +88,26 @@ func (s *story) StackPop() error             { return s.move("pop%s", "") }
 func (s *story) Press(digit string)          { _ = s.note("press %s", digit) }
 func (s *story) Timeout(bool) bool           { _ = s.note("timeout"); return true }
 
+func (s *story) While(c string) error                     { return s.move("while %s", c) }
+func (s *story) EndWhile() error                          { return s.move("endwhile%s", "") }
+func (s *story) ContinueWhile() error                     { return s.move("continuewhile%s", "") }
+func (s *story) ExitWhile() error                         { return s.move("exitwhile%s", "") }
+func (s *story) If(c string) error                        { return s.move("if %s", c) }
+func (s *story) ElseIf(c string) error                    { return s.move("elseif %s", c) }
+func (s *story) Else() error                              { return s.move("else%s", "") }
+func (s *story) EndIf() error                             { return s.move("endif%s", "") }
+func (s *story) ExitIf() error                            { return s.move("exitif%s", "") }
+func (s *story) RaiseException(r string) error            { return s.move("raise %s", r) }
+func (s *story) DBDel(args string) error                  { return s.move("dbdel %s", args) }
+func (s *story) DBDelTree(args string) error              { return s.move("dbdeltree %s", args) }
+func (s *story) ChooseIf(args string) (string, error)     { return plain().ChooseIf(args) }
+func (s *story) ChooseIfTime(args string) (string, error) { return plain().ChooseIfTime(args) }
+
+// plain is an interpreter for what needs no plan, on a Wednesday at noon.
+func plain() *dialplan.Interpreter {
+	return dialplan.New(dialplan.Config{Now: func() time.Time { return time.Date(2026, time.March, 4, 12, 0, 0, 0, time.UTC) }})
+}
+
 func (s *story) move(format, args string) error {
 	if strings.Contains(args, "nowhere") {
 		return errors.New("no such place")
@@ -150,6 +171,20 @@ func TestApplications(t *testing.T) {
 		{call: "MSet(A=1,B=2)", vars: map[string]string{"A": "1", "B": "2"}},
 		{call: "Verbose(2,hello)"},
 		{call: "Log(WARNING,hello)"},
+		{call: "While($[1])", want: []string{"while $[1]"}},
+		{call: "EndWhile()", want: []string{"endwhile"}},
+		{call: "ContinueWhile()", want: []string{"continuewhile"}},
+		{call: "ExitWhile()", want: []string{"exitwhile"}},
+		{call: "If(0)", want: []string{"if 0"}},
+		{call: "ElseIf(1)", want: []string{"elseif 1"}},
+		{call: "Else()", want: []string{"else"}},
+		{call: "EndIf()", want: []string{"endif"}},
+		{call: "ExitIf()", want: []string{"exitif"}},
+		{call: "RaiseException(nowhere)", want: []string{"hangup 0"}, err: pbx.ErrHangup},
+		{call: "DBdel(a/b)", want: []string{"dbdel a/b"}},
+		{call: "DBdeltree(a)", want: []string{"dbdeltree a"}},
+		{call: "ExecIfTime(11:00-13:00,wed,*,*?Set(X=1):Set(X=2))", vars: map[string]string{"X": "1"}},
+		{call: "ExecIfTime(11:00-13:00,tue,*,*?Set(X=1):Set(X=2))", vars: map[string]string{"X": "2"}},
 		{call: "ExecIf(1?Set(X=1):Set(X=2))", vars: map[string]string{"X": "1"}},
 		{call: "ExecIf(0?Set(X=1):Set(X=2))", vars: map[string]string{"X": "2"}},
 		{call: "ExecIf(0?Set(X=1))"},

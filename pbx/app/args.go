@@ -29,29 +29,6 @@ func seconds(s string) (time.Duration, error) {
 	return time.Duration(v * float64(time.Second)), nil
 }
 
-// holds reports whether a condition holds: anything but nothing and zero.
-func holds(condition string) bool {
-	c := strings.TrimSpace(condition)
-	if c == "" {
-		return false
-	}
-	v, err := strconv.ParseFloat(c, 64)
-	return err != nil || v != 0
-}
-
-// choose returns the part of "condition?yes:no" that applies.
-func choose(args string) (string, error) {
-	condition, rest, ok := strings.Cut(args, "?")
-	if !ok {
-		return "", fmt.Errorf("%q has no question mark", args)
-	}
-	yes, no := cutOutside(rest, ':')
-	if holds(condition) {
-		return strings.TrimSpace(yes), nil
-	}
-	return strings.TrimSpace(no), nil
-}
-
 // cutOutside cuts s at the first sep that is not inside parentheses.
 func cutOutside(s string, sep byte) (before, after string) {
 	depth := 0

@@ -10,11 +10,20 @@ import (
 
 // execIf is ExecIf(condition?app(args):app(args)).
 func execIf(ctx context.Context, ch pbx.Channel, args string) error {
-	chosen, err := choose(args)
-	if err != nil || chosen == "" {
+	return executeChosen(ctx, ch, ch.Script().ChooseIf, args)
+}
+
+// execIfTime is ExecIfTime(times,weekdays,mdays,months[,zone]?app(args):app(args)).
+func execIfTime(ctx context.Context, ch pbx.Channel, args string) error {
+	return executeChosen(ctx, ch, ch.Script().ChooseIfTime, args)
+}
+
+func executeChosen(ctx context.Context, ch pbx.Channel, choose func(string) (string, error), args string) error {
+	call, err := choose(args)
+	if err != nil || call == "" {
 		return err
 	}
-	return execute(ctx, ch, chosen)
+	return execute(ctx, ch, call)
 }
 
 // exec is Exec(app(args)).
