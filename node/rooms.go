@@ -127,7 +127,7 @@ func (r *rooms) openStores(ctx context.Context, p *plan) error {
 	if dsn == "" {
 		dsn = "sqlite:" + filepath.Join(p.data, "records.db")
 	}
-	r.records, err = records.Open(ctx, records.Config{DSN: dsn, Logger: r.log})
+	r.records, err = records.Open(ctx, records.Config{DSN: dsn, Spill: filepath.Join(p.data, "records.spill"), Logger: r.log})
 	if err != nil {
 		return fmt.Errorf("node: %w", err)
 	}

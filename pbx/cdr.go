@@ -11,15 +11,30 @@ import (
 	"github.com/hometone/hometone/store/records"
 )
 
-const (
-	// queueTime is how long a channel waits for a place in the records' queue. A
-	// database that stands still fills it: then calls hold their resources and
-	// new ones are refused, but no record is lost before this time is over.
-	queueTime = 10 * time.Minute
-	// recordTime is how long a channel then waits for its record to be durable
-	// before it says so in the log and lets go; the record stays in the queue.
-	recordTime = 30 * time.Second
-)
+// recordTime is how long a channel waits for its record to be durable before it
+// says so in the log and lets go; the record stays in the queue.
+const recordTime = 30 * time.Second
+
+// recordGrace is how long Run waits for the records of calls that it has released.
+const recordGrace = 15 * time.Second
+
+// hurried is a context that ends when a channel is closed. One made by
+// context.WithCancel would have to be kept in the Server.
+type hurried struct {
+	context.Context
+	hurry <-chan struct{}
+}
+
+func (h hurried) Done() <-chan struct{} { return h.hurry }
+
+func (h hurried) Err() error {
+	select {
+	case <-h.hurry:
+		return context.Canceled
+	default:
+		return nil
+	}
+}
 
 // noteDisposition is what the record says of a call that nobody answered.
 func (ch *channel) noteDisposition(s DialStatus) {
@@ -74,7 +89,7 @@ func (ch *channel) putCDR(now time.Time) {
 			log.Error("call record not written", "id", r.ID, "error", err)
 		}
 	}
-	if err := ch.srv.cfg.Records.Put(context.Background(), r, fail); err != nil {
+	if err := ch.srv.cfg.Records.Put(hurried{context.Background(), ch.srv.hurry}, r, fail); err != nil {
 		fail(err)
 	}
 }
@@ -89,19 +104,19 @@ func (ch *channel) writeCDR(ctx context.Context, now time.Time) {
 	case err != nil:
 		ch.log().Error("call record not written", "id", r.ID, "error", err)
 	case late:
-		ch.log().Warn("call record waits for the database", "id", r.ID, "after", recordTime)
+		ch.log().Warn("call record waits for the database", "id", r.ID, "for", time.Since(now).Round(time.Millisecond))
 	}
 	ch.event("call ended", slog.String("disposition", string(r.Disposition)), slog.Int("cause", r.HangupCause),
 		slog.String("by", r.HangupSource), slog.Duration("duration", r.Duration), slog.Duration("billsec", r.BillSec))
 }
 
 // putAndWait queues a record and waits until it is durable; late says that it
-// was not after recordTime.
+// was not after recordTime. While the queue is full the call keeps what it has, for as
+// long as the exchange runs: no record is lost because the database is away.
 func (ch *channel) putAndWait(ctx context.Context, r records.CDR) (late bool, err error) {
-	queued, cancel := context.WithTimeout(ctx, queueTime)
-	defer cancel()
+	hurry := ch.srv.hurry
 	done := make(chan error, 1)
-	if err := ch.srv.cfg.Records.Put(queued, r, func(err error) { done <- err }); err != nil {
+	if err := ch.srv.cfg.Records.Put(hurried{ctx, hurry}, r, func(err error) { done <- err }); err != nil {
 		return false, err
 	}
 	patience := time.NewTimer(recordTime)
@@ -110,8 +125,9 @@ func (ch *channel) putAndWait(ctx context.Context, r records.CDR) (late bool, er
 	case err := <-done:
 		return false, err
 	case <-patience.C:
-		return true, nil
+	case <-hurry:
 	}
+	return true, nil
 }
 
 // callerID writes "Name" <number> as the record has it.

@@ -61,7 +61,8 @@ type Server struct {
 	seq       atomic.Uint64 // numbers channels
 	draining  atomic.Bool
 	routes    routes
-	legs      atomic.Int64 // with ports at the relay
+	legs      atomic.Int64  // with ports at the relay
+	hurry     chan struct{} // closed when calls may not wait for their records any more
 
 	mu    sync.Mutex          // guards the following
 	calls map[string]*channel // by name
@@ -96,6 +97,7 @@ func New(cfg Config, s *Settings) (*Server, error) {
 		epoch:     newEpoch(),
 		calls:     map[string]*channel{},
 		empty:     make(chan struct{}),
+		hurry:     make(chan struct{}),
 	}
 	for _, a := range cfg.Apps {
 		srv.apps[lower(a.Name)] = a
@@ -122,7 +124,8 @@ func (s *Server) Calls() int {
 func (s *Server) Legs() int { return int(s.legs.Load()) }
 
 // Run waits until ctx ends. Then new calls are refused with 503, calls in
-// progress have Config.Drain to end by themselves and are released after it.
+// progress have Config.Drain to end by themselves and are released after it; their
+// records have recordGrace more.
 // Run returns when the last channel has written its record and gone; the
 // dialogs, the relay and the records must run until then.
 func (s *Server) Run(ctx context.Context) error {
@@ -142,7 +145,14 @@ func (s *Server) Run(ctx context.Context) error {
 	case <-timer.C:
 	}
 	s.releaseAll()
-	<-s.empty
+	grace := time.NewTimer(recordGrace)
+	defer grace.Stop()
+	select {
+	case <-s.empty:
+	case <-grace.C:
+		close(s.hurry)
+		<-s.empty
+	}
 	return nil
 }
 

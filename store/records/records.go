@@ -2,35 +2,30 @@
 // per call, in SQL. SQLite inside the process is the default; a DSN that
 // starts with postgres:// uses a PostgreSQL server with the same schema.
 //
-// Put queues a record and returns; one goroutine, Run, commits what has
-// gathered and calls each record's done after the commit, so a burst of calls
-// shares one fsync. The queue is bounded; a full queue makes Put wait, which is
-// the back-pressure a call feels before it gives up its resources. Records
+// Put queues a record and returns; Run commits what has gathered and calls each
+// record's done after the commit, so a burst of calls shares one fsync. Records
 // have an id made by the caller, and inserting the same id twice is one
 // record: a retry after a crash, or by another node, cannot count a call
-// twice. A database that is away is tried again until Run's context ends; a
-// record that a healthy database refuses is given up after a few attempts, so
-// that it does not hold up the others.
+// twice. A record that a healthy database refuses is given up after a few
+// attempts, so that it does not hold up the others.
+//
+// A database that stands still must not hold up calls. What it has not taken
+// within a second goes to the spill, a small SQLite file beside the node's other
+// data: as durable, so done is called, and idempotent, so it does not matter
+// what became of the late commit. From there records move into the database when it is
+// back, also after a restart. Only when there is no spill, or it is full or takes
+// nothing either, do records wait in memory; then the queue fills, and a full
+// queue makes Put wait, which is the back-pressure calls feel last of all.
 package records
 
 import (
 	"context"
-	"database/sql"
 	"embed"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
-	"net/url"
-	"os"
-	"path/filepath"
-	"strconv"
-	"strings"
 	"time"
-
-	"github.com/pressly/goose/v3"
-	"github.com/pressly/goose/v3/lock"
 
 	_ "github.com/jackc/pgx/v5/stdlib" // driver "pgx"
 	_ "modernc.org/sqlite"             // driver "sqlite"
@@ -109,19 +104,22 @@ type Config struct {
 	// Linger is how long a record may wait for others to be committed with it.
 	// 0 = DefaultLinger; negative = not at all.
 	Linger time.Duration
+	// Spill is the path of a file for records that the database does not take in
+	// time. "" = they wait in memory, and Put waits when the queue is full.
+	Spill string
 	// Logger receives failed commits. nil = discarded.
 	Logger *slog.Logger
 }
 
 // Store is an open records database. Its methods are safe for concurrent use.
 type Store struct {
-	cfg    Config
-	log    *slog.Logger
-	db     *sql.DB
-	pg     bool
-	insert string
-	queue  chan item
-	ended  chan struct{} // closed when Run has returned
+	*database
+	cfg   Config
+	log   *slog.Logger
+	queue chan item
+	jobs  chan *job     // for the carrier, which alone writes to the database
+	spill *spill        // nil: none was asked for
+	ended chan struct{} // closed when Run has returned
 }
 
 // Open connects, brings the schema up to date and returns the store. It starts
@@ -136,93 +134,30 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if cfg.Linger == 0 {
 		cfg.Linger = DefaultLinger
 	}
-	s := &Store{cfg: cfg, log: cfg.Logger, queue: make(chan item, cfg.Queue), ended: make(chan struct{})}
+	s := &Store{
+		cfg: cfg, log: cfg.Logger,
+		queue: make(chan item, cfg.Queue), jobs: make(chan *job), ended: make(chan struct{}),
+	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
-	if err := s.connect(); err != nil {
+	var err error
+	if s.database, err = open(ctx, cfg.DSN); err != nil {
 		return nil, fmt.Errorf("records: %w", err)
 	}
-	if err := s.migrate(ctx); err != nil {
-		_ = s.db.Close()
-		return nil, fmt.Errorf("records: migrate: %w", err)
+	if cfg.Spill != "" {
+		if s.spill, err = openSpill(ctx, cfg.Spill); err != nil {
+			_ = s.db.Close()
+			return nil, fmt.Errorf("records: %w", err)
+		}
 	}
-	s.insert = s.placeholders("INSERT INTO cdr (" + columns + ") VALUES (?" +
-		strings.Repeat(", ?", strings.Count(columns, ",")) + ") ON CONFLICT (id) DO NOTHING")
 	return s, nil
 }
 
-func (s *Store) connect() (err error) {
-	scheme, rest, _ := strings.Cut(s.cfg.DSN, ":")
-	switch scheme {
-	case "postgres", "postgresql":
-		s.pg = true
-		if s.db, err = sql.Open("pgx", s.cfg.DSN); err == nil {
-			s.db.SetMaxOpenConns(8)
-		}
-		return err
-	case "sqlite":
-		return s.openSQLite(rest)
-	}
-	return fmt.Errorf("DSN starts with %q, want sqlite: or postgres://", scheme)
-}
-
-// openSQLite opens the file in write-ahead mode: readers do not wait for the
-// writer, and a commit is one fsync of the log. synchronous=FULL makes that
-// fsync happen, so a committed record outlives a power cut.
-func (s *Store) openSQLite(path string) (err error) {
-	connections := 4
-	if path == ":memory:" {
-		connections = 1 // every connection would be a database of its own
-	} else if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return err
-	}
-	pragmas := url.Values{"_pragma": {"journal_mode(WAL)", "synchronous(FULL)", "busy_timeout(5000)"}, "_txlock": {"immediate"}}
-	s.db, err = sql.Open("sqlite", (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: pragmas.Encode()}).String())
-	if err == nil {
-		s.db.SetMaxOpenConns(connections)
-	}
-	return err
-}
-
-func (s *Store) migrate(ctx context.Context) error {
-	files, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return err
-	}
-	dialect, options := goose.DialectSQLite3, []goose.ProviderOption{goose.WithDisableGlobalRegistry(true)}
-	if s.pg { // several nodes may start at once
-		locker, err := lock.NewPostgresSessionLocker()
-		if err != nil {
-			return err
-		}
-		dialect, options = goose.DialectPostgres, append(options, goose.WithSessionLocker(locker))
-	}
-	provider, err := goose.NewProvider(dialect, s.db, files, options...)
-	if err != nil {
-		return err
-	}
-	_, err = provider.Up(ctx)
-	return err
-}
-
-// placeholders writes the ? of a statement as the database wants them.
-func (s *Store) placeholders(query string) string {
-	if !s.pg {
-		return query
-	}
-	var b strings.Builder
-	n := 0
-	for _, c := range query {
-		if c == '?' {
-			n++
-			b.WriteString("$" + strconv.Itoa(n))
-			continue
-		}
-		b.WriteRune(c)
-	}
-	return b.String()
-}
-
 // Close closes the database. Call it after Run has returned.
-func (s *Store) Close() error { return s.db.Close() }
+func (s *Store) Close() error {
+	if s.spill != nil {
+		return errors.Join(s.spill.close(), s.db.Close())
+	}
+	return s.db.Close()
+}

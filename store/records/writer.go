@@ -2,16 +2,20 @@ package records
 
 import (
 	"context"
-	"database/sql"
+	"sync"
 	"time"
 )
 
-// attempts is how often a healthy database may refuse a record.
-const attempts = 5
-
-// drainTime is how long Run tries to commit what is queued when its context
-// has ended.
-const drainTime = 5 * time.Second
+const (
+	// attempts is how often a healthy database may refuse a record.
+	attempts = 5
+	// patience is how long the database may take for a batch before that goes to
+	// the spill.
+	patience = time.Second
+	// drainTime is how long Run tries to commit what is queued when its context
+	// has ended.
+	drainTime = 5 * time.Second
+)
 
 // The pause between attempts doubles from the first to the last.
 const (
@@ -19,10 +23,23 @@ const (
 	lastPause  = 2 * time.Second
 )
 
+// verdict is what became of a record.
+type verdict uint8
+
+const (
+	pending verdict = iota // not written
+	written
+	refused // for good
+)
+
 type item struct {
-	cdr   CDR
-	done  func(error)
-	tried int
+	cdr  CDR
+	done func(error)
+
+	// The carrier's.
+	tried   int // how often a healthy database has refused it
+	verdict verdict
+	err     error // why it was refused
 }
 
 func (i *item) finish(err error) {
@@ -31,8 +48,14 @@ func (i *item) finish(err error) {
 	}
 }
 
+// job is a batch for the carrier. Whoever gives it up lets go of the batch.
+type job struct {
+	batch []item
+	done  chan struct{} // gets one token when each record has its verdict; never blocks
+}
+
 // Put queues a record. done, if not nil, is called once from Run's goroutine:
-// with nil after the commit, or with an error when the record is given up. Put
+// with nil when the record is durable, or with an error when it is given up. Put
 // waits while the queue is full; an error means that done will not be called.
 func (s *Store) Put(ctx context.Context, cdr CDR, done func(error)) error {
 	select {
@@ -53,9 +76,17 @@ func (s *Store) Put(ctx context.Context, cdr CDR, done func(error)) error {
 // Run commits queued records until ctx ends, then commits what is still queued
 // and returns. It may run once.
 func (s *Store) Run(ctx context.Context) error {
-	for batch := s.gather(ctx, nil); len(batch) > 0; batch = s.gather(ctx, batch[:0]) {
-		s.commit(ctx, batch)
+	// The carrier is not cut short by the end of ctx, but when nobody waits for
+	// it any more.
+	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	var carrier sync.WaitGroup
+	carrier.Go(func() { s.carry(work) }) // ends when jobs is closed
+	for batch := s.gather(ctx, nil); len(batch) > 0; {
+		batch = s.gather(ctx, s.commit(ctx, batch)[:0])
 	}
+	close(s.jobs)
+	cancel()
+	carrier.Wait()
 	close(s.ended)
 	// A Put that chose the queue while it was closing.
 	for {
@@ -108,24 +139,27 @@ func (s *Store) drain(batch []item) []item {
 	return batch
 }
 
-// commit writes a batch, again and again until each record is in or given up.
-func (s *Store) commit(ctx context.Context, batch []item) {
+// commit makes a batch durable, in the database or in the spill, or waits until
+// that is possible. It returns a slice that the next batch may use.
+func (s *Store) commit(ctx context.Context, batch []item) []item {
 	pause := firstPause
 	var deadline <-chan time.Time
 	stopping := ctx.Done()
-	// The commit itself is not cut short by the end of ctx.
-	work := context.WithoutCancel(ctx)
 	for {
-		err := s.write(work, batch)
-		if err == nil {
-			for i := range batch {
-				batch[i].finish(nil)
+		late := false
+		if s.spill == nil || s.spill.waiting.Load() == 0 {
+			if batch, late = s.attempt(batch); len(batch) == 0 {
+				return batch
 			}
-			return
 		}
-		s.log.Error("records: commit failed", "records", len(batch), "err", err)
-		if batch = s.writeEach(work, batch); len(batch) == 0 {
-			return
+		if s.spilled(ctx, batch) {
+			if late {
+				return nil
+			}
+			return batch
+		}
+		if late {
+			batch = copied(batch)
 		}
 		if ctx.Err() != nil && deadline == nil {
 			stopping, deadline = nil, time.After(drainTime)
@@ -138,70 +172,66 @@ func (s *Store) commit(ctx context.Context, batch []item) {
 			for i := range batch {
 				batch[i].finish(ErrClosed)
 			}
-			return
+			return nil
 		}
 	}
 }
 
-// write commits all records or none.
-func (s *Store) write(ctx context.Context, batch []item) error {
-	if s.pg {
-		// SQLite has its busy_timeout; a context that can end would cost it a
-		// goroutine for every statement.
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, 30*time.Second)
-		defer cancel()
-	}
-	tx, err := s.db.BeginTx(ctx, nil)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = tx.Rollback() }() // no effect after Commit
-	statement, err := tx.PrepareContext(ctx, s.insert)
-	if err != nil {
-		return err
-	}
+// copied is a batch beside one that the carrier still has.
+func copied(batch []item) []item {
+	out := make([]item, len(batch))
 	for i := range batch {
-		if _, err := statement.ExecContext(ctx, batch[i].cdr.values()...); err != nil {
-			return err
-		}
+		out[i] = item{cdr: batch[i].cdr, done: batch[i].done}
 	}
-	return tx.Commit()
+	return out
 }
 
-// writeEach commits the records one by one, gives up those that a healthy
-// database has refused too often, and returns the others.
-func (s *Store) writeEach(ctx context.Context, batch []item) (rest []item) {
-	healthy := s.healthy(ctx)
-	for _, i := range batch {
-		err := error(nil)
-		if healthy {
-			err = s.write(ctx, []item{i})
-		}
-		switch {
-		case healthy && err == nil:
-			i.finish(nil)
-		case healthy && i.tried+1 >= attempts:
-			s.log.Error("records: record given up", "id", i.cdr.ID, "err", err)
-			i.finish(err)
-		default:
-			if healthy {
-				i.tried++
-			}
-			rest = append(rest, i)
-		}
+// attempt has the carrier write a batch and returns what is not done with. late:
+// all of it, and the carrier may still be writing it.
+func (s *Store) attempt(batch []item) (rest []item, late bool) {
+	var impatient <-chan time.Time
+	if s.spill != nil {
+		timer := time.NewTimer(patience)
+		defer timer.Stop()
+		impatient = timer.C
 	}
-	return rest
+	j := &job{batch, make(chan struct{}, 1)}
+	select {
+	case s.jobs <- j:
+	case <-impatient:
+		return batch, false
+	}
+	select {
+	case <-j.done:
+	case <-impatient:
+		return batch, true
+	}
+	rest = batch[:0]
+	for i := range batch {
+		if batch[i].verdict == pending {
+			rest = append(rest, batch[i])
+			continue
+		}
+		batch[i].finish(batch[i].err)
+	}
+	return rest, false
 }
 
-// healthy reports whether the database takes writes at all.
-func (s *Store) healthy(ctx context.Context) bool {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	tx, err := s.db.BeginTx(ctx, &sql.TxOptions{})
-	if err != nil {
+// spilled puts a batch into the spill; false if there is none or it takes nothing.
+func (s *Store) spilled(ctx context.Context, batch []item) bool {
+	if s.spill == nil {
 		return false
 	}
-	_, err = tx.ExecContext(ctx, "DELETE FROM cdr WHERE id = ''")
-	return err == nil && tx.Commit() == nil
+	first := s.spill.waiting.Load() == 0
+	if err := s.spill.keep(context.WithoutCancel(ctx), batch); err != nil {
+		s.log.Error("records: the spill takes no records", "records", len(batch), "err", err)
+		return false
+	}
+	if first {
+		s.log.Warn("records: the database is late, records go to the spill", "path", s.cfg.Spill)
+	}
+	for i := range batch {
+		batch[i].finish(nil)
+	}
+	return true
 }

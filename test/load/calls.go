@@ -63,6 +63,7 @@ type CallResult struct {
 	Completed   int // answered and ended as the plan of the call was
 	Cancelled   int // CANCEL won: 487
 	Failed      int // a final answer that the plan did not ask for
+	Refused     int // of the failed: 503 with Retry-After, before there was a channel (and so a CDR)
 	Unfinished  int
 	Answered    int // 200 received by the caller
 	Retransmits int // by the generator, either side
@@ -326,6 +327,9 @@ func (g *Generator) refused(c *call, code int, msg []byte) {
 		return
 	}
 	g.unexpected(msg)
+	if !c.done && code == 503 && len(header(msg, "Retry-After")) > 0 {
+		g.result.Refused++
+	}
 	g.finish(c, &g.result.Failed)
 }
 
