@@ -36,7 +36,8 @@ type dialing struct {
 	failed   tally
 	several  bool // more than one leg was called: no early media, as in Asterisk
 	early    *leg // connected before the answer
-	prefer   []sdp.Format
+	prefer   []sdp.Format // the caller's codecs, of all its streams
+	kinds    []sdp.Kind   // of the caller's streams, the main one first
 	replaced bool // the caller is another one than the callees were told
 }
 
@@ -92,16 +93,27 @@ func (ch *channel) dial(ctx context.Context, req *DialRequest) (*dialing, error)
 	return d, d.connect(ctx, winner)
 }
 
-// preferCodecs finds the order of codecs that the callees are offered: the
-// caller's first, so that nobody has to transcode.
+// preferCodecs finds what the callees are offered: the caller's streams, and
+// its codecs first, so that nobody has to transcode.
 func (d *dialing) preferCodecs() {
 	c := d.ch.caller
+	agreed := c.wanted
 	if c.agreed {
-		d.prefer = c.talk.Agreed.Formats
-	} else {
-		d.prefer = c.wanted
+		agreed = &c.talk.Agreed
 	}
 	c.wanted = nil
+	if agreed == nil {
+		d.kinds = []sdp.Kind{sdp.Audio}
+		return
+	}
+	d.kinds = append(d.kinds, agreed.Kind)
+	d.prefer = slices.Clone(agreed.Formats)
+	for i := range agreed.Others {
+		if m := &agreed.Others[i]; !m.Rejected {
+			d.kinds = append(d.kinds, m.Kind)
+			d.prefer = append(d.prefer, m.Formats...)
+		}
+	}
 }
 
 // call makes the legs of one destination: PJSIP/endpoint, PJSIP/user@endpoint
@@ -187,7 +199,7 @@ func (d *dialing) branch(ctx context.Context, e *pjsip.Endpoint, number string, 
 	ch := d.ch
 	_, _, n := ch.srv.newID(d.started)
 	l := &leg{ch: ch, home: ch, endpoint: e, name: channelName(e.Name, n), party: calledParty(e, ch.start.Exten), dialed: number, outgoing: true}
-	l.call = &outgoingCall{uri: c.URI, path: c.Path, prefer: d.prefer}
+	l.call = &outgoingCall{uri: c.URI, path: c.Path, prefer: d.prefer, kinds: d.kinds}
 	ch.branches = append(ch.branches, l)
 	if len(c.Targets) > 0 {
 		l.invite(c.Targets, nil)
@@ -222,6 +234,7 @@ type outgoingCall struct {
 	uri    string
 	path   []string
 	prefer []sdp.Format
+	kinds  []sdp.Kind
 }
 
 // invite sends the leg's INVITE.
@@ -241,7 +254,7 @@ func (l *leg) invite(targets []transport.Target, err error) {
 	if f := targets[0].Flow; f.Valid() {
 		l.remoteAddr = f.Remote().Addr().Unmap()
 	}
-	offer, err := l.makeOffer(call.prefer)
+	offer, err := l.offerOf(call.kinds, call.prefer)
 	if err == nil {
 		l.invitation, err = l.ch.srv.cfg.Dialogs.Invite(l.inviteConfig(call, offer, targets), l)
 	}

@@ -53,6 +53,7 @@ type leg struct {
 	redirect   *sip.Response // the 3xx that refused us, until it has been followed
 	inside     bool          // an end of a Local channel
 	body       string        // of the caller's INVITE, until it has been read
+	chosen     []string      // codecs to use in the place of the endpoint's (PJSIP_MEDIA_OFFER); nil: the endpoint's
 	lit        presence.ChannelState
 
 	stream

@@ -8,7 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/hometone/hometone/config/pjsip"
 	"github.com/hometone/hometone/media"
 	"github.com/hometone/hometone/relay"
 	"github.com/hometone/hometone/sdp"
@@ -17,19 +16,14 @@ import (
 // errNoCodec means that an endpoint's allow list has nothing we can speak.
 var errNoCodec = errors.New("pbx: the endpoint allows no codec that is supported")
 
-// codecs are the codecs by their names in pjsip.conf.
-var codecs = map[string]sdp.Codec{
-	"ulaw": {PT: 0, Name: "PCMU", ClockRate: 8000},
-	"alaw": {PT: 8, Name: "PCMA", ClockRate: 8000},
-}
-
-// stream is the sound of one leg: its ports at the relay and what has been
-// agreed about them.
+// stream is what one leg exchanges: the ports of its sound at the relay, those
+// of further streams, and what has been agreed about them.
 type stream struct {
 	rtp     *relay.Leg
+	asides  []*aside // further streams, by m-line
 	talk    sdp.Session
 	offer   *sdp.Description // the caller's, until it is answered
-	wanted  []sdp.Format     // what the caller's offer and we have in common, until Dial has used it
+	wanted  *sdp.Negotiated  // what the caller's offer and we have in common, until Dial has used it
 	agreed  bool             // an offer has met its answer
 	playing media.Source     // what an application plays; nil = nothing
 	sinking bool             // the leg's packets come to us for their keys
@@ -50,12 +44,12 @@ func (l *leg) readOffer(body string) error {
 	// A trial with a placeholder for the port, which nobody needs yet: many
 	// calls end before there is any sound.
 	local := l.local(nil)
-	local.Addr = netip.AddrPortFrom(netip.IPv4Unspecified(), 9)
+	local.Addr = netip.AddrPortFrom(netip.IPv4Unspecified(), discard)
 	n, err := sdp.Agree(offer, local)
 	if err != nil {
 		return err
 	}
-	l.offer, l.wanted = offer, n.Formats
+	l.offer, l.wanted = offer, &n
 	return nil
 }
 
@@ -76,6 +70,7 @@ func (l *leg) open(remote netip.Addr) error {
 // closeMedia gives the ports back.
 func (l *leg) closeMedia() {
 	l.dark()
+	l.closeAsides()
 	if l.rtp != nil {
 		l.rtp.Close()
 		l.rtp = nil
@@ -86,21 +81,18 @@ func (l *leg) closeMedia() {
 // local is our side of the leg's description. first are codecs to put before
 // the endpoint's own order.
 func (l *leg) local(first []sdp.Format) sdp.Local {
+	e := l.endpoint
+	names := l.codecNames()
 	o := sdp.Local{
-		DTMF:     l.endpoint.DTMFMode != "none" && l.endpoint.DTMFMode != "inband" && l.endpoint.DTMFMode != "info",
+		DTMF:     l.dtmfMode() != "none" && l.dtmfMode() != "inband" && l.dtmfMode() != "info",
 		Prefer:   sdp.PreferLocal,
 		Username: "hometone",
-		Codecs:   make([]sdp.Codec, 0, 2),
+		Codecs:   codecsOf(names, sdp.Audio, first),
 	}
-	for _, f := range first {
-		if c, ok := allowed(l.endpoint, f.Codec); ok {
-			o.Codecs = append(o.Codecs, c)
-		}
-	}
-	for _, name := range l.endpoint.Codecs {
-		if c, ok := codecs[name]; ok && !contains(o.Codecs, c) {
-			o.Codecs = append(o.Codecs, c)
-		}
+	if !l.inside {
+		o.Video = codecsOf(names, sdp.Video, nil)
+		o.MaxAudio, o.MaxVideo = streamLimit(e.MaxAudioStreams), min(e.MaxVideoStreams, maxStreams)
+		o.Feedback, o.Profiles = e.AVPF, true
 	}
 	if l.rtp != nil {
 		o.Addr, o.RTCP = l.announced(l.rtp.Addr()), l.announced(l.rtp.RTCPAddr())
@@ -129,25 +121,6 @@ func (l *leg) announced(a netip.AddrPort) netip.AddrPort {
 	return netip.AddrPortFrom(set.Media, a.Port())
 }
 
-// allowed returns the endpoint's form of a codec, if its allow list has it.
-func allowed(e *pjsip.Endpoint, c sdp.Codec) (sdp.Codec, bool) {
-	for _, name := range e.Codecs {
-		if own, ok := codecs[name]; ok && own.Same(c) {
-			return own, true
-		}
-	}
-	return sdp.Codec{}, false
-}
-
-func contains(list []sdp.Codec, c sdp.Codec) bool {
-	for _, other := range list {
-		if other.Same(c) {
-			return true
-		}
-	}
-	return false
-}
-
 // describe returns the description the leg's peer is told next: the answer to
 // its offer, or an offer of ours.
 func (l *leg) describe() (string, error) {
@@ -161,28 +134,48 @@ func (l *leg) describe() (string, error) {
 		if l.talk.Body != "" {
 			return l.talk.Body, nil
 		}
-		return l.makeOffer(nil)
+		return l.offerAll()
 	}
-	body, _, err := l.talk.Answer(l.offer, l.local(nil))
+	body, err := l.answer(l.offer)
+	if err == nil {
+		l.offer = nil
+	}
+	return body, err
+}
+
+// answer answers an offer and puts what is agreed into effect.
+func (l *leg) answer(offer *sdp.Description) (string, error) {
+	local := l.local(nil)
+	if err := l.openFor(offer, &local); err != nil {
+		return "", err
+	}
+	body, _, err := l.talk.Answer(offer, local)
 	if err != nil {
 		return "", err
 	}
-	l.offer = nil
 	l.apply()
 	return body, nil
 }
 
-// makeOffer opens the leg's ports and writes an offer, with the codecs in
-// first before the others so that the two sides of a call agree if they can.
+// makeOffer opens the leg's ports and writes an offer of the streams that the
+// leg has, with the codecs in first before the others so that the two sides of
+// a call agree if they can.
 func (l *leg) makeOffer(first []sdp.Format) (string, error) {
-	if err := l.open(l.remoteAddr); err != nil {
-		return "", err
+	return l.offerOf(l.present(), first)
+}
+
+// offerAll writes an offer of all that the endpoint may use: sound, and video if
+// it has codecs for it.
+func (l *leg) offerAll() (string, error) {
+	wish := l.present()
+	if len(wish) == 1 && !l.agreed && !l.inside && l.endpoint.MaxVideoStreams > 0 && wish[0] == sdp.Audio {
+		for _, name := range l.codecNames() {
+			if c := codecNamed(name); c.name != "" && c.kind == sdp.Video {
+				return l.offerOf(append(wish, sdp.Video), nil)
+			}
+		}
 	}
-	local := l.local(first)
-	if len(local.Codecs) == 0 {
-		return "", errNoCodec
-	}
-	return l.talk.Offer(local), nil
+	return l.offerOf(wish, nil)
 }
 
 // accept reads the peer's answer to our offer and puts it into effect.
@@ -201,7 +194,7 @@ func (l *leg) accept(body string) error {
 // answerOffer answers an offer within the dialog, "" asking for one of ours.
 func (l *leg) answerOffer(body string) (string, error) {
 	if strings.TrimSpace(body) == "" {
-		return l.makeOffer(nil)
+		return l.offerAgain()
 	}
 	offer, err := sdp.Parse(body)
 	if err != nil {
@@ -210,12 +203,16 @@ func (l *leg) answerOffer(body string) (string, error) {
 	if err := l.open(l.remoteAddr); err != nil {
 		return "", err
 	}
-	answer, _, err := l.talk.Answer(offer, l.local(nil))
-	if err != nil {
-		return "", err
+	return l.answer(offer)
+}
+
+// offerAgain answers a re-INVITE without a description: with the codecs that
+// are in use, or with all of the endpoint's (all_codecs_on_empty_reinvite).
+func (l *leg) offerAgain() (string, error) {
+	if !l.agreed || l.ch.set.Endpoints.Global.AllCodecsOnEmptyReinvite {
+		return l.offerAll()
 	}
-	l.apply()
-	return answer, nil
+	return l.offerSame(l.talk.Agreed.Formats)
 }
 
 // apply tells the relay what has been agreed.
@@ -224,31 +221,39 @@ func (l *leg) apply() {
 	if l.rtp == nil {
 		return
 	}
-	n := &l.talk.Agreed
+	l.rtp.Set(l.description(&l.talk.Agreed.Media))
+	l.applyAsides()
+	l.ch.armRTP()
+}
+
+// description is what the relay has to know of a stream.
+func (l *leg) description(n *sdp.Media) relay.Description {
 	d := relay.Description{
 		Remote: n.Remote, RTCP: n.RTCP, RTCPMux: n.RTCPMux, Ptime: n.Ptime,
 		Signalling: l.remoteAddr,
 		Symmetric:  l.endpoint.RTPSymmetric || !l.endpoint.IsSet("rtp_symmetric"),
 		Send:       n.Direction.Sends() && !n.Rejected,
 		Recv:       n.Direction.Receives() && !n.Rejected,
-		Formats:    make([]relay.Format, 0, len(n.Formats)+1),
+		Formats:    make([]relay.Format, 0, len(n.Formats)+len(n.Events)),
 	}
-	for _, f := range n.Formats {
-		d.Formats = append(d.Formats, relay.Format{Encoding: f.Name, ClockRate: f.ClockRate, SendPT: f.SendPT, RecvPT: f.RecvPT})
+	for _, list := range [...][]sdp.Format{n.Formats, n.Events} {
+		for i := range list {
+			f := &list[i]
+			d.Formats = append(d.Formats, relay.Format{Encoding: f.Name, ClockRate: f.ClockRate, SendPT: f.SendPT, RecvPT: f.RecvPT})
+		}
 	}
-	if f := n.DTMF; f != nil {
-		d.Formats = append(d.Formats, relay.Format{Encoding: f.Name, ClockRate: f.ClockRate, SendPT: f.SendPT, RecvPT: f.RecvPT})
-	}
-	l.rtp.Set(d)
-	l.ch.armRTP()
+	return d
 }
 
 // codec is the name of the agreed codec, "" if there is none.
-func (l *leg) codec() string {
+func (l *leg) codec() string { return l.format().Name }
+
+// format is the agreed codec, the zero value if there is none.
+func (l *leg) format() sdp.Codec {
 	if !l.agreed || len(l.talk.Agreed.Formats) == 0 {
-		return ""
+		return sdp.Codec{}
 	}
-	return l.talk.Agreed.Formats[0].Name
+	return l.talk.Agreed.Formats[0].Codec
 }
 
 // join connects two legs' sound.
@@ -264,6 +269,7 @@ func (ch *channel) join(a, b *leg) error {
 	if err := ch.srv.cfg.Relay.Join(a.rtp, b.rtp); err != nil {
 		return err
 	}
+	ch.joinAsides(a, b)
 	a.peer, b.peer = b, a
 	return nil
 }
@@ -274,6 +280,7 @@ func (ch *channel) part(a, b *leg) {
 	if a.rtp != nil {
 		ch.srv.cfg.Relay.Part(a.rtp)
 	}
+	ch.partAsides(a)
 }
 
 // armRTP sets the next look at the legs' RTP if an endpoint asks for it.

@@ -156,7 +156,7 @@ func (ch *channel) readChannel(what string) string {
 	case "hangupsource":
 		return ch.hungUp
 	case "audioreadformat", "audiowriteformat", "audionativeformat":
-		return asteriskName(ch.caller.codec())
+		return asteriskName(ch.caller.format())
 	case "pjsip":
 		return ch.readPJSIP(rest)
 	case "rtp":
@@ -204,16 +204,6 @@ func (ch *channel) readRTP(what string) string {
 			return "1"
 		}
 		return "0"
-	}
-	return ""
-}
-
-// asteriskName is the name pjsip.conf has for a codec.
-func asteriskName(encoding string) string {
-	for name, c := range codecs {
-		if c.Name == encoding {
-			return name
-		}
 	}
 	return ""
 }

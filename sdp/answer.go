@@ -2,14 +2,13 @@ package sdp
 
 import (
 	"slices"
-	"strings"
 	"time"
 )
 
 // Answer writes the answer to an offer and returns what was agreed (RFC 3264
-// §6). The answer has as many m-lines as the offer, in the same order; the
-// first plain audio stream with a common codec is taken, all others are
-// rejected. Errors: ErrNoAudio, ErrNoCodec, ErrSecure.
+// §6). The answer has as many m-lines as the offer, in the same order; streams
+// with a common codec are taken as far as l allows, all others are rejected.
+// Errors: ErrNoAudio, ErrNoCodec, ErrSecure.
 func Answer(offer *Description, l Local) (string, Negotiated, error) {
 	r, n, err := agree(offer, l)
 	if err != nil {
@@ -18,48 +17,81 @@ func Answer(offer *Description, l Local) (string, Negotiated, error) {
 	return r.write(offer, l), n, nil
 }
 
-// Agree returns what Answer would agree on, without writing the answer.
+// Agree returns what Answer would agree on, without writing the answer. It
+// accepts streams of Others that have no address in l.Lines yet, so that the
+// caller can open ports for them.
 func Agree(offer *Description, l Local) (Negotiated, error) {
+	l.Lines = everywhere(len(offer.streams))
 	_, n, err := agree(offer, l)
 	return n, err
 }
 
-// reply is an answer before it is written.
-type reply struct {
-	chosen int // the m-line that is accepted
-	audio  audio
-}
+// reply is an answer before it is written: our side of each m-line; one
+// without a profile is declined.
+type reply []mside
 
 func agree(offer *Description, l Local) (reply, Negotiated, error) {
-	chosen, err := choose(offer, l)
+	main, err := choose(offer, l)
 	if err != nil {
-		return reply{}, Negotiated{}, err
+		return nil, Negotiated{}, err
 	}
-	r := offer.streams[chosen].remote
-	n := newNegotiated(r)
-	n.Formats = common(r.Codecs, l)
-	if l.Single {
-		n.Formats = n.Formats[:1]
+	r := make(reply, len(offer.streams))
+	var n Negotiated
+	place := Line{Kind: offer.streams[main].kind, Addr: l.Addr, RTCP: l.RTCP, Direction: l.Direction}
+	n.Media, r[main] = take(offer, main, place, l)
+	n.Layout = offer.layout(main)
+	audio, video := l.room()
+	if n.Kind == Audio {
+		audio--
+	} else {
+		video--
 	}
-	n.DTMF = commonEvent(r.DTMF, l, n.Formats[0].ClockRate)
-	n.RTCPMux = l.RTCPMux && r.RTCPMux
-	n.agreeRTCP(r)
-	n.Ptime = sendPtime(r, l.Ptime)
-	written := r.Direction.Mirror().And(l.Direction)
-	n.Direction = effective(written, r)
+	for i := range offer.streams {
+		s := &offer.streams[i]
+		if i == main || i >= len(l.Lines) || !l.Lines[i].Addr.IsValid() || l.judge(s) != nil {
+			continue
+		}
+		room := &audio
+		if s.kind == Video {
+			room = &video
+		}
+		if *room--; *room < 0 {
+			continue
+		}
+		m, side := take(offer, i, l.Lines[i], l)
+		n.Others = append(n.Others, m)
+		r[i] = side
+	}
+	return r, n, nil
+}
 
-	a := audio{proto: offer.streams[chosen].proto, direction: written, mux: n.RTCPMux, ptime: l.Ptime}
-	if a.ptime == 0 {
-		a.ptime = n.Ptime
+// take accepts one m-line of an offer.
+func take(offer *Description, i int, at Line, l Local) (Media, mside) {
+	s := &offer.streams[i]
+	r := s.remote
+	m := newMedia(i, s)
+	m.Formats = l.common(s)
+	if l.Single {
+		m.Formats = m.Formats[:1]
 	}
-	for _, f := range n.Formats {
-		a.codecs = append(a.codecs, f.answered())
+	m.events(r.DTMF, l)
+	m.RTCPMux = l.RTCPMux && r.RTCPMux
+	m.agreeRTCP(r)
+	m.Ptime = sendPtime(r, l.Ptime)
+	written := r.Direction.Mirror().And(at.Direction)
+	m.Direction = effective(written, r)
+
+	side := mside{kind: s.kind, addr: at.Addr, rtcp: at.RTCP, proto: s.proto, direction: written, mux: m.RTCPMux, ptime: l.Ptime}
+	if side.ptime == 0 {
+		side.ptime = m.Ptime
 	}
-	if n.DTMF != nil {
-		a.dtmf = []Codec{n.DTMF.answered()}
+	for _, f := range m.Formats {
+		side.codecs = append(side.codecs, f.answered())
 	}
-	n.Layout = offer.layout(chosen)
-	return reply{chosen, a}, n, nil
+	for _, f := range m.Events {
+		side.dtmf = append(side.dtmf, f.answered())
+	}
+	return m, side
 }
 
 // write mirrors the offer's m-lines.
@@ -68,12 +100,12 @@ func (r reply) write(offer *Description, l Local) string {
 	w.Grow(usualBody)
 	// RFC 3264 §6: "The 't=' line in the answer MUST equal that of the offer."
 	w.session(l, offer.timing)
-	for i, s := range offer.streams {
-		if i == r.chosen {
-			w.audio(l, r.audio)
+	for i := range offer.streams {
+		if r[i].proto != "" {
+			w.media(l, r[i])
 			continue
 		}
-		w.line('m', rejected(s.String()))
+		w.line('m', rejected(offer.streams[i].String()))
 	}
 	return w.String()
 }
@@ -86,80 +118,76 @@ func (f Format) answered() Codec {
 	return c
 }
 
-// choose finds the audio m-line to accept.
+// choose finds the m-line of the main stream: the first of sound that can be
+// accepted, else the first of video.
 func choose(offer *Description, l Local) (int, error) {
-	err := ErrNoAudio
-	for i, s := range offer.streams {
-		switch {
-		case !s.known || s.remote.Rejected:
-		case s.profile.security != plain:
-			if err == ErrNoAudio {
-				err = ErrSecure
-			}
-		case len(common(s.remote.Codecs, l)) == 0:
-			err = ErrNoCodec
-		default:
+	err, other := ErrNoAudio, -1
+	for i := range offer.streams {
+		s := &offer.streams[i]
+		switch why := l.judge(s); {
+		case why == nil && s.kind == Audio:
 			return i, nil
+		case why == nil && other < 0:
+			other = i
+		case why == ErrNoCodec || err == ErrNoAudio && why != nil:
+			err = why
 		}
+	}
+	if other >= 0 {
+		return other, nil
 	}
 	return 0, err
 }
 
-// Accept reads the peer's answer to an offer that was made from l. Errors:
-// ErrRejected (and Negotiated.Rejected) if the peer set the port to 0,
-// ErrNoAudio, ErrNoCodec, ErrSecure.
-func Accept(l Local, answer *Description) (Negotiated, error) {
-	i := l.Layout.Audio
-	if i >= len(answer.streams) {
-		return Negotiated{}, ErrNoAudio
-	}
-	s := answer.streams[i]
+// judge says whether a stream of an offer can be accepted: nil, or why not.
+func (l *Local) judge(s *stream) error {
+	audio, video := l.room()
 	switch {
-	case strings.EqualFold(s.media, "audio") && s.port == "0":
-		return Negotiated{Rejected: true, Direction: Inactive, Layout: answer.layout(i)}, ErrRejected
-	case !s.known:
-		return Negotiated{}, ErrNoAudio
+	case !s.known || s.remote.Rejected, s.kind == Audio && audio <= 0, s.kind == Video && video <= 0:
+		return ErrNoAudio
 	case s.profile.security != plain:
-		return Negotiated{}, ErrSecure
+		return ErrSecure
+	case l.Profiles && s.profile.feedback != l.Feedback:
+		return ErrNoAudio
+	case len(l.common(s)) == 0:
+		return ErrNoCodec
 	}
-	r := s.remote
-	n := newNegotiated(r)
-	for _, c := range r.Codecs {
-		if k := slices.IndexFunc(l.Codecs, c.Same); k >= 0 {
-			ours := l.Codecs[k]
-			n.Formats = append(n.Formats, Format{Codec: c, SendPT: c.PT, RecvPT: ours.PT})
-		}
-	}
-	if len(n.Formats) == 0 {
-		return Negotiated{}, ErrNoCodec
-	}
-	n.DTMF = commonEvent(r.DTMF, l, n.Formats[0].ClockRate)
-	if n.DTMF != nil {
-		n.DTMF.RecvPT = eventCodec(l).PT
-	}
-	n.RTCPMux = l.RTCPMux && r.RTCPMux
-	n.agreeRTCP(r)
-	n.Ptime = sendPtime(r, l.Ptime)
-	n.Direction = effective(r.Direction.Mirror().And(l.Direction), r)
-	n.Layout = answer.layout(i)
-	return n, nil
+	return nil
 }
 
-func newNegotiated(r Remote) Negotiated {
-	n := Negotiated{MaxPtime: r.MaxPtime, Held: r.Hold}
+// room is how many streams of each kind l takes.
+func (l *Local) room() (audio, video int) {
+	audio = l.MaxAudio
+	if audio == 0 {
+		audio = 1
+	}
+	return audio, l.MaxVideo
+}
+
+// codecs are ours for one kind of stream.
+func (l *Local) codecs(k Kind) []Codec {
+	if k == Video {
+		return l.Video
+	}
+	return l.Codecs
+}
+
+func newMedia(line int, s *stream) Media {
+	r := &s.remote
+	m := Media{Line: line, Kind: s.kind, MaxPtime: r.MaxPtime, Held: r.Hold}
 	if r.Addr.IsValid() && !r.Addr.Addr().IsUnspecified() {
-		n.Remote = r.Addr
+		m.Remote = r.Addr
 	}
-	return n
+	return m
 }
 
-func (n *Negotiated) agreeRTCP(r Remote) {
+func (m *Media) agreeRTCP(r Remote) {
 	switch {
-	case !n.Remote.IsValid():
-	case n.RTCPMux:
-		n.RTCP = n.Remote
+	case !m.Remote.IsValid():
+	case m.RTCPMux:
+		m.RTCP = m.Remote
 	default:
-		n.RTCP = r.RTCP
+		m.RTCP = r.RTCP
 	}
 }
 
@@ -172,11 +200,14 @@ func effective(d Direction, r Remote) Direction {
 	return d
 }
 
-// common returns the formats that both sides have, in the order that l prefers.
-func common(remote []Codec, l Local) []Format {
-	outer, inner := remote, l.Codecs
+// common returns the formats that we have in common with a stream, in the
+// order that l prefers. Parameters are ours, or the peer's where we have none:
+// a codec that only passes through is used as its peer wants it.
+func (l *Local) common(s *stream) []Format {
+	remote, own := s.remote.Codecs, l.codecs(s.kind)
+	outer, inner := remote, own
 	if l.Prefer == PreferLocal {
-		outer, inner = l.Codecs, remote
+		outer, inner = own, remote
 	}
 	var out []Format
 	for _, c := range outer {
@@ -189,7 +220,9 @@ func common(remote []Codec, l Local) []Format {
 			theirs, ours = inner[k], c
 		}
 		f := Format{Codec: theirs, SendPT: theirs.PT, RecvPT: theirs.PT}
-		f.Fmtp = ours.Fmtp
+		if ours.Fmtp != "" {
+			f.Fmtp = ours.Fmtp
+		}
 		if !slices.ContainsFunc(out, func(g Format) bool { return g.Same(f.Codec) }) {
 			out = append(out, f)
 		}
@@ -197,20 +230,27 @@ func common(remote []Codec, l Local) []Format {
 	return out
 }
 
-// commonEvent takes the peer's telephone-event whose clock runs with the
-// chosen codec (RFC 4733 §2.1 shares the timestamp with the audio).
-func commonEvent(remote []Codec, l Local, clockRate int) *Format {
-	if !l.DTMF {
-		return nil
+// events takes the peer's telephone-events whose clocks run with the chosen
+// codecs (RFC 4733 §2.1 shares the timestamp with the audio), in the codecs' order.
+func (m *Media) events(remote []Codec, l Local) {
+	if !l.DTMF || m.Kind != Audio {
+		return
 	}
-	for _, c := range remote {
-		if c.ClockRate == clockRate {
-			f := Format{Codec: c, SendPT: c.PT, RecvPT: c.PT}
-			f.Fmtp = eventCodec(l).Fmtp
-			return &f
+	for _, f := range m.Formats {
+		for _, c := range remote {
+			if c.ClockRate != f.ClockRate || slices.ContainsFunc(m.Events, func(e Format) bool { return e.ClockRate == c.ClockRate }) {
+				continue
+			}
+			e := Format{Codec: c, SendPT: c.PT, RecvPT: c.PT}
+			e.Fmtp = eventRange
+			m.Events = append(m.Events, e)
 		}
 	}
-	return nil
+	for i := range m.Events {
+		if m.Events[i].ClockRate == m.Formats[0].ClockRate {
+			m.DTMF = &m.Events[i]
+		}
+	}
 }
 
 // sendPtime is the packet time for what we send: what the peer asks for, else
@@ -232,10 +272,10 @@ func sendPtime(r Remote, prefer time.Duration) time.Duration {
 }
 
 // layout is the order of m-lines for later offers.
-func (d *Description) layout(audio int) Layout {
-	out := Layout{Audio: audio}
-	for _, s := range d.streams {
-		out.Lines = append(out.Lines, s.String())
+func (d *Description) layout(main int) Layout {
+	out := Layout{Audio: main}
+	for i := range d.streams {
+		out.Lines = append(out.Lines, d.streams[i].String())
 	}
 	return out
 }

@@ -218,7 +218,7 @@ func TestOfferAccept(t *testing.T) {
 	l.RTCPMux = true
 	l.Codecs = append(l.Codecs, Codec{PT: 107, Name: "opus", ClockRate: 48000, Channels: 2})
 	offer := Offer(l)
-	for _, want := range []string{"m=audio 12000 RTP/AVP 8 0 107 101", "a=rtpmap:107 opus/48000/2", "a=fmtp:101 0-16", "a=ptime:20", "a=rtcp-mux", "a=sendrecv"} {
+	for _, want := range []string{"m=audio 12000 RTP/AVP 8 0 107 101 102", "a=rtpmap:107 opus/48000/2", "a=fmtp:101 0-16", "a=ptime:20", "a=rtcp-mux", "a=sendrecv"} {
 		if !strings.Contains(offer, want+"\r\n") {
 			t.Errorf("offer lacks %q\n%s", want, offer)
 		}

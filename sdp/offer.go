@@ -2,14 +2,15 @@ package sdp
 
 import (
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 	"unicode"
 )
 
-// Offer writes an offer: one audio stream with all of l's codecs, at the place
-// that l.Layout gives it (RFC 3264 §5).
+// Offer writes an offer: the main stream, at the place that l.Layout gives it
+// (RFC 3264 §5), and the others of l.Lines at theirs.
 func Offer(l Local) string {
 	var w writer
 	w.Grow(usualBody)
@@ -18,41 +19,85 @@ func Offer(l Local) string {
 	if len(layout.Lines) == 0 {
 		layout = Layout{Lines: []string{""}}
 	}
-	for i, line := range layout.Lines {
-		if i != layout.Audio {
-			w.line('m', rejected(line))
-			continue
+	for i := range max(len(layout.Lines), len(l.Lines)) {
+		old := ""
+		if i < len(layout.Lines) {
+			old = layout.Lines[i]
 		}
-		ptime := l.Ptime
-		if ptime == 0 {
-			ptime = defaultPtime
+		switch {
+		case i == layout.Audio:
+			w.media(l, l.mainSide(old))
+		case i < len(l.Lines) && l.Lines[i].Addr.IsValid():
+			w.media(l, l.side(&l.Lines[i], old))
+		default:
+			w.line('m', rejected(old))
 		}
-		a := audio{proto: audioProto(line), codecs: l.Codecs, ptime: ptime, direction: l.Direction, mux: l.RTCPMux}
-		if l.DTMF {
-			a.dtmf = []Codec{eventCodec(l)}
-		}
-		w.audio(l, a)
 	}
 	return w.String()
 }
 
-// eventCodec is our telephone-event: the sixteen DTMF digits and flash.
-func eventCodec(l Local) Codec {
-	c := Codec{PT: l.DTMFPT, Name: telephoneEvent, ClockRate: 8000, Fmtp: "0-16"}
-	if c.PT == 0 {
-		c.PT = defaultDTMFPT
-	}
-	return c
+// mainSide is the main stream of an offer.
+func (l *Local) mainSide(old string) mside {
+	kind, codecs := l.main()
+	return l.side(&Line{Kind: kind, Addr: l.Addr, RTCP: l.RTCP, Codecs: codecs, Direction: l.Direction}, old)
 }
 
-// audio is one audio m-line to be written.
-type audio struct {
-	proto     string
-	codecs    []Codec
-	dtmf      []Codec
-	ptime     time.Duration
-	direction Direction
-	mux       bool
+// side is one stream of an offer; old is the m-line that was in its place.
+func (l *Local) side(at *Line, old string) mside {
+	a := mside{
+		kind: at.Kind, addr: at.Addr, rtcp: at.RTCP, proto: l.proto(old, at.Kind),
+		codecs: at.Codecs, ptime: l.Ptime, direction: at.Direction, mux: l.RTCPMux,
+	}
+	if a.ptime == 0 {
+		a.ptime = defaultPtime
+	}
+	if l.DTMF && a.kind == Audio {
+		a.dtmf = eventCodecs(l, a.codecs)
+	}
+	return a
+}
+
+// eventRange are the events we speak: the sixteen DTMF digits and flash
+// (RFC 4733 §3.2).
+const eventRange = "0-16"
+
+// eventCodecs are our telephone-events: one per clock rate of the codecs
+// (RFC 4733 §2.1), in their order.
+func eventCodecs(l *Local, codecs []Codec) []Codec {
+	var list []Codec
+	next := l.DTMFPT
+	if next == 0 {
+		next = defaultDTMFPT
+	}
+	taken := func(pt uint8) bool {
+		has := func(c Codec) bool { return c.PT == pt }
+		return slices.ContainsFunc(codecs, has) || slices.ContainsFunc(list, has)
+	}
+	for i := range codecs {
+		rate := codecs[i].ClockRate
+		if slices.ContainsFunc(list, func(c Codec) bool { return c.ClockRate == rate }) {
+			continue
+		}
+		for n := 0; taken(next) && n < 32; n++ {
+			if next++; next > 127 {
+				next = 96
+			}
+		}
+		list = append(list, Codec{PT: next, Name: telephoneEvent, ClockRate: rate, Fmtp: eventRange})
+	}
+	return list
+}
+
+// mside is our side of one m-line, to be written.
+type mside struct {
+	kind       Kind
+	addr, rtcp netip.AddrPort
+	proto      string
+	codecs     []Codec
+	dtmf       []Codec
+	ptime      time.Duration
+	direction  Direction
+	mux        bool
 }
 
 type writer struct{ strings.Builder }
@@ -87,10 +132,12 @@ func (w *writer) session(l Local, times string) {
 	}
 }
 
-// audio writes an audio m-line and its attributes.
-func (w *writer) audio(l Local, a audio) {
-	w.WriteString("m=audio ")
-	w.number(int(l.Addr.Port()))
+// media writes an m-line and its attributes.
+func (w *writer) media(l Local, a mside) {
+	w.WriteString("m=")
+	w.WriteString(a.kind.String())
+	w.WriteString(" ")
+	w.number(int(a.addr.Port()))
 	w.WriteString(" ")
 	w.WriteString(a.proto)
 	for _, list := range [...][]Codec{a.codecs, a.dtmf} {
@@ -105,12 +152,14 @@ func (w *writer) audio(l Local, a audio) {
 			w.codec(&list[i])
 		}
 	}
-	w.line('a', "ptime:", millis(a.ptime))
-	if l.MaxPtime > 0 {
-		w.line('a', "maxptime:", millis(l.MaxPtime))
+	if a.kind == Audio {
+		w.line('a', "ptime:", millis(a.ptime))
+		if l.MaxPtime > 0 {
+			w.line('a', "maxptime:", millis(l.MaxPtime))
+		}
 	}
-	if l.RTCP.IsValid() && l.RTCP != nextPort(l.Addr) {
-		w.line('a', "rtcp:", strconv.Itoa(int(l.RTCP.Port())), rtcpAddress(l))
+	if a.rtcp.IsValid() && a.rtcp != nextPort(a.addr) {
+		w.line('a', "rtcp:", strconv.Itoa(int(a.rtcp.Port())), rtcpAddress(a))
 	}
 	if a.mux {
 		w.line('a', "rtcp-mux")
@@ -136,11 +185,11 @@ func (w *writer) codec(c *Codec) {
 	}
 }
 
-func rtcpAddress(l Local) string {
-	if l.RTCP.Addr() == l.Addr.Addr() {
+func rtcpAddress(a mside) string {
+	if a.rtcp.Addr() == a.addr.Addr() {
 		return ""
 	}
-	return " " + netAddress(l.RTCP.Addr())
+	return " " + netAddress(a.rtcp.Addr())
 }
 
 // netAddress is "IN IP4 192.0.2.1" or "IN IP6 2001:db8::1".
@@ -171,12 +220,15 @@ func rejected(line string) string {
 	return strings.Join(f, " ")
 }
 
-// audioProto keeps the profile of an m-line we reuse.
-func audioProto(line string) string {
-	if f := strings.Fields(line); len(f) >= 3 {
+// proto keeps the profile of an m-line that we reuse; else it is ours.
+func (l *Local) proto(old string, k Kind) string {
+	if f := strings.Fields(old); len(f) >= 3 && kindNamed(f[0]) == k {
 		if p, ok := profileNamed(f[2]); ok {
 			return p.proto
 		}
+	}
+	if l.Profiles && l.Feedback {
+		return "RTP/AVPF"
 	}
 	return "RTP/AVP"
 }

@@ -13,8 +13,9 @@ import (
 // stream is one m-line of a peer with what is needed to use or mirror it.
 type stream struct {
 	mline
+	kind    Kind
 	profile profile
-	known   bool   // audio in a profile we know
+	known   bool   // audio or video in a profile we know
 	remote  Remote // filled if known
 }
 
@@ -62,7 +63,7 @@ func (d *Description) Streams() int { return len(d.streams) }
 func (d *Description) chooseAudio() {
 	for _, wantOpen := range []bool{true, false} {
 		for _, s := range d.streams {
-			if s.known && s.profile.security == plain && (!wantOpen || !s.remote.Rejected) {
+			if s.known && s.kind == Audio && s.profile.security == plain && (!wantOpen || !s.remote.Rejected) {
 				d.Audio = s.remote
 				return
 			}
@@ -71,9 +72,9 @@ func (d *Description) chooseAudio() {
 }
 
 func newStream(m mline, session *psdp.SessionDescription, md *psdp.MediaDescription) stream {
-	s := stream{mline: m}
+	s := stream{mline: m, kind: kindNamed(m.media)}
 	s.profile, s.known = profileNamed(m.proto)
-	s.known = s.known && strings.EqualFold(m.media, "audio")
+	s.known = s.known && s.kind != otherKind
 	if s.known {
 		s.remote = newRemote(session, md)
 	}

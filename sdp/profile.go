@@ -15,15 +15,16 @@ const (
 type profile struct {
 	proto    string
 	security security
+	feedback bool // RTCP-based feedback (RFC 4585)
 }
 
 var profiles = [...]profile{
-	{"RTP/AVP", plain},             // RFC 3551
-	{"RTP/AVPF", plain},            // RFC 4585
-	{"RTP/SAVP", secured},          // RFC 3711
-	{"RTP/SAVPF", secured},         // RFC 5124
-	{"UDP/TLS/RTP/SAVP", secured},  // RFC 5764
-	{"UDP/TLS/RTP/SAVPF", secured}, // RFC 5764
+	{"RTP/AVP", plain, false},            // RFC 3551
+	{"RTP/AVPF", plain, true},            // RFC 4585
+	{"RTP/SAVP", secured, false},         // RFC 3711
+	{"RTP/SAVPF", secured, true},         // RFC 5124
+	{"UDP/TLS/RTP/SAVP", secured, false}, // RFC 5764
+	{"UDP/TLS/RTP/SAVPF", secured, true}, // RFC 5764
 }
 
 func profileNamed(proto string) (profile, bool) {
@@ -35,7 +36,7 @@ func profileNamed(proto string) (profile, bool) {
 	return profile{}, false
 }
 
-// static are the audio payload types that need no rtpmap (RFC 3551 §6, table 4).
+// static are the payload types that need no rtpmap (RFC 3551 §6, tables 4 and 5).
 var static = [...]Codec{
 	{PT: 0, Name: "PCMU", ClockRate: 8000},
 	{PT: 3, Name: "GSM", ClockRate: 8000},
@@ -54,6 +55,9 @@ var static = [...]Codec{
 	{PT: 16, Name: "DVI4", ClockRate: 11025},
 	{PT: 17, Name: "DVI4", ClockRate: 22050},
 	{PT: 18, Name: "G729", ClockRate: 8000},
+	{PT: 26, Name: "JPEG", ClockRate: 90000},
+	{PT: 31, Name: "H261", ClockRate: 90000},
+	{PT: 34, Name: "H263", ClockRate: 90000},
 }
 
 // Static returns the codec that a payload type means without an rtpmap.

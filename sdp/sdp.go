@@ -10,9 +10,12 @@
 // wants them. Relocate is for relays: it changes addresses and ports in a
 // body and leaves every other byte alone.
 //
-// One audio stream is negotiated; every other m-line is answered with port 0
-// (RFC 3264 §6). Secure profiles are refused with ErrSecure until SRTP comes;
-// profile.go is the table where they will be added.
+// The first usable stream, of sound if there is one, is the session's main
+// stream and described by Local and Negotiated themselves. Further ones, more
+// audio or video, are taken as far as Local allows (Streams) and stand in
+// Negotiated.Others; every other m-line is answered with port 0 (RFC 3264 §6).
+// Secure profiles are refused with ErrSecure until SRTP comes; profile.go is
+// the table where they will be added.
 //
 // Nothing here does I/O, reads a clock or starts a goroutine; every value may
 // be kept, copied and written to a snapshot. Bodies over 64 KiB, 2,000 lines
@@ -67,8 +70,60 @@ const (
 	PreferLocal                    // our order, as Asterisk does by default
 )
 
+// Kind is what a stream carries.
+type Kind uint8
+
+// The kinds of streams that are negotiated; others are declined.
+const (
+	Audio Kind = iota
+	Video
+	otherKind
+)
+
+// String is the media type of the m-line.
+func (k Kind) String() string {
+	if k == Video {
+		return "video"
+	}
+	return "audio"
+}
+
+// kindNamed reads the media type of an m-line.
+func kindNamed(media string) Kind {
+	switch {
+	case strings.EqualFold(media, "audio"):
+		return Audio
+	case strings.EqualFold(media, "video"):
+		return Video
+	}
+	return otherKind
+}
+
+// Streams is what our side is ready for beside one audio stream. The zero
+// value is one audio stream and nothing else.
+type Streams struct {
+	Video    []Codec // codecs of video streams, best first
+	MaxAudio int     // audio streams; zero: one, negative: none
+	MaxVideo int     // video streams
+	Feedback bool    // the profile is RTP/AVPF (RFC 4585); an offer of the other profile is declined
+	Profiles bool    // Feedback counts; else both profiles are taken
+	// Lines are the streams beside the main one, by their m-line: where an
+	// answer receives what it accepts, and what an offer has. One without a valid
+	// Addr is declined; the main stream's place stays empty.
+	Lines []Line
+}
+
+// Line is our side of one further stream.
+type Line struct {
+	Kind       Kind
+	Addr, RTCP netip.AddrPort // as in Local
+	Codecs     []Codec        // of an offer; best first
+	Direction  Direction      // what we want to do
+}
+
 // Local is what our side offers or is able to answer.
 type Local struct {
+	Streams
 	Addr      netip.AddrPort // where we receive RTP
 	RTCP      netip.AddrPort // where we receive RTCP; zero: Addr's port + 1, not announced
 	RTCPMux   bool           // willing to have RTP and RTCP on one port (RFC 5761)
@@ -91,13 +146,24 @@ type Local struct {
 // (RFC 3264 §8), so it travels from a Negotiated to the next Local.
 type Layout struct {
 	Lines []string // one m-line each, without "m=" and line end
-	Audio int      // which of them carries our audio
+	Audio int      // which of them carries our main stream
 }
 
-// Negotiated is the outcome of an offer and its answer, from our point of view.
+// Negotiated is the outcome of an offer and its answer, from our point of
+// view: the main stream, and the others in the order of their m-lines.
 type Negotiated struct {
+	Media
+	Others []Media
+	Layout Layout // for the next offer
+}
+
+// Media is the outcome for one stream.
+type Media struct {
+	Line      int            // number of its m-line, from 0
+	Kind      Kind           // what it carries
 	Formats   []Format       // common formats, best first, without telephone-event; empty only if Rejected
-	DTMF      *Format        // telephone-event if both have it
+	DTMF      *Format        // telephone-event of the first format's clock if both have it
+	Events    []Format       // telephone-events of all formats' clocks, DTMF first
 	Remote    netip.AddrPort // where we send RTP; invalid if the peer gave no numeric address
 	RTCP      netip.AddrPort // where we send RTCP; invalid with Remote
 	RTCPMux   bool           // RTCP goes on the RTP port
@@ -105,8 +171,7 @@ type Negotiated struct {
 	MaxPtime  time.Duration  // longest packet the peer takes; zero: not said
 	Direction Direction      // ours: what we do now
 	Held      bool           // the peer put us on hold
-	Rejected  bool           // the audio stream has port 0
-	Layout    Layout         // for the next offer
+	Rejected  bool           // the stream has port 0
 }
 
 // Description is a peer's parsed session description. It is immutable.

@@ -1,6 +1,9 @@
 package sdp
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Session is our side of the descriptions of one dialog. It holds what must
 // stay the same from one offer or answer to the next; the zero value with an
@@ -56,18 +59,46 @@ func (s *Session) prepare(l Local) Local {
 	if len(l.Layout.Lines) == 0 {
 		l.Layout = s.Agreed.Layout
 	}
-	l.Codecs = append([]Codec(nil), l.Codecs...)
-	for i, c := range l.Codecs {
-		for _, f := range s.Agreed.Formats {
-			if f.Same(c) {
-				l.Codecs[i].PT = f.RecvPT
-			}
-		}
-	}
 	if s.Agreed.DTMF != nil {
 		l.DTMFPT = s.Agreed.DTMF.RecvPT
 	}
+	l.Codecs = keepTypes(l.Codecs, &s.Agreed.Media)
+	l.Video = keepTypes(l.Video, &s.Agreed.Media)
+	l.Lines = slices.Clone(l.Lines)
+	for i := range l.Lines {
+		for k := range s.Agreed.Others {
+			if m := &s.Agreed.Others[k]; m.Line == i && m.Kind == l.Lines[i].Kind {
+				l.Lines[i].Codecs = keepTypes(l.Lines[i].Codecs, m)
+			}
+		}
+	}
 	return l
+}
+
+// keepTypes gives codecs the payload types that were agreed for them, and
+// another one to a codec that would get one of those too.
+func keepTypes(codecs []Codec, agreed *Media) []Codec {
+	codecs = slices.Clone(codecs)
+	var fixed [128]bool
+	settled := make([]bool, len(codecs))
+	for i := range codecs {
+		for _, f := range agreed.Formats {
+			if f.Same(codecs[i]) && !fixed[f.RecvPT&127] {
+				codecs[i].PT, settled[i] = f.RecvPT, true
+				fixed[f.RecvPT&127] = true
+			}
+		}
+	}
+	for _, e := range agreed.Events {
+		fixed[e.RecvPT&127] = true
+	}
+	for i := range codecs {
+		for pt := uint8(96); !settled[i] && fixed[codecs[i].PT&127] && pt < 128; pt++ {
+			codecs[i].PT = pt
+		}
+		fixed[codecs[i].PT&127] = true
+	}
+	return codecs
 }
 
 // version writes a body with the old version and, if that is not what was

@@ -113,14 +113,14 @@ func (l *loader) checkEndpoint(e *Endpoint) {
 // checkCodecs names trap T9: one wide codec and nothing said about NAT.
 func (l *loader) checkCodecs(e *Endpoint) {
 	if len(e.Missing) > 0 {
-		l.warnf(on(&e.Object, "endpoint", "allow"), "", ": not supported yet and left out: %s", strings.Join(e.Missing, ", "))
+		l.warnf(on(&e.Object, "endpoint", "allow"), "", ": cannot be negotiated and is left out: %s", strings.Join(e.Missing, ", "))
 	}
 	switch {
 	case len(e.Codecs) == 0 && len(e.Missing) == 0:
 		l.warnf(on(&e.Object, "endpoint", ""), "add allow=ulaw,alaw", " allows no codec, so its calls have no sound")
 	case len(e.Codecs) == 0:
 		l.warnf(on(&e.Object, "endpoint", "allow"), "add allow=ulaw,alaw", " allows no codec that is supported, so its calls have no sound")
-	case len(e.Codecs) == 1 && len(e.Missing) == 0 && !e.natSettings():
+	case len(e.Codecs) == 1 && (e.Codecs[0] == "ulaw" || e.Codecs[0] == "alaw") && len(e.Missing) == 0 && !e.natSettings():
 		l.trap("T9", on(&e.Object, "endpoint", "allow"), "NAT is handled without settings; allow opus as well for phones that have it",
 			" allows %s only, 87 kbit/s each way, and has no NAT settings", e.Codecs[0])
 	}

@@ -77,8 +77,8 @@ type Profile struct {
 	VoicemailExtension       string
 
 	// Media.
-	Codecs                []string // Hometone has these, in order of preference, Asterisk's names
-	Missing               []string // allowed by the file, but Hometone lacks them
+	Codecs                []string // in order of preference, Asterisk's names: some of Codecs()
+	Missing               []string // allowed by the file, but not negotiated
 	DTMFMode              string   // rfc4733 inband info auto auto_info none
 	DirectMedia           bool
 	DirectMediaMethod     string

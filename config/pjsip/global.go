@@ -51,7 +51,7 @@ func globalTable() table[Global] {
 		later("use_callerid_contact", "no", "no", "Contact names the endpoint", boolean(func(o *g) *bool { return &o.UseCallerIDContact })),
 		later("norefersub", "yes", "no", "REFER is refused", boolean(func(o *g) *bool { return &o.NoReferSub })),
 		yes("allow_sending_180_after_183", "no", boolean(func(o *g) *bool { return &o.AllowSending180After183 })),
-		later("all_codecs_on_empty_reinvite", "no", "no", "the negotiated codecs are offered", boolean(func(o *g) *bool { return &o.AllCodecsOnEmptyReinvite })),
+		yes("all_codecs_on_empty_reinvite", "no", boolean(func(o *g) *bool { return &o.AllCodecsOnEmptyReinvite })),
 		later("regcontext", "", "", "registering makes no extension", str(func(o *g) *string { return &o.RegContext })),
 		later("debug", "no", "no", "use hometone trace", str(func(o *g) *string { return &o.Debug })),
 		later("unidentified_request_count", "5", "5", "scanners are dealt with by our own rules", whole(func(o *g) *int { return &o.UnidentifiedCount }, 0, 1<<30)),

@@ -125,7 +125,7 @@ permit=!10.1.0.0/16,10.0.0.0/8
 	}
 	e, a, u, i := c.Endpoints["a"], c.AORs["a"], c.Auths["u"], c.Identifies[0]
 	for _, x := range []struct{ what, got, want any }{
-		{"name", e.CallerIDName, `Bob "B" Builder`}, {"number", e.CallerIDNum, "+49 30 1"}, {"codecs", e.Codecs, []string{"alaw", "ulaw"}}, {"missing", e.Missing, []string{"g722"}},
+		{"name", e.CallerIDName, `Bob "B" Builder`}, {"number", e.CallerIDNum, "+49 30 1"}, {"codecs", e.Codecs, []string{"alaw", "g722", "ulaw"}}, {"missing", e.Missing, []string(nil)},
 		{"variables", e.SetVar, []string{"x=1", "__y=a,b"}}, {"timers", e.Timers, "always"}, {"100rel", e.Rel100, "required"}, {"timeout", e.RTPTimeout, 30 * time.Second}, {"media", e.MediaAddress, netip.MustParseAddr("2001:db8::1")}, {"tos", e.TOSAudio, 184},
 		{"contacts", a.Contacts, []string{"sip:a@192.0.2.1", "sip:b@192.0.2.1:5070"}}, {"set", a.RemoveExistingSet, true}, {"fraction", a.QualifyTimeout, 1500 * time.Millisecond},
 		{"digests", len(u.Digests), 2}, {"md5", u.Digests["MD5"].Reveal(), "5d41402abc4b2a76b9719d911017c592"}, {"hosts", i.MatchHosts, []string{"trunk.example.org"}}, {"nets", len(i.Match), 4}, {"port", i.Match[1].String(), "198.51.100.7/32"},
@@ -149,7 +149,7 @@ func TestProblems(t *testing.T) {
 		base + "dtmf_mode=rfc2833":                          `pjsip.conf:4: error: endpoint [a]: dtmf_mode: "rfc2833" is not known; did you mean rfc4733?`,
 		base + "rtp_timeout=1m":                             `pjsip.conf:4: error: endpoint [a]: rtp_timeout: "1m" is not a number of seconds`,
 		base + "allow=ulow":                                 `pjsip.conf:4: error: endpoint [a]: allow: "ulow" is not known; did you mean ulaw?`,
-		base + "allow=opus":                                 "pjsip.conf:4: warning: endpoint [a]: not supported yet and left out: opus",
+		base + "allow=t140":                                 "pjsip.conf:4: warning: endpoint [a]: cannot be negotiated and is left out: t140",
 		base + "auth=b":                                     "pjsip.conf:4: error: endpoint [a]: auth=b does not exist (add [b] with type=auth)",
 		base + "transport=b":                                "pjsip.conf:4: error: endpoint [a]: transport=b does not exist (add [b] with type=transport)",
 		base + "aors=b":                                     "pjsip.conf:4: warning: endpoint [a]: aors=b does not exist, so it cannot be reached there (add [b] with type=aor)",

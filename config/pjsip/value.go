@@ -273,19 +273,38 @@ func rules[T any](field func(*T) *[]ACLRule, permit bool) setter[T] {
 	}
 }
 
-// codecs Asterisk knows by name, and whether Hometone has them.
+// rank says what becomes of a codec that a file names.
+type rank uint8
+
+const (
+	inAll   rank = iota // used, and part of all
+	byName              // used where it is named
+	lacking             // cannot be negotiated: kept in Missing
+)
+
+// codecs Asterisk knows by name, in the order in which all has them.
 var codecs = [...]struct {
 	name string
-	have bool
+	rank rank
 }{
-	{"ulaw", true}, {"alaw", true}, {"opus", false}, {"g722", false}, {"g729", false}, {"g723", false}, {"gsm", false},
-	{"g726", false}, {"g726aal2", false}, {"ilbc", false}, {"speex", false}, {"speex16", false}, {"speex32", false},
-	{"slin", false}, {"slin12", false}, {"slin16", false}, {"slin24", false}, {"slin32", false}, {"slin44", false},
-	{"slin48", false}, {"slin96", false}, {"slin192", false}, {"siren7", false}, {"siren14", false}, {"g719", false},
-	{"silk8", false}, {"silk12", false}, {"silk16", false}, {"silk24", false}, {"codec2", false}, {"adpcm", false},
-	{"lpc10", false}, {"h261", false}, {"h263", false}, {"h263p", false}, {"h264", false}, {"h265", false},
-	{"mpeg4", false}, {"vp8", false}, {"vp9", false}, {"av1", false}, {"jpeg", false}, {"png", false}, {"t140", false},
-	{"t140red", false}, {"t38", false}, {"none", false}, {"testlaw", false},
+	{"codec2", inAll}, {"g723", inAll}, {"ulaw", inAll}, {"alaw", inAll}, {"gsm", inAll}, {"g726", inAll}, {"g726aal2", inAll},
+	{"adpcm", inAll}, {"slin", inAll}, {"slin12", inAll}, {"slin16", inAll}, {"slin24", inAll}, {"slin32", inAll}, {"slin44", inAll},
+	{"slin48", inAll}, {"slin96", inAll}, {"slin192", lacking}, {"lpc10", inAll}, {"g729", inAll}, {"speex", inAll}, {"speex16", inAll},
+	{"speex32", inAll}, {"ilbc", inAll}, {"g722", inAll}, {"siren7", inAll}, {"siren14", inAll}, {"testlaw", lacking}, {"g719", inAll},
+	{"opus", inAll}, {"silk8", byName}, {"silk12", byName}, {"silk16", byName}, {"silk24", byName}, {"jpeg", inAll}, {"png", lacking},
+	{"h261", inAll}, {"h263", inAll}, {"h263p", inAll}, {"h264", inAll}, {"h265", inAll}, {"mpeg4", inAll}, {"vp8", inAll}, {"vp9", inAll},
+	{"av1", byName}, {"t140", lacking}, {"t140red", lacking}, {"t38", lacking}, {"none", lacking},
+}
+
+// Codecs are the names that Endpoint.Codecs can have.
+func Codecs() []string {
+	var names []string
+	for _, c := range codecs {
+		if c.rank != lacking {
+			names = append(names, c.name)
+		}
+	}
+	return names
 }
 
 func codecNames() []string {
@@ -297,7 +316,7 @@ func codecNames() []string {
 }
 
 // allow reads lines of allow and disallow in their order: names, all, and ! to
-// take away. Codecs that Hometone lacks are kept in Missing.
+// take away. Codecs that Hometone cannot negotiate are kept in Missing.
 func allow(permit bool) setter[Endpoint] {
 	return func(e *Endpoint, v string) error {
 		for _, item := range commaList(v) {
@@ -315,28 +334,25 @@ func (e *Endpoint) allowCodec(name string, permit bool) error {
 	if name == "all" {
 		e.Codecs, e.Missing = nil, nil
 		for _, c := range codecs {
-			if permit && c.have {
+			if permit && c.rank == inAll {
 				e.Codecs = append(e.Codecs, c.name)
 			}
 		}
 		return nil
 	}
-	i := slices.IndexFunc(codecs[:], func(c struct {
-		name string
-		have bool
-	}) bool {
-		return c.name == name
-	})
-	if i < 0 {
-		return wordError(name, codecNames())
+	for _, c := range codecs {
+		if c.name != name {
+			continue
+		}
+		list := &e.Codecs
+		if c.rank == lacking {
+			list = &e.Missing
+		}
+		*list = slices.DeleteFunc(*list, func(c string) bool { return c == name })
+		if permit {
+			*list = append(*list, name)
+		}
+		return nil
 	}
-	list := &e.Codecs
-	if !codecs[i].have {
-		list = &e.Missing
-	}
-	*list = slices.DeleteFunc(*list, func(c string) bool { return c == name })
-	if permit {
-		*list = append(*list, name)
-	}
-	return nil
+	return wordError(name, codecNames())
 }
