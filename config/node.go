@@ -66,6 +66,7 @@ type Edge struct {
 	Recurse    bool          `yaml:"recurse"`     // follow 3xx answers instead of passing them on
 	Hide       []string      `yaml:"hide"`        // addresses of sip.listen that face the outside and must not show the inside
 	Secret     Secret        `yaml:"secret"`      // signs Record-Route; the same on edges that stand in for each other; default: made and kept in node.data
+	OldSecrets []Secret      `yaml:"old_secrets"` // what secret was before: still believed
 	Shield     Shield        `yaml:"shield"`
 }
 

@@ -86,6 +86,8 @@ func (fw *forwarding) answer(status int) {
 		r.status = 487
 	case status == flowFailed.status:
 		r = flowFailed
+	case status == sipsRefused.status && fw.unsecured:
+		r = sipsRefused
 	case status == 503 && fw.exhausted():
 		r.field, r.value = sip.HeaderRetryAfter, strconv.Itoa(retryAfter)
 	case status == 503:
@@ -180,6 +182,10 @@ func (fw *forwarding) acknowledge() {
 
 func (fw *forwarding) sendACK(t transport.Target) {
 	p := fw.proxy
+	if sipsOnly(fw.req) && !secure(t) {
+		fw.lostACK()
+		return
+	}
 	p.veil.cover(fw.req, fw, t)
 	if fw.tx.Layer().Send(fw.req, t) != nil {
 		fw.lostACK()

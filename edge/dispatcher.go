@@ -267,6 +267,11 @@ func (d *Dispatcher) Trusts(from transport.Flow) bool {
 	return s.exact[netip.AddrPortFrom(addr, remote.Port())] || from.Reliable() && s.hosts[addr]
 }
 
+// Serves reports whether a target is a destination. It fits Config.Inside.
+func (d *Dispatcher) Serves(t transport.Target) bool {
+	return d.sources.Load().exact[netip.AddrPortFrom(t.Addr.Addr().Unmap(), t.Addr.Port())]
+}
+
 // fromDestination routes what a PBX sends: to a phone that is registered here,
 // or to where the Request-URI leads.
 func (d *Dispatcher) fromDestination(req *sip.Request, from transport.Flow, plan *Plan) {

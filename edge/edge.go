@@ -2,15 +2,7 @@ package edge
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
-	"errors"
-	"fmt"
-	"io/fs"
 	"log/slog"
-	"os"
-	"path/filepath"
-	"strings"
 	"sync"
 	"time"
 
@@ -39,15 +31,15 @@ type Role struct {
 // Open makes the Edge of a configuration that Load has found good. Nothing runs
 // before Run.
 func Open(r Role, e *config.Edge, s Settings) (*Edge, error) {
-	secret, err := secretOf(e, r.Data)
+	secret, old, err := secretOf(e, r.Data, time.Now())
 	if err != nil {
 		return nil, err
 	}
 	d := NewDispatcher(DispatcherConfig{Transport: r.Transport, Locator: r.Locator, Names: e.Names, Logger: r.Logger})
 	shield := NewShield(shieldOf(&e.Shield, d, r.Logger))
 	proxy, err := New(Config{
-		Transport: r.Transport, Router: d, Watcher: d, Relay: d.Trusts, Next: r.Next, Shield: shield, Names: e.Names,
-		Secret: secret, Patience: e.Patience, Recurse: e.Recurse, Path: e.Path, Hide: e.Hide, Logger: r.Logger,
+		Transport: r.Transport, Router: d, Watcher: d, Relay: d.Trusts, Inside: d.Serves, Next: r.Next, Shield: shield, Names: e.Names,
+		Secret: secret, OldSecrets: old, Patience: e.Patience, Recurse: e.Recurse, Path: e.Path, Hide: e.Hide, Logger: r.Logger,
 	})
 	if err != nil {
 		return nil, err
@@ -87,32 +79,4 @@ func (e *Edge) Run(ctx context.Context) error {
 	defer wg.Wait()
 	wg.Go(func() { _ = e.Dispatcher.Run(ctx) }) // returns nil, when ctx ends
 	return e.Proxy.Run(ctx)
-}
-
-// secretFile is where a node keeps the secret it has made for itself.
-const secretFile = "edge.secret"
-
-// secretOf returns the configured secret, or the node's own.
-func secretOf(e *config.Edge, dir string) ([]byte, error) {
-	if s := e.Secret.Reveal(); s != "" {
-		return []byte(s), nil
-	}
-	if dir == "" {
-		return nil, nil
-	}
-	path := filepath.Join(dir, secretFile)
-	text, err := os.ReadFile(path)
-	if err == nil {
-		return []byte(strings.TrimSpace(string(text))), nil
-	}
-	if !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("edge: secret: %w", err)
-	}
-	var random [32]byte
-	_, _ = rand.Read(random[:]) // never fails (crypto/rand)
-	fresh := hex.EncodeToString(random[:])
-	if err := os.WriteFile(path, []byte(fresh+"\n"), 0o600); err != nil {
-		return nil, fmt.Errorf("edge: secret: %w", err)
-	}
-	return []byte(fresh), nil
 }

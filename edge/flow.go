@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"net/netip"
+	"slices"
 
 	"github.com/hometone/hometone/sip/transport"
 )
@@ -18,16 +19,20 @@ import (
 // token of UDP outlives a restart, one of a connection does not, as the
 // connection.
 type flowTokens struct {
-	key   []byte
-	epoch uint32 // tells the connections of this process from those before it
+	keys  [][]byte // the first signs, all are believed
+	epoch uint32   // tells the connections of this process from those before it
 }
 
 const tokenMAC = 10 // bytes: HMAC-SHA-256 cut to 80 bits, as RFC 5626 §5.2 suggests
 
-func newFlowTokens(secret []byte) *flowTokens {
+func newFlowTokens(secrets ...[]byte) *flowTokens {
 	var epoch [4]byte
 	_, _ = rand.Read(epoch[:]) // never fails (crypto/rand)
-	return &flowTokens{key: derive(secret, "hometone edge flow token"), epoch: binary.BigEndian.Uint32(epoch[:])}
+	t := &flowTokens{epoch: binary.BigEndian.Uint32(epoch[:])}
+	for _, secret := range secrets {
+		t.keys = append(t.keys, derive(secret, "hometone edge flow token"))
+	}
+	return t
 }
 
 // derive makes the key of one purpose from the node's secret.
@@ -55,11 +60,11 @@ func (t *flowTokens) encode(f transport.Flow) string {
 		b = binary.BigEndian.AppendUint32(b, t.epoch)
 		b = binary.AppendUvarint(b, f.ID())
 	}
-	return base64.RawURLEncoding.EncodeToString(append(b, t.mac(b)...))
+	return base64.RawURLEncoding.EncodeToString(append(b, flowMAC(t.keys[0], b)...))
 }
 
-func (t *flowTokens) mac(b []byte) []byte {
-	m := hmac.New(sha256.New, t.key)
+func flowMAC(key, b []byte) []byte {
+	m := hmac.New(sha256.New, key)
 	m.Write(b)
 	return m.Sum(nil)[:tokenMAC]
 }
@@ -72,7 +77,7 @@ func (t *flowTokens) decode(token string) (f transport.Flow, alive, ok bool) {
 		return f, false, false
 	}
 	b, mac := b[:len(b)-tokenMAC], b[len(b)-tokenMAC:]
-	if !hmac.Equal(mac, t.mac(b)) {
+	if !slices.ContainsFunc(t.keys, func(key []byte) bool { return hmac.Equal(mac, flowMAC(key, b)) }) {
 		return f, false, false
 	}
 	size := 4

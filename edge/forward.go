@@ -25,6 +25,7 @@ type forwarding struct {
 	*exchange
 	first leg
 	vias  []string // what the veil has taken off; nil: nothing
+	below uint16   // values of Record-Route from our upper entry down; 0: none of ours
 	// outward: a copy left for the outside.
 	outward bool
 }
@@ -38,8 +39,10 @@ type exchange struct {
 	plan   Plan
 	fork   fork
 	gone   bool // the caller has cancelled
-	legs   []*leg
-	call   uint64 // key of the dialog the request belongs to, 0: none
+	// unsecured: a branch has not been sent because it was not secure.
+	unsecured bool
+	legs      []*leg
+	call      uint64 // key of the dialog the request belongs to, 0: none
 
 	// Room for what most requests need.
 	only     [1]Branch
@@ -77,6 +80,7 @@ type leg struct {
 	phase      phase // guarded by deadlines.mu
 	heard      bool  // it has answered; guarded by deadlines.mu
 	counted    bool  // the call is counted at the destination
+	several    bool  // it has more than one target
 }
 
 // alone makes a plan of one branch.
@@ -156,8 +160,7 @@ func (fw *forwarding) launch(b *Branch, number int) int {
 		req.Prepend(sip.HeaderRoute, b.Route[i])
 	}
 	if len(b.Targets) > 0 {
-		l.send(req, b.Targets)
-		return 0
+		return l.send(req, b.Targets)
 	}
 	hop, err := nextHop(req, b)
 	if err != nil {
@@ -165,8 +168,7 @@ func (fw *forwarding) launch(b *Branch, number int) int {
 	}
 	if t, ok := fw.proxy.cfg.Transport.ResolveNumeric(hop); ok {
 		fw.proxy.self.leaving(&t, fw.way.listener)
-		l.send(req, fw.target(t))
-		return 0
+		return l.send(req, fw.target(t))
 	}
 	return l.resolve(req, hop)
 }
@@ -199,9 +201,17 @@ func nextHop(req *sip.Request, b *Branch) (sip.URI, error) {
 	return hop, nil
 }
 
-// send finishes the copy and gives it to a client transaction. The caller holds mu.
-func (l *leg) send(req *sip.Request, targets []transport.Target) {
+// send finishes the copy and gives it to a client transaction, or returns the
+// status that stands for a copy that must not be sent. The caller holds mu.
+func (l *leg) send(req *sip.Request, targets []transport.Target) int {
 	fw, p := l.fw, l.fw.proxy
+	if sipsOnly(req) {
+		if targets = secured(targets); len(targets) == 0 {
+			fw.unsecured = true
+			return sipsRefused.status
+		}
+	}
+	l.several = len(targets) > 1
 	forwardHops(req)
 	p.record(req, fw, targets[0])
 	if p.veil != nil {
@@ -215,6 +225,7 @@ func (l *leg) send(req *sip.Request, targets []transport.Target) {
 	}
 	l.client = fw.tx.Layer().RequestBranch(req, targets, l, fw.suffix)
 	p.deadlines.set(l, l.firstPhase(method))
+	return 0
 }
 
 // firstPhase says what a branch that was just sent waits for.
@@ -287,7 +298,9 @@ func (l *leg) resolved(req *sip.Request, targets []transport.Target, err error) 
 	case fw.fork.cancelled:
 		fw.do(fw.fork.failed(int(l.number), 487))
 	default:
-		l.send(req, targets)
+		if status := l.send(req, targets); status != 0 {
+			fw.do(fw.fork.failed(int(l.number), status))
+		}
 	}
 }
 
@@ -322,6 +335,8 @@ func (l *leg) Response(_ *transaction.Client, res *sip.Response) {
 		}
 	}
 	before := fw.fork.next
+	p.veil.bare(res, fw)
+	p.prove(res, fw, l)
 	v := fw.fork.response(int(l.number), res)
 	if l.dest != nil && fw.fork.next > before {
 		p.count.failover.Add(1)
@@ -333,6 +348,8 @@ func (l *leg) Response(_ *transaction.Client, res *sip.Response) {
 // often as it comes (§16.7 step 5, RFC 6026 §7.2), nothing else is.
 func (l *leg) late(res *sip.Response) {
 	if _, method, _ := res.CSeq(); method == sip.INVITE && res.Success() {
+		l.fw.proxy.veil.bare(res, l.fw)
+		l.fw.proxy.prove(res, l.fw, l)
 		l.fw.proxy.veil.coverResponse(res, l.fw)
 		_ = l.fw.tx.Forward(res) // it fails if the caller was refused
 	}

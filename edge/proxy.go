@@ -35,9 +35,12 @@ type Config struct {
 	Next transaction.Handler
 	// Watcher is told how destinations answer. nil: nobody.
 	Watcher Watcher
-	// Relay says whether a request that a Route, and not the Router, sends on may
-	// be forwarded although it belongs to no dialog. nil: every one may.
+	// Relay says for whom requests are forwarded that name their own way (a Route,
+	// a dialog) without a proof that they may. nil: for everybody.
 	Relay func(from transport.Flow) bool
+	// Inside says whether a target is one that everybody may reach, such as a
+	// destination. nil: there is none.
+	Inside func(transport.Target) bool
 	// Shield is asked before anything else about every request. nil: none.
 	Shield *Shield
 	// Names are host names that mean this host, besides its addresses.
@@ -46,6 +49,8 @@ type Config struct {
 	// stand in for each other share it, and it must outlive a restart. nil: a new
 	// one each time.
 	Secret []byte
+	// OldSecrets are believed still, but nothing is signed with them.
+	OldSecrets [][]byte
 	// Patience is how long a destination may be silent to an INVITE before the
 	// next one is tried. 0: 2 s; other requests wait three times as long.
 	Patience time.Duration
@@ -77,6 +82,7 @@ type Proxy struct {
 	self      *self
 	seed      maphash.Seed
 	flows     *flowTokens
+	proofs    *proofs // nil: everybody may
 	veil      *veil
 	deadlines *deadlines
 	governor  *governor
@@ -113,14 +119,18 @@ func New(cfg Config) (*Proxy, error) {
 		cfg.Secret = make([]byte, 32)
 		_, _ = rand.Read(cfg.Secret) // never fails (crypto/rand)
 	}
+	secrets := append([][]byte{cfg.Secret}, cfg.OldSecrets...)
 	p := &Proxy{
-		cfg: cfg, self: newSelf(cfg.Names, cfg.Transport.Addrs), seed: maphash.MakeSeed(), flows: newFlowTokens(cfg.Secret),
+		cfg: cfg, self: newSelf(cfg.Names, cfg.Transport.Addrs), seed: maphash.MakeSeed(), flows: newFlowTokens(secrets...),
 		deadlines: newDeadlines(cfg.Patience, cfg.TimerC), governor: newGovernor(), calls: newCallTable(cfg.Calls, cfg.CallLife),
 		lookups: make(chan struct{}, cfg.Lookups), log: cfg.Logger, ctx: context.Background(),
 	}
 	p.exchanges.New = func() any { return new(exchange) }
+	if cfg.Relay != nil {
+		p.proofs = newProofs(secrets)
+	}
 	var err error
-	if p.veil, err = newVeil(cfg.Secret, cfg.Hide, p.self, cfg.Transport.SentBy); err != nil {
+	if p.veil, err = newVeil(secrets, cfg.Hide, p.self, cfg.Transport.SentBy); err != nil {
 		return nil, fmt.Errorf("edge: %w", err)
 	}
 	p.count = counters{

@@ -1,6 +1,8 @@
 package edge
 
 import (
+	"cmp"
+	"math"
 	"strconv"
 
 	"github.com/hometone/hometone/sip"
@@ -23,27 +25,48 @@ func (p *Proxy) record(req *sip.Request, fw *forwarding, t transport.Target) {
 		return
 	}
 	from := fw.tx.Flow()
-	caller, callee := "", ""
+	var caller, callee entry
 	if from.Reliable() || behindNAT(req) {
-		caller = p.flows.encode(from)
+		caller.token = p.flows.encode(from)
 	}
 	if f := t.Flow; f.Valid() && f.Reliable() || fw.way.flow.Valid() {
 		if !f.Valid() {
 			f = fw.way.flow
 		}
-		callee = p.flows.encode(f)
+		callee.token = p.flows.encode(f)
 	}
-	inward := p.entry(transport.Target{Proto: from.Proto(), Addr: from.Remote(), Flow: from}, caller)
-	outward := p.entry(t, callee)
-	req.Prepend(sip.HeaderRecordRoute, inward)
-	if outward != inward || caller != "" {
-		req.Prepend(sip.HeaderRecordRoute, outward)
+	caller.sips = sipsOnly(req)
+	callee.sips = caller.sips
+	back := transport.Target{Proto: from.Proto(), Addr: from.Remote(), Flow: from}
+	two := caller.token != "" || p.entry(t, callee) != p.entry(back, caller)
+	p.sign(req, t, &caller, &callee, two)
+	if two {
+		req.Prepend(sip.HeaderRecordRoute, p.entry(back, caller))
 	}
+	req.Prepend(sip.HeaderRecordRoute, p.entry(t, callee))
+	if p.proofs != nil {
+		fw.below = uint16(min(req.Count(sip.HeaderRecordRoute), math.MaxUint16))
+	}
+}
+
+// sign puts proofs into the entries: into the lower one for what the callee
+// sends, into the upper one for the caller, or both into the only one.
+func (p *Proxy) sign(req *sip.Request, t transport.Target, caller, callee *entry, two bool) {
+	if p.proofs == nil {
+		return
+	}
+	callID, tag := req.CallID(), req.FromTag()
+	toCaller, toCallee := cmp.Or(caller.token, callerHop(req)), cmp.Or(callee.token, targetHop(t))
+	if !two {
+		callee.proof = p.proofs.make(callID, tag, toCallee, toCaller)
+		return
+	}
+	caller.proof, callee.proof = p.proofs.make(callID, tag, toCaller), p.proofs.make(callID, tag, toCallee)
 }
 
 // path adds our Path entry with the token of the phone's flow.
 func (p *Proxy) path(req *sip.Request, from transport.Flow) {
-	here := p.entry(transport.Target{Proto: from.Proto(), Addr: from.Remote(), Flow: from}, p.flows.encode(from))
+	here := p.entry(transport.Target{Proto: from.Proto(), Addr: from.Remote(), Flow: from}, entry{token: p.flows.encode(from), sips: sipsOnly(req)})
 	if req.HasToken(sip.HeaderSupported, "outbound") {
 		// "the edge proxy ... MUST include an 'ob' URI parameter" (RFC 5626 §5.1)
 		here = here[:len(here)-1] + ";ob>"
@@ -51,23 +74,43 @@ func (p *Proxy) path(req *sip.Request, from transport.Flow) {
 	req.Prepend(sip.HeaderPath, here)
 }
 
-// entry is our address towards t as a route, with a flow's token if there is one.
-func (p *Proxy) entry(t transport.Target, token string) string {
+// entry is what a value of ours in Record-Route or Path says besides our address.
+type entry struct {
+	token string // of a flow
+	proof string // parameter
+	// sips: "If the Request-URI contains a SIPS URI, or the topmost Route header
+	// field value ... contains a SIPS URI, the URI placed into the Record-Route
+	// header field MUST be a SIPS URI" (RFC 3261 §16.6 step 4).
+	sips bool
+}
+
+// entry is our address towards t as a route.
+func (p *Proxy) entry(t transport.Target, e entry) string {
 	host, port := p.cfg.Transport.SentBy(t)
-	proto := t.Proto
-	var buf [192]byte
-	b := append(buf[:0], "<sip:"...)
-	if token != "" {
-		b = append(append(b, token...), '@')
+	var buf [256]byte
+	b := append(buf[:0], "<sip"...)
+	if e.sips {
+		b = append(b, 's')
+	}
+	b = append(b, ':')
+	if e.token != "" {
+		b = append(append(b, e.token...), '@')
 	}
 	b = append(b, host...)
 	if port != 0 {
 		b = strconv.AppendUint(append(b, ':'), uint64(port), 10)
 	}
-	if proto != transport.UDP {
-		b = append(append(b, ";transport="...), proto.String()...)
+	switch {
+	case e.sips && t.Proto == transport.WSS: // the s of sips says it (RFC 7118 §5.2)
+		b = append(b, ";transport=ws"...)
+	case t.Proto != transport.UDP && !(e.sips && t.Proto == transport.TLS): // RFC 5630 §3.1.2
+		b = append(append(b, ";transport="...), t.Proto.String()...)
 	}
-	return string(append(b, ";lr>"...))
+	b = append(b, ";lr"...)
+	if e.proof != "" {
+		b = append(append(b, ";"+proofParam+"="...), e.proof...)
+	}
+	return string(append(b, '>'))
 }
 
 // direct reports whether a request comes from its UA without a proxy between.

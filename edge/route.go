@@ -14,6 +14,8 @@ type way struct {
 	own      int    // entries of ours that were taken off
 	listener string // the listener that the last of them names: requests leave there
 	flow     transport.Flow
+	token    string // of the flow
+	proof    string // parameter of the last entry
 	refusal  refusal
 }
 
@@ -30,7 +32,6 @@ func (p *Proxy) preprocess(req *sip.Request, uri *sip.URI, from transport.Flow) 
 	p.undoStrict(req, uri, from)
 	p.stripMaddr(req, uri, from)
 	var w way
-	token := ""
 	for w.own < maxOwn {
 		value, ok := req.First(sip.HeaderRoute)
 		if !ok {
@@ -50,10 +51,11 @@ func (p *Proxy) preprocess(req *sip.Request, uri *sip.URI, from transport.Flow) 
 		}
 		req.PopFirst(sip.HeaderRoute)
 		w.own++
-		w.listener, token = listener, p.veil.unfold(req, &hop)
+		w.listener, w.token = listener, p.veil.unfold(req, &hop)
+		w.proof, _ = hop.Params.Get(proofParam)
 	}
-	if token != "" {
-		w.follow(p.flows, token, from)
+	if w.token != "" {
+		w.follow(p.flows, w.token, from)
 	}
 	return w
 }
@@ -132,32 +134,29 @@ func (p *Proxy) stripMaddr(req *sip.Request, uri *sip.URI, from transport.Flow) 
 func (p *Proxy) route(ctx context.Context, fw *forwarding, uri *sip.URI) {
 	req, w := fw.req, &fw.way
 	inDialog := req.ToTag() != ""
-	if w.flow.Valid() {
-		fw.alone(Branch{Targets: fw.target(p.flowTarget(w.flow))})
-		return
-	}
-	if req.Has(sip.HeaderRoute) {
-		fw.onward(inDialog)
-		return
-	}
 	_, mine := p.self.is(uri, fw.tx.Flow())
 	switch {
-	case !inDialog && mine && uri.User == "" && req.Method() == sip.OPTIONS:
-		fw.plan.Mine = true
-	case !inDialog:
-		p.cfg.Router.Route(ctx, req, fw.tx.Flow(), &fw.plan)
-	case w.own > 0 && !mine:
-		fw.alone(Branch{})
-	default:
+	case w.flow.Valid() || req.Has(sip.HeaderRoute) || inDialog && w.own > 0 && !mine:
+		fw.onward(inDialog)
+	case inDialog:
 		p.astray(fw, mine)
+	case mine && uri.User == "" && req.Method() == sip.OPTIONS:
+		fw.plan.Mine = true
+	default:
+		p.cfg.Router.Route(ctx, req, fw.tx.Flow(), &fw.plan)
 	}
 }
 
-// onward forwards along the rest of a Route. A request outside a dialog that
-// names its own way is a relay.
+// onward forwards where a request itself says. Outside a dialog that is for
+// whom we relay, inside one for those who take part in it.
 func (fw *forwarding) onward(inDialog bool) {
-	if !inDialog && fw.proxy.cfg.Relay != nil && !fw.proxy.cfg.Relay(fw.tx.Flow()) {
+	p := fw.proxy
+	if inDialog && !p.entitled(fw) || !inDialog && p.cfg.Relay != nil && !p.cfg.Relay(fw.tx.Flow()) {
 		fw.plan.Status, fw.plan.Reason = 403, "Relaying Denied"
+		return
+	}
+	if fw.way.flow.Valid() {
+		fw.alone(Branch{Targets: fw.target(p.flowTarget(fw.way.flow))})
 		return
 	}
 	fw.alone(Branch{})

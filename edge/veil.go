@@ -22,26 +22,29 @@ import (
 //
 // A nil veil hides nothing.
 type veil struct {
-	aead    cipher.AEAD
-	key     []byte // of the nonce
+	aeads   []cipher.AEAD // the first hides, all are opened
+	key     []byte        // of the nonce
 	outside map[string]bool
 	at      func(netip.AddrPort) string // the listener of a local address
 	sentBy  func(transport.Target) (string, uint16)
 }
 
-func newVeil(secret []byte, listeners []string, s *self, sentBy func(transport.Target) (string, uint16)) (*veil, error) {
+func newVeil(secrets [][]byte, listeners []string, s *self, sentBy func(transport.Target) (string, uint16)) (*veil, error) {
 	if len(listeners) == 0 {
 		return nil, nil
 	}
-	block, err := aes.NewCipher(derive(secret, "hometone edge veil"))
-	if err != nil {
-		return nil, err
+	v := &veil{key: derive(secrets[0], "hometone edge veil nonce"), outside: make(map[string]bool), at: s.listenerAt, sentBy: sentBy}
+	for _, secret := range secrets {
+		block, err := aes.NewCipher(derive(secret, "hometone edge veil"))
+		if err != nil {
+			return nil, err
+		}
+		aead, err := cipher.NewGCM(block)
+		if err != nil {
+			return nil, err
+		}
+		v.aeads = append(v.aeads, aead)
 	}
-	aead, err := cipher.NewGCM(block)
-	if err != nil {
-		return nil, err
-	}
-	v := &veil{aead: aead, key: derive(secret, "hometone edge veil nonce"), outside: make(map[string]bool), at: s.listenerAt, sentBy: sentBy}
 	for _, name := range listeners {
 		v.outside[name] = true
 	}
@@ -57,19 +60,25 @@ const veilMark = "~"
 func (v *veil) seal(text string) string {
 	m := hmac.New(sha256.New, v.key)
 	m.Write([]byte(text))
-	nonce := m.Sum(nil)[:v.aead.NonceSize()]
-	return veilMark + base64.RawURLEncoding.EncodeToString(v.aead.Seal(nonce, nonce, []byte(text), nil))
+	nonce := m.Sum(nil)[:v.aeads[0].NonceSize()]
+	return veilMark + base64.RawURLEncoding.EncodeToString(v.aeads[0].Seal(nonce, nonce, []byte(text), nil))
 }
 
 // open reads a token.
 func (v *veil) open(token string) (string, bool) {
 	token, marked := strings.CutPrefix(token, veilMark)
 	b, err := base64.RawURLEncoding.Strict().DecodeString(token)
-	if !marked || err != nil || len(b) < v.aead.NonceSize() {
+	if !marked || err != nil {
 		return "", false
 	}
-	text, err := v.aead.Open(nil, b[:v.aead.NonceSize()], b[v.aead.NonceSize():], nil)
-	return string(text), err == nil
+	for _, aead := range v.aeads {
+		if n := aead.NonceSize(); len(b) >= n {
+			if text, err := aead.Open(nil, b[:n], b[n:], nil); err == nil {
+				return string(text), true
+			}
+		}
+	}
+	return "", false
 }
 
 // faces reports whether a message to t leaves for the outside.
@@ -179,18 +188,17 @@ func (v *veil) coverContact(m *sip.Message, t transport.Target) {
 	m.Set(sip.HeaderContact, c.String())
 }
 
-// coverResponse does for a response what cover does for a request, and gives
-// what was taken off back to the inside.
-func (v *veil) coverResponse(res *sip.Response, fw *forwarding) {
-	if v == nil {
-		return
-	}
-	if !v.from(fw.tx.Flow()) {
+// bare gives what was taken off back to the inside.
+func (v *veil) bare(res *sip.Response, fw *forwarding) {
+	if v != nil && !v.from(fw.tx.Flow()) {
 		v.restoreRoute(res)
-		return
 	}
-	if fw.outward {
-		return // from the outside to the outside
+}
+
+// coverResponse does for a response what cover does for a request.
+func (v *veil) coverResponse(res *sip.Response, fw *forwarding) {
+	if v == nil || !v.from(fw.tx.Flow()) || fw.outward {
+		return // it stays inside, or goes from the outside to the outside
 	}
 	back := transport.Target{Proto: fw.tx.Flow().Proto(), Addr: fw.tx.Flow().Remote(), Flow: fw.tx.Flow()}
 	v.foldResponse(res)

@@ -83,8 +83,8 @@ func TestVeilIncoming(t *testing.T) {
 // Nobody but the proxy makes tokens, and equal texts have equal ones.
 func TestVeilTokens(t *testing.T) {
 	s := newSelf(nil, func() []transport.Listen { return nil })
-	one, _ := newVeil([]byte("one"), []string{"out"}, s, nil)
-	two, _ := newVeil([]byte("two"), []string{"out"}, s, nil)
+	one, _ := newVeil([][]byte{[]byte("one")}, []string{"out"}, s, nil)
+	two, _ := newVeil([][]byte{[]byte("two")}, []string{"out"}, s, nil)
 	token := one.seal("sip:8006@10.0.0.5:5080")
 	if token != one.seal("sip:8006@10.0.0.5:5080") {
 		t.Error("the same address gives two tokens")
@@ -105,7 +105,7 @@ func TestVeilTokens(t *testing.T) {
 
 func FuzzTokens(f *testing.F) {
 	s := newSelf(nil, func() []transport.Listen { return nil })
-	v, _ := newVeil([]byte("one"), []string{"out"}, s, nil)
+	v, _ := newVeil([][]byte{[]byte("one")}, []string{"out"}, s, nil)
 	flows := newFlowTokens([]byte("one"))
 	udp := transport.NewFlow(transport.UDP, netip.MustParseAddrPort("192.0.2.1:5060"), netip.MustParseAddrPort("198.51.100.7:40000"), 0)
 	tls := transport.NewFlow(transport.TLS, netip.MustParseAddrPort("[2001:db8::1]:5061"), netip.MustParseAddrPort("[2001:db8::2]:40000"), 77)
