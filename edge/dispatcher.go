@@ -120,6 +120,7 @@ func (d *Dispatcher) Use(layer *transaction.Layer, proxy *Proxy) {
 // destinations; they are used all the same.
 func (d *Dispatcher) Apply(s Settings, now time.Time) []error {
 	s = s.withDefaults()
+	d.self.refresh()
 	next := &board{settings: s, sets: make(map[int]*dispatch.Set), byDest: make(map[*dispatch.Destination]*place)}
 	next.failover = func(status int) bool { return slices.Contains(s.Failover, status) }
 	var faults []error

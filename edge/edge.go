@@ -3,6 +3,7 @@ package edge
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -54,10 +55,33 @@ func (e *Edge) Use(layer *transaction.Layer) { e.Dispatcher.Use(layer, e.Proxy) 
 
 // Apply puts a reloaded configuration into force: destinations, probes and the
 // shield. Calls in progress go on undisturbed. What is fixed while the node runs
-// (names, path, recurse, hide, patience, secret) is left as it is.
+// (see Fixed) is left as it is.
 func (e *Edge) Apply(c *config.Edge, s Settings, log *slog.Logger) {
 	e.Shield.Configure(shieldOf(&c.Shield, e.Dispatcher, log))
+	e.Proxy.self.refresh()
 	e.apply(s, log)
+}
+
+// Fixed returns the keys that have changed from one configuration to another and
+// hold from the next start on only.
+func Fixed(old, new *config.Edge) (keys []string) {
+	for _, k := range []struct {
+		name string
+		same bool
+	}{
+		{"names", slices.Equal(old.Names, new.Names)},
+		{"path", old.Path == new.Path},
+		{"hide", slices.Equal(old.Hide, new.Hide)},
+		{"patience", old.Patience == new.Patience},
+		{"recurse", old.Recurse == new.Recurse},
+		{"secret", old.Secret == new.Secret},
+		{"old_secrets", slices.Equal(old.OldSecrets, new.OldSecrets)},
+	} {
+		if !k.same {
+			keys = append(keys, k.name)
+		}
+	}
+	return keys
 }
 
 func (e *Edge) apply(s Settings, log *slog.Logger) {

@@ -55,6 +55,7 @@ type exchange struct {
 // newForwarding takes an exchange from the pool.
 func (p *Proxy) newForwarding(tx *transaction.Server, req *sip.Request, suffix string) *forwarding {
 	x := p.exchanges.Get().(*exchange)
+	p.open.Add(1)
 	x.req, x.suffix = req, suffix
 	x.plan.Groups, x.fork.branches, x.legs = x.groups[:0], x.branches[:0], x.legRoom[:0]
 	return &forwarding{proxy: p, tx: tx, exchange: x}
@@ -66,6 +67,7 @@ func (fw *forwarding) release() {
 	x := fw.exchange
 	fw.exchange = nil
 	*x = exchange{}
+	fw.proxy.open.Add(-1)
 	fw.proxy.exchanges.Put(x)
 }
 

@@ -29,7 +29,7 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	found := make(chan finding)
-	asking := 0
+	asking, looked := 0, time.Now()
 	defer func() {
 		for ; asking > 0; asking-- {
 			<-found
@@ -47,6 +47,10 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 		}
 		d.tellProxy()
 		now := time.Now()
+		if now.Sub(looked) > refreshAfter {
+			looked = now
+			d.self.refresh()
+		}
 		next, names := d.round(now)
 		for _, pl := range names {
 			asking++

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hometone/hometone/internal/report"
@@ -89,6 +90,7 @@ type Proxy struct {
 	calls     *callTable
 	exchanges sync.Pool     // of *exchange
 	lookups   chan struct{} // a place for each DNS look-up under way
+	open      atomic.Int64  // requests without a final response
 	report    report.Reporter
 	count     counters
 	log       *slog.Logger
@@ -173,6 +175,19 @@ func (p *Proxy) Run(ctx context.Context) error {
 
 // Calls returns the number of confirmed dialogs through destinations.
 func (p *Proxy) Calls() int { return p.calls.len() }
+
+// Idle returns when no request is under way, or ctx has ended.
+func (p *Proxy) Idle(ctx context.Context) {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for p.open.Load() > 0 {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
 
 // Counters calls yield with the name and total of each counter.
 func (p *Proxy) Counters(yield func(name string, total uint64) bool) { p.report.Totals(yield) }

@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"cmp"
 	"net"
 	"net/netip"
 	"strings"
@@ -13,53 +14,53 @@ import (
 // self knows which URIs mean this host: the addresses of the listeners, their
 // external addresses and the configured names.
 type self struct {
-	names   []string                                  // in lower case
-	bound   []transport.Listen                        // as they were at the start; they do not change
-	places  atomic.Pointer[map[netip.AddrPort]string] // address → listener's name
-	ports   map[uint16]bool                           // of all listeners
-	offered func() ([]net.Addr, error)                // the host's addresses
+	names   []string // in lower case
+	listen  func() []transport.Listen
+	offered func() ([]net.Addr, error) // the host's addresses
+	now     atomic.Pointer[addresses]
+}
+
+// addresses are what self has found at its last look; immutable.
+type addresses struct {
+	bound  []transport.Listen
+	places map[netip.AddrPort]string // address → listener's name
+	ports  map[uint16]bool           // of all listeners
 }
 
 func newSelf(names []string, listen func() []transport.Listen) *self {
-	s := &self{bound: listen(), ports: make(map[uint16]bool), offered: net.InterfaceAddrs}
+	s := &self{listen: listen, offered: net.InterfaceAddrs}
 	for _, n := range names {
 		s.names = append(s.names, strings.ToLower(n))
 	}
-	for _, l := range s.bound {
-		s.ports[l.Addr.Port()] = true
-		s.ports[l.External.Port()] = true
-	}
-	delete(s.ports, 0)
 	s.refresh()
 	return s
 }
 
-// refresh reads the host's addresses again: a virtual address may have moved
-// here.
+// refresh reads listeners and the host's addresses again: both may change, and a
+// virtual address may have moved here.
 func (s *self) refresh() {
-	places := make(map[netip.AddrPort]string)
+	a := &addresses{bound: s.listen(), places: make(map[netip.AddrPort]string), ports: make(map[uint16]bool)}
 	hosts, _ := s.offered() // without them the bound addresses remain
-	for _, l := range s.bound {
+	for _, l := range a.bound {
 		port := l.Addr.Port()
+		a.ports[port] = true
 		if l.External.Addr().IsValid() {
-			outside := netip.AddrPortFrom(l.External.Addr().Unmap(), l.External.Port())
-			if outside.Port() == 0 {
-				outside = netip.AddrPortFrom(outside.Addr(), port)
-			}
-			places[outside] = l.Name
+			outside := netip.AddrPortFrom(l.External.Addr().Unmap(), cmp.Or(l.External.Port(), port))
+			a.places[outside] = l.Name
+			a.ports[outside.Port()] = true
 		}
 		if !l.Addr.Addr().IsUnspecified() {
-			places[netip.AddrPortFrom(l.Addr.Addr().Unmap(), port)] = l.Name
+			a.places[netip.AddrPortFrom(l.Addr.Addr().Unmap(), port)] = l.Name
 			continue
 		}
 		for _, h := range hosts {
 			prefix, err := netip.ParsePrefix(h.String())
-			if a := prefix.Addr().Unmap(); err == nil && a.Is4() == l.Addr.Addr().Is4() {
-				places[netip.AddrPortFrom(a, port)] = l.Name
+			if at := prefix.Addr().Unmap(); err == nil && at.Is4() == l.Addr.Addr().Is4() {
+				a.places[netip.AddrPortFrom(at, port)] = l.Name
 			}
 		}
 	}
-	s.places.Store(&places)
+	s.now.Store(a)
 }
 
 // is reports whether uri means this host, and the name of the listener if it
@@ -78,14 +79,14 @@ func (s *self) is(uri *sip.URI, over transport.Flow) (listener string, yes bool)
 		port = defaultPort(uri)
 	}
 	place := netip.AddrPortFrom(addr.Unmap(), port)
-	listener, yes = (*s.places.Load())[place]
+	listener, yes = s.now.Load().places[place]
 	return listener, yes || place == over.Local()
 }
 
 // listenerAt returns the name of the listener at a local address, "" if there is
 // none.
 func (s *self) listenerAt(a netip.AddrPort) string {
-	return (*s.places.Load())[netip.AddrPortFrom(a.Addr().Unmap(), a.Port())]
+	return s.now.Load().places[netip.AddrPortFrom(a.Addr().Unmap(), a.Port())]
 }
 
 // leaving names the listener that t is to leave from, if that can reach it.
@@ -93,7 +94,7 @@ func (s *self) leaving(t *transport.Target, listener string) {
 	if listener == "" {
 		return
 	}
-	for _, l := range s.bound {
+	for _, l := range s.now.Load().bound {
 		if l.Name == listener && l.Proto == t.Proto && l.Addr.Addr().Is4() == t.Addr.Addr().Is4() {
 			t.Listener = listener
 		}
@@ -103,7 +104,7 @@ func (s *self) leaving(t *transport.Target, listener string) {
 func (s *self) named(uri *sip.URI) bool {
 	for _, n := range s.names {
 		if strings.EqualFold(n, uri.Host) {
-			return uri.Port == 0 || s.ports[uri.Port]
+			return uri.Port == 0 || s.now.Load().ports[uri.Port]
 		}
 	}
 	return false

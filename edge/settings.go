@@ -11,6 +11,7 @@ import (
 	"github.com/hometone/hometone/config/dispatcher"
 	"github.com/hometone/hometone/edge/dispatch"
 	"github.com/hometone/hometone/sip"
+	"github.com/hometone/hometone/sip/transport"
 )
 
 // Settings say where requests go and how destinations are watched.
@@ -59,8 +60,8 @@ func (s Settings) withDefaults() Settings {
 }
 
 // Load reads the section edge of a configuration and the dispatcher.list it
-// names. listen are the node's own addresses: a destination among them would
-// send calls in a circle. The settings are valid if no problem is an error.
+// names. A destination that is the node itself would send calls in a circle. The
+// settings are valid if no problem is an error.
 func Load(e *config.Edge, n *config.Node) (Settings, []config.Problem) {
 	number, _ := e.Algorithm.Number() // checked when the file was read
 	s := Settings{
@@ -84,12 +85,12 @@ func Load(e *config.Edge, n *config.Node) (Settings, []config.Problem) {
 		problems = append(problems, found...)
 		for i := range list.Destinations {
 			d := &list.Destinations[i]
-			problems = append(problems, checkURI(d.URI, d.Pos)...)
+			problems = append(problems, checkURI(d.URI, d.Pos, n)...)
 			add(d.Set, specOf(d))
 		}
 	}
 	for i, uri := range e.Locations {
-		problems = append(problems, checkURI(uri, n.At(fmt.Sprintf("edge.destinations[%d]", i)))...)
+		problems = append(problems, checkURI(uri, n.At(fmt.Sprintf("edge.destinations[%d]", i)), n)...)
 		add(e.Set, dispatch.Spec{URI: uri})
 	}
 	for _, id := range order {
@@ -121,11 +122,27 @@ func specOf(d *dispatcher.Destination) dispatch.Spec {
 	return spec
 }
 
-func checkURI(uri string, at config.Pos) []config.Problem {
-	if u, err := sip.ParseURI(uri); err != nil || !u.IsSIP() || u.Host == "" {
+func checkURI(uri string, at config.Pos, n *config.Node) []config.Problem {
+	u, err := sip.ParseURI(uri)
+	switch {
+	case err != nil || !u.IsSIP() || u.Host == "":
 		return []config.Problem{at.Problem(config.Error, "write sip:HOST:PORT", "destination %q is not a SIP URI", uri)}
+	case itself(&u, n.SIP.Listen):
+		return []config.Problem{at.Problem(config.Warning, "name the PBX's address", "destination %q is this node itself: calls would go in a circle", uri)}
 	}
 	return nil
+}
+
+// itself reports whether a URI is one of the addresses to listen on.
+func itself(uri *sip.URI, listen []config.Address) bool {
+	bound := make([]transport.Listen, 0, len(listen))
+	for _, l := range listen {
+		proto, _ := transport.ParseProto(l.Proto)
+		bound = append(bound, transport.Listen{Name: l.String(), Proto: proto, Addr: l.Addr})
+	}
+	s := newSelf(nil, func() []transport.Listen { return bound })
+	name, _ := s.is(uri, transport.Flow{})
+	return name != ""
 }
 
 // check finds what only shows with the whole: an empty set, attributes that the

@@ -1,6 +1,11 @@
 package node
 
 import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
 	"github.com/hometone/hometone/config"
 	"github.com/hometone/hometone/edge"
 	"github.com/hometone/hometone/sip"
@@ -18,6 +23,66 @@ func (p *plan) readEdge() []config.Problem {
 	return problems
 }
 
+// balances reports whether the node is a balancer and nothing else: then it
+// has no exchange, no registrar, no media and nothing durable but its secret.
+func (p *plan) balances() bool { return p.edge != nil && p.asterisk == "" }
+
+// openBalancer makes the rooms of such a node.
+func (r *rooms) openBalancer(p *plan) error {
+	first, err := r.openEdge(p, nil)
+	if err != nil {
+		return err
+	}
+	r.shards, err = transaction.New(transaction.Config{
+		Transport: &watched{Layer: r.wire, closed: func(transport.Flow) {}, shield: r.shield()}, Handler: first,
+		Timers: p.timers(), DatagramSize: p.datagramSize(), Logger: r.log,
+	})
+	if err != nil {
+		return err
+	}
+	r.edge.Use(r.shards)
+	return nil
+}
+
+// serveBalancer runs the rooms of a balancer until ctx ends or one of them
+// fails. Requests under way are finished for as long as the node may drain, new
+// ones are refused meanwhile; the calls themselves need nobody.
+func (r *rooms) serveBalancer(ctx context.Context, ready func()) error {
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	below, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var group sync.WaitGroup
+	run := func(name string, ctx context.Context, f func(context.Context) error) {
+		group.Go(func() {
+			if err := f(ctx); err != nil && ctx.Err() == nil {
+				fail(fmt.Errorf("node: %s: %w", name, err))
+			}
+		})
+	}
+	run("transport", below, r.shards.Run)
+	run("edge", below, r.edge.Run)
+	run("status", ctx, r.reportStatus)
+	run("watchdog", ctx, watch)
+	run("memory", ctx, tend)
+	ready()
+	notify("READY=1")
+	<-ctx.Done()
+	notify("STOPPING=1")
+	rest, enough := context.WithTimeout(below, r.drain)
+	group.Go(func() { // ends with the last request under way
+		r.edge.Proxy.Idle(rest)
+		enough()
+	})
+	_ = r.shards.Drain(rest) // refuses new requests; it ends with rest
+	enough()
+	stop()
+	group.Wait()
+	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) && !errors.Is(cause, context.DeadlineExceeded) {
+		return cause
+	}
+	return nil
+}
+
 // openEdge puts the balancer in front of what the node has otherwise: the
 // handler it returns is the first to see a request. Without edge: in the
 // configuration that is what stands behind.
@@ -26,7 +91,7 @@ func (r *rooms) openEdge(p *plan, behind transaction.Handler) (transaction.Handl
 		return behind, nil
 	}
 	role := edge.Role{Transport: r.wire, Data: p.data, Logger: r.log}
-	if p.asterisk != "" {
+	if behind != nil {
 		role.Next, role.Locator = behind, located{r.where}
 	}
 	var err error
@@ -43,16 +108,23 @@ func (r *rooms) shield() *edge.Shield {
 }
 
 // applyEdge puts a reloaded section edge into force.
-func (r *rooms) applyEdge(p *plan) []config.Problem {
-	if (r.edge == nil) != (p.edge == nil) {
+func (r *rooms) applyEdge(old, p *plan) []config.Problem {
+	if (r.edge == nil) != (p.edge == nil) || (r.exchange == nil) != p.balances() {
 		return []config.Problem{{
-			File: p.file.File, Severity: config.Warning, Text: "edge: has come or gone; the node goes on as it was", Hint: "restart it",
+			File: p.file.File, Severity: config.Warning, Text: "edge: or pbx: has come or gone; the node goes on as it was", Hint: "restart it",
 		}}
 	}
-	if r.edge != nil {
-		r.edge.Apply(p.file.Edge, *p.edge, r.log)
+	if r.edge == nil {
+		return nil
 	}
-	return nil
+	r.edge.Apply(p.file.Edge, *p.edge, r.log)
+	var problems []config.Problem
+	for _, name := range edge.Fixed(old.file.Edge, p.file.Edge) {
+		problems = append(problems, config.Problem{
+			File: p.file.File, Severity: config.Warning, Text: "edge." + name + " has changed; the node goes on with the old value", Hint: "restart it to use the new one",
+		})
+	}
+	return problems
 }
 
 // located is what the edge sees of the registered phones: an edge.Locator.

@@ -1,5 +1,6 @@
 // Package node wires one running node from its configuration: transports,
-// transactions, dialogs, store, records, registrar, relay and exchange.
+// transactions, dialogs, store, records, registrar, relay and exchange. A node
+// with edge: and no pbx: is a balancer alone and has none of the latter six.
 //
 // New reads and validates; it opens nothing. Run opens everything in the
 // order of dependence, serves until its context ends, lets the calls in progress
@@ -131,7 +132,7 @@ func (n *Node) Calls() int {
 	if n.rooms == nil {
 		return 0
 	}
-	return n.rooms.exchange.Calls()
+	return n.rooms.calls()
 }
 
 // Reload reads the configuration again. If any of the problems is an error the

@@ -32,7 +32,7 @@ import (
 const userAgent = "Hometone"
 
 // rooms are the running parts of a node, in the order in which they depend on
-// each other.
+// each other. A balancer alone has wire, shards and edge only.
 type rooms struct {
 	log      *slog.Logger
 	drain    time.Duration
@@ -75,6 +75,9 @@ func open(ctx context.Context, cfg Config, p *plan, log *slog.Logger) (_ *rooms,
 	}
 	if err = harden(); err != nil {
 		return nil, fmt.Errorf("node: hardening: %w", err)
+	}
+	if p.balances() {
+		return r, r.openBalancer(p)
 	}
 	if err = r.openStores(ctx, p); err != nil {
 		return nil, err
@@ -250,6 +253,9 @@ func (c *closing) FlowClosed(f transport.Flow, err error) {
 
 // use makes new calls and registrations follow a plan.
 func (r *rooms) use(p *plan) {
+	if r.exchange == nil && r.who == nil {
+		return // a balancer alone: applyEdge does it all
+	}
 	r.who.settings.Store(p.settings)
 	r.where.settings.Store(p.settings)
 	if r.exchange != nil {
@@ -263,6 +269,9 @@ func (r *rooms) use(p *plan) {
 // first, with its calls; the rooms below it run until then, the records to the
 // very last.
 func (r *rooms) serve(ctx context.Context, ready func()) error {
+	if r.exchange == nil {
+		return r.serveBalancer(ctx, ready)
+	}
 	defer r.close()
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
@@ -389,7 +398,7 @@ func (r *rooms) apply(old, new *plan) []config.Problem {
 		}
 	}
 	r.use(new)
-	return append(problems, r.applyEdge(new)...)
+	return append(problems, r.applyEdge(old, new)...)
 }
 
 // sameListeners reports whether two plans listen on the same addresses.

@@ -37,10 +37,19 @@ func (r *rooms) status() Status {
 	servers, clients := r.shards.Load()
 	heap := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
 	metrics.Read(heap)
-	return Status{
-		Calls: r.exchange.Calls(), Dialogs: r.dialogs.Len(), Transactions: servers + clients, Bindings: r.places.Count(),
-		Legs: r.exchange.Legs(), Goroutines: runtime.NumGoroutine(), Heap: heap[0].Value.Uint64(),
+	status := Status{Calls: r.calls(), Transactions: servers + clients, Goroutines: runtime.NumGoroutine(), Heap: heap[0].Value.Uint64()}
+	if r.exchange != nil {
+		status.Dialogs, status.Bindings, status.Legs = r.dialogs.Len(), r.places.Count(), r.exchange.Legs()
 	}
+	return status
+}
+
+// calls are those of the exchange, or those a balancer has seen begin.
+func (r *rooms) calls() int {
+	if r.exchange == nil {
+		return r.edge.Proxy.Calls()
+	}
+	return r.exchange.Calls()
 }
 
 // reportStatus logs the status on each SIGUSR1 until ctx ends.
