@@ -79,7 +79,7 @@ func TestUnknownUsersTakeTheSameTime(t *testing.T) {
 					t.Fatal(err)
 				}
 				start := time.Now()
-				h.r.serve(req, h.flow, func(*sip.Response) {})
+				h.r.serve(req, h.flow, func(*sip.Response, bool) {})
 				took[user] = append(took[user], time.Since(start))
 			}
 		}

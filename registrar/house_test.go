@@ -173,7 +173,7 @@ func (h *house) request(lines ...string) *sip.Request {
 func (h *house) send(req *sip.Request) *sip.Response {
 	h.Helper()
 	c := make(chan *sip.Response, 2)
-	h.r.serve(req, h.flow, func(res *sip.Response) { c <- res })
+	h.r.serve(req, h.flow, func(res *sip.Response, _ bool) { c <- res })
 	select {
 	case res := <-c:
 		return res

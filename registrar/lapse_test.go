@@ -123,7 +123,7 @@ func TestConcurrentRegistrations(t *testing.T) {
 		answers := make(chan int, 100)
 		for i := range 100 {
 			req := h.request(fmt.Sprintf("Contact: <sip:bob@pc%d>", i))
-			h.r.serve(req, h.flow, func(res *sip.Response) { answers <- res.Status() })
+			h.r.serve(req, h.flow, func(res *sip.Response, _ bool) { answers <- res.Status() })
 		}
 		count := map[int]int{}
 		for range 100 {

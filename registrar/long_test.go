@@ -142,7 +142,7 @@ func populate(r *Registrar, cseq int) {
 		}
 		room <- struct{}{}
 		all.Add(1)
-		r.serve(req, flow, func(res *sip.Response) {
+		r.serve(req, flow, func(res *sip.Response, _ bool) {
 			if res.Status() != 200 {
 				panic(res.Status())
 			}

@@ -20,37 +20,45 @@ func (r *Registrar) ServeSIP(_ context.Context, tx *transaction.Server, req *sip
 	if tx.Stateless() {
 		return
 	}
-	tx.TakeOver()
-	r.serve(req, tx.Flow(), func(res *sip.Response) {
-		if err := tx.Respond(res); err != nil {
+	r.serve(req, tx.Flow(), func(res *sip.Response, stranger bool) {
+		var err error
+		if stranger {
+			err = tx.RespondOnce(req, res)
+		} else {
+			err = tx.Respond(res)
+		}
+		if err != nil {
 			r.log.Debug("registrar: response not sent", "call_id", req.CallID(), "flow", tx.Flow().String(), "err", err)
 		}
 	})
+	tx.TakeOver() // most 200s wait for the store
 }
 
 // serve is RFC 3261 §10.3 in its order; reply is called once, now or after the
-// store has acknowledged.
-func (r *Registrar) serve(req *sip.Request, flow transport.Flow, reply func(*sip.Response)) {
+// store has acknowledged. stranger: whoever asks has not proved himself, so that
+// no transaction is to be kept for the answer (§8.2.7, docs/adr/0077); it is
+// given before serve returns.
+func (r *Registrar) serve(req *sip.Request, flow transport.Flow, reply func(res *sip.Response, stranger bool)) {
 	now := time.Now()
 	c, h, to, no := r.check(req, flow)
 	if no != nil {
-		reply(no.response(req))
+		reply(no.response(req), true)
 		return
 	}
 	endpoint, challenge := r.authenticate(req, flow, now)
 	if challenge != nil {
-		reply(challenge)
+		reply(challenge, true)
 		return
 	}
 	if no = r.authorise(&endpoint, to, c); no == nil {
 		no = c.readContacts(req, h)
 	}
 	if no != nil {
-		reply(no.response(req))
+		reply(no.response(req), false)
 		return
 	}
 	answer := func(next []Binding, no *refusal) {
-		reply(r.respond(req, to, c, next, no, now))
+		reply(r.respond(req, to, c, next, no, now), false)
 	}
 	if !c.writes() {
 		next, _, _ := apply(r.bindings(c.aor.Name), nil, now)

@@ -87,38 +87,35 @@ func ParseChallenge(s string) (Challenge, error) {
 
 // String writes the value of the field.
 func (c Challenge) String() string {
-	var b strings.Builder
-	b.Grow(192)
-	b.WriteString(c.Scheme)
-	b.WriteString(` realm=`)
-	b.WriteString(Quote(c.Realm))
-	writeQuoted(&b, "domain", c.Domain)
-	writeQuoted(&b, "nonce", c.Nonce)
-	writeQuoted(&b, "opaque", c.Opaque)
+	var buf [256]byte
+	b := append(buf[:0], c.Scheme...)
+	b = AppendQuote(append(b, ` realm=`...), c.Realm)
+	b = appendQuoted(b, "domain", c.Domain)
+	b = appendQuoted(b, "nonce", c.Nonce)
+	b = appendQuoted(b, "opaque", c.Opaque)
 	if c.Stale {
-		b.WriteString(", stale=true")
+		b = append(b, ", stale=true"...)
 	}
-	writePlain(&b, "algorithm", c.Algorithm)
-	writeQuoted(&b, "qop", strings.Join(c.QOP, ","))
+	b = appendPlain(b, "algorithm", c.Algorithm)
+	b = appendQuoted(b, "qop", strings.Join(c.QOP, ","))
 	if c.UserHash {
-		b.WriteString(", userhash=true")
+		b = append(b, ", userhash=true"...)
 	}
-	return b.String()
+	return string(b)
 }
 
-func writeQuoted(b *strings.Builder, name, value string) {
-	if value != "" {
-		writePlain(b, name, Quote(value))
+func appendQuoted(b []byte, name, value string) []byte {
+	if value == "" {
+		return b
 	}
+	return AppendQuote(append(append(append(b, ", "...), name...), '='), value)
 }
 
-func writePlain(b *strings.Builder, name, value string) {
-	if value != "" {
-		b.WriteString(", ")
-		b.WriteString(name)
-		b.WriteByte('=')
-		b.WriteString(value)
+func appendPlain(b []byte, name, value string) []byte {
+	if value == "" {
+		return b
 	}
+	return append(append(append(append(b, ", "...), name...), '='), value...)
 }
 
 // Credentials are one Authorization or Proxy-Authorization value (RFC 7616
@@ -190,23 +187,20 @@ func (c Credentials) Count() (uint32, bool) {
 
 // String writes the value of the field.
 func (c Credentials) String() string {
-	var b strings.Builder
-	b.Grow(320)
-	b.WriteString(c.Scheme)
-	b.WriteString(` username=`)
-	b.WriteString(Quote(c.Username))
-	b.WriteString(`, realm=`)
-	b.WriteString(Quote(c.Realm))
-	writeQuoted(&b, "nonce", c.Nonce)
-	writeQuoted(&b, "uri", c.URI)
-	writeQuoted(&b, "response", c.Response)
-	writePlain(&b, "algorithm", c.Algorithm)
-	writeQuoted(&b, "cnonce", c.CNonce)
-	writeQuoted(&b, "opaque", c.Opaque)
-	writePlain(&b, "qop", c.QOP)
-	writePlain(&b, "nc", c.NC)
+	var buf [320]byte
+	b := append(buf[:0], c.Scheme...)
+	b = AppendQuote(append(b, ` username=`...), c.Username)
+	b = AppendQuote(append(b, `, realm=`...), c.Realm)
+	b = appendQuoted(b, "nonce", c.Nonce)
+	b = appendQuoted(b, "uri", c.URI)
+	b = appendQuoted(b, "response", c.Response)
+	b = appendPlain(b, "algorithm", c.Algorithm)
+	b = appendQuoted(b, "cnonce", c.CNonce)
+	b = appendQuoted(b, "opaque", c.Opaque)
+	b = appendPlain(b, "qop", c.QOP)
+	b = appendPlain(b, "nc", c.NC)
 	if c.UserHash {
-		b.WriteString(", userhash=true")
+		b = append(b, ", userhash=true"...)
 	}
-	return b.String()
+	return string(b)
 }

@@ -171,22 +171,24 @@ func skipQuoted(s string, i int) int {
 // Quote returns s as a quoted-string of RFC 3261 §25.1; CR and LF, which may
 // not occur there, become spaces.
 func Quote(s string) string {
-	var b strings.Builder
-	b.Grow(len(s) + 2)
-	b.WriteByte('"')
+	var buf [128]byte
+	return string(AppendQuote(buf[:0], s))
+}
+
+// AppendQuote is Quote behind dst.
+func AppendQuote(dst []byte, s string) []byte {
+	dst = append(dst, '"')
 	for i := 0; i < len(s); i++ {
 		switch c := s[i]; c {
 		case '"', '\\':
-			b.WriteByte('\\')
-			b.WriteByte(c)
+			dst = append(dst, '\\', c)
 		case '\r', '\n':
-			b.WriteByte(' ')
+			dst = append(dst, ' ')
 		default:
-			b.WriteByte(c)
+			dst = append(dst, c)
 		}
 	}
-	b.WriteByte('"')
-	return b.String()
+	return append(dst, '"')
 }
 
 // Unquote removes the quotes and escapes of a quoted-string; anything else is

@@ -7,11 +7,22 @@ type Response struct{ Message }
 // asks for: Via, From, To, Call-ID and CSeq, for a 100 also Timestamp. An empty
 // reason stands for the standard phrase. The To tag is the caller's: SetToTag.
 func NewResponse(req *Request, status int, reason string) *Response {
-	r := &Response{Message{src: req.src, response: true, status: status, reason: reason}}
+	r := new(Response)
+	r.Reset(req, status, reason)
+	return r
+}
+
+// Reset makes r what NewResponse returns, in the memory it has. Whoever uses a
+// response again must be sure that nobody keeps it.
+func (r *Response) Reset(req *Request, status int, reason string) {
+	fields := r.fields[:0]
+	if fields == nil {
+		fields = make([]field, 0, 12)
+	}
+	r.Message = Message{src: req.src, fields: fields, response: true, status: status, reason: reason}
 	if reason == "" {
 		r.reason = ReasonPhrase(status)
 	}
-	r.fields = make([]field, 0, 12)
 	for i := range req.fields {
 		switch req.fields[i].id {
 		case HeaderVia, HeaderFrom, HeaderTo, HeaderCallID, HeaderCSeq:
@@ -22,7 +33,6 @@ func NewResponse(req *Request, status int, reason string) *Response {
 			}
 		}
 	}
-	return r
 }
 
 // Status returns the status code.

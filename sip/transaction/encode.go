@@ -1,6 +1,10 @@
 package transaction
 
-import "sync"
+import (
+	"sync"
+
+	"github.com/hometone/hometone/sip/transport"
+)
 
 // scratch holds buffers to write messages into before their size is known.
 type scratch struct{ pool sync.Pool }
@@ -13,15 +17,33 @@ const scratchMax = 64 << 10 // larger buffers are not kept
 // encode writes m into a slice of exactly its size: transactions keep it for
 // half a minute, and a guess would keep twice of it.
 func (s *scratch) encode(m writer) []byte {
+	p := s.take()
+	b := m.Append((*p)[:0])
+	msg := append(make([]byte, 0, len(b)), b...)
+	s.give(p, b)
+	return msg
+}
+
+// send writes m into a buffer of the pool and sends it: for what nobody keeps.
+// An error is as good as a loss on the way.
+func (s *scratch) send(t Transport, f transport.Flow, m writer) {
+	p := s.take()
+	b := m.Append((*p)[:0])
+	_ = t.Send(f, b)
+	s.give(p, b)
+}
+
+func (s *scratch) take() *[]byte {
 	p, _ := s.pool.Get().(*[]byte)
 	if p == nil {
 		p = new([]byte)
 	}
-	b := m.Append((*p)[:0])
-	msg := append(make([]byte, 0, len(b)), b...)
+	return p
+}
+
+func (s *scratch) give(p *[]byte, b []byte) {
 	if cap(b) <= scratchMax {
 		*p = b
 	}
 	s.pool.Put(p)
-	return msg
 }

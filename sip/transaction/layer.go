@@ -203,7 +203,7 @@ func (l *Layer) ServeRequest(f transport.Flow, req *sip.Request, fault error) {
 		l.refuse(f, &via, req, fault)
 		return
 	}
-	l.shard(req.CallID()).arrive(&event{kind: evRequest, flow: f, req: req, via: &via})
+	l.shard(req.CallID()).arrive(&event{kind: evRequest, flow: f, req: req, via: via})
 }
 
 // ServeResponse implements transport.Handler.
@@ -213,7 +213,7 @@ func (l *Layer) ServeResponse(f transport.Flow, res *sip.Response) {
 		l.count.malformed.Note(f.String)
 		return
 	}
-	l.shard(res.CallID()).arrive(&event{kind: evResponse, flow: f, res: res, via: &via})
+	l.shard(res.CallID()).arrive(&event{kind: evResponse, flow: f, res: res, via: via})
 }
 
 // FlowClosed implements transport.Handler.

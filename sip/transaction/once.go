@@ -17,9 +17,12 @@ func (tx *Server) RespondOnce(req *sip.Request, res *sip.Response) error {
 	if res.ToTag() == "" {
 		res.SetToTag(tx.layer.keys.tag(req))
 	}
-	tx.last = tx.layer.scratch.encode(res)
-	tx.shard.send(tx)
-	tx.request.Store(nil)
+	if tx.flow.Reliable() {
+		tx.last = tx.layer.scratch.encode(res) // may wait for a new connection
+		tx.shard.send(tx)
+	} else {
+		tx.layer.scratch.send(tx.layer.transport, tx.reply(), res)
+	}
 	tx.shard.end(tx, nil)
 	return nil
 }

@@ -37,6 +37,7 @@ type Server struct {
 	port    uint16 // responses go to flow's remote address and this port
 	merged  bool
 	invite  bool
+	entered bool // in the tables of the shard
 	flags   atomic.Uint32
 	request atomic.Pointer[sip.Request]
 
@@ -267,13 +268,8 @@ func (s *shard) trying(tx *Server) {
 // end takes tx out of the tables and tells its watcher.
 func (s *shard) end(tx *Server, err error) {
 	tx.flags.Or(flagEnded)
-	s.wheel.remove(&tx.timer)
-	delete(s.servers, tx.key)
-	if s.acks[tx.ackKey] == tx {
-		delete(s.acks, tx.ackKey)
-	}
-	if s.merged[tx.mergeKey] == tx {
-		delete(s.merged, tx.mergeKey)
+	if tx.entered {
+		s.leaveTables(tx)
 	}
 	s.layer.servers.Add(-1)
 	tx.request.Store(nil)
@@ -288,10 +284,21 @@ func (s *shard) end(tx *Server, err error) {
 	s.leave(&event{kind: evEnded, server: tx, err: err})
 }
 
+func (s *shard) leaveTables(tx *Server) {
+	s.wheel.remove(&tx.timer)
+	delete(s.servers, tx.key)
+	if s.acks[tx.ackKey] == tx {
+		delete(s.acks, tx.ackKey)
+	}
+	if s.merged[tx.mergeKey] == tx {
+		delete(s.merged, tx.mergeKey)
+	}
+}
+
 // request takes a request to its transaction, or opens one.
 func (s *shard) request(e *event) {
 	l := s.layer
-	k := l.keys.server(e.req, e.via, e.req.Method())
+	k := l.keys.server(e.req, &e.via, e.req.Method())
 	tx := s.servers[k]
 	switch {
 	case e.req.Method() == sip.ACK:
@@ -303,7 +310,7 @@ func (s *shard) request(e *event) {
 	case l.servers.Load() >= int64(l.cfg.Limits.Server) || l.draining.Load() && e.req.ToTag() == "":
 		l.count.overload.Add(1)
 		after := strconv.Itoa(int((l.cfg.Limits.RetryAfter + time.Second - 1) / time.Second))
-		l.stateless(e.flow, e.via, e.req, 503, "", Field{sip.HeaderRetryAfter, after})
+		l.stateless(e.flow, &e.via, e.req, 503, "", Field{sip.HeaderRetryAfter, after})
 	default:
 		s.open(e, k)
 	}
@@ -325,35 +332,48 @@ func (s *shard) open(e *event, k key) {
 	l := s.layer
 	tx := newServer(l, s, e)
 	tx.key = k
-	s.servers[k] = tx
 	l.servers.Add(1)
 	if e.req.ToTag() == "" {
 		tx.mergeKey = l.keys.merged(e.req)
-		if s.merged[tx.mergeKey] == nil {
-			s.merged[tx.mergeKey] = tx
-		} else {
+		if s.merged[tx.mergeKey] != nil {
 			tx.merged, tx.mergeKey = true, key{}
 		}
 	}
-	var act action
-	if tx.invite = e.req.Method() == sip.INVITE; tx.invite {
-		act = tx.inv.start(s.now, &l.timers, e.flow.Reliable())
-	} else {
-		act = tx.other.start(s.now, &l.timers, e.flow.Reliable())
-	}
-	s.carryOut(tx, act, nil)
 	if tx.merged && l.cfg.RejectMerged {
+		s.enter(tx, e)
 		_ = tx.Respond(sip.NewResponse(e.req, 482, "")) // "(Loop Detected) response", §8.2.2.2
 		return
 	}
 	l.handler.ServeSIP(l.ctx, tx, e.req)
+	if tx.has(flagEnded) {
+		return // RespondOnce: nothing is kept, so nothing was entered
+	}
+	s.enter(tx, e)
 	if tx.flags.Load()&(flagResponded|flagTaken) == 0 {
 		s.forgotten(tx, e.req)
 	}
 }
 
+// enter takes tx into the tables and starts its machine. It comes after the
+// door, since most of what comes through is answered once and forgotten. What
+// the handler has asked for meanwhile waits in the mailbox of the shard.
+func (s *shard) enter(tx *Server, e *event) {
+	tx.entered = true
+	s.servers[tx.key] = tx
+	if tx.mergeKey != (key{}) {
+		s.merged[tx.mergeKey] = tx
+	}
+	var act action
+	if tx.invite {
+		act = tx.inv.start(s.now, &s.layer.timers, e.flow.Reliable())
+	} else {
+		act = tx.other.start(s.now, &s.layer.timers, e.flow.Reliable())
+	}
+	s.carryOut(tx, act, nil)
+}
+
 func newServer(l *Layer, s *shard, e *event) *Server {
-	tx := &Server{layer: l, shard: s, flow: e.flow, port: e.flow.Reply(*e.via).Remote().Port()}
+	tx := &Server{layer: l, shard: s, flow: e.flow, port: e.flow.Reply(e.via).Remote().Port()}
 	if e.flow.Reliable() {
 		tx.port = e.via.Port // for a new connection, if this one ends
 		if tx.port == 0 {
@@ -361,6 +381,7 @@ func newServer(l *Layer, s *shard, e *event) *Server {
 		}
 	}
 	tx.owner = tx
+	tx.invite = e.req.Method() == sip.INVITE
 	tx.request.Store(e.req)
 	if tx.toTag = e.req.ToTag(); tx.toTag == "" {
 		tx.toTag = sip.NewTag()
@@ -402,14 +423,14 @@ func (s *shard) ack(e *event, tx *Server) {
 // the same for every copy, so it needs no transaction.
 func (s *shard) cancelled(e *event) {
 	l := s.layer
-	tx := s.servers[l.keys.server(e.req, e.via, sip.INVITE)]
+	tx := s.servers[l.keys.server(e.req, &e.via, sip.INVITE)]
 	if tx == nil {
-		l.stateless(e.flow, e.via, e.req, 481, "")
+		l.stateless(e.flow, &e.via, e.req, 481, "")
 		return
 	}
 	res := sip.NewResponse(e.req, 200, "")
 	res.SetToTag(tx.toTag) // "the To tag of the response to the CANCEL and ... to the original request SHOULD be the same"
-	_ = l.transport.Send(e.flow.Reply(*e.via), res.Bytes())
+	_ = l.transport.Send(e.flow.Reply(e.via), res.Bytes())
 	if tx.cancelled || tx.Answered() {
 		return
 	}

@@ -48,7 +48,7 @@ type event struct {
 	flow    transport.Flow
 	req     *sip.Request
 	res     *sip.Response
-	via     *sip.Via
+	via     sip.Via
 	server  *Server
 	client  *Client
 	tx      *clientTx
@@ -205,7 +205,7 @@ func (s *shard) handle(e *event) {
 	case evRequest:
 		s.request(e)
 	case evResponse:
-		s.response(e.flow, e.res, e.via)
+		s.response(e.flow, e.res, &e.via)
 	case evClosed:
 		s.closed(e.flow.ID(), e.err)
 	case evFailed:
