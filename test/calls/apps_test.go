@@ -3,10 +3,10 @@ package calls_test
 import (
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/hometone/hometone/config"
 	"github.com/hometone/hometone/sip"
+	"github.com/hometone/hometone/test/live"
 )
 
 // Echo sends back what it hears until # is pressed, then the dialplan goes on.
@@ -16,7 +16,7 @@ func TestEcho(t *testing.T) {
 	out := caller.call("600", caller.describe(""))
 	out.answered("Answer")
 	caller.ear.speak(440, 0, 25)
-	time.Sleep(30 * time.Millisecond)
+	eventually(func() bool { return caller.ear.heard() >= 25 })
 	if share := caller.ear.tone(440); share < 0.9 {
 		t.Errorf("the echo has %.2f of the tone", share)
 	}
@@ -76,15 +76,15 @@ func TestReload(t *testing.T) {
 	h := open(t, "", plain)
 	caller, callee := h.registered("8005"), h.registered("8006")
 	out, in := connect(t, caller, callee, "8006")
-	writeFile(t, h.dir+"/asterisk/extensions.conf", "[calls]\nexten => 1,1,Hangup(17)\n")
-	if p := h.node.Reload(); config.HasErrors(p) {
+	live.Write(t, h.dir+"/asterisk/extensions.conf", "[calls]\nexten => 1,1,Hangup(17)\n")
+	if p := h.Reload(); config.HasErrors(p) {
 		t.Fatalf("reload: %v", p)
 	}
 	hear(t, caller, callee)
 	again := h.registered("8007")
 	again.call("1", again.describe("")).refused(486, "the new dialplan")
-	writeFile(t, h.dir+"/asterisk/pjsip.conf", "[8005]\ntype=endpoint\nno_such_option\n[\n")
-	if p := h.node.Reload(); !config.HasErrors(p) {
+	live.Write(t, h.dir+"/asterisk/pjsip.conf", "[8005]\ntype=endpoint\nno_such_option\n[\n")
+	if p := h.Reload(); !config.HasErrors(p) {
 		t.Fatalf("a broken file is accepted: %v", p)
 	}
 	again.call("1", again.describe("")).refused(486, "still the last good dialplan")
@@ -103,7 +103,7 @@ func TestShutdown(t *testing.T) {
 	done := make(chan struct{})
 	go func() { // ends with the node
 		defer close(done)
-		h.stop()
+		h.Stop()
 	}()
 	caller.released(t)
 	callee.released(t)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/hometone/hometone/internal/testdata"
 	"github.com/hometone/hometone/sip"
+	"github.com/hometone/hometone/test/live"
 )
 
 // examplePort is where the example pjsip.conf listens.
@@ -55,13 +56,37 @@ func hear(t *testing.T, a, b *peer) {
 	}()
 	a.ear.speak(440, firstPT(a), 25)
 	<-done
-	time.Sleep(30 * time.Millisecond) // the last packet's way through the relay
+	eventually(func() bool { return a.ear.heard() >= 25 && b.ear.heard() >= 25 }) // the last packets' way through the relay
 	if share := b.ear.tone(440); share < 0.9 || b.ear.heard() < 23 {
 		t.Errorf("%s hears %d packets with %.2f of %s's tone, want 25 and at least 0.9", b.name, b.ear.heard(), share, a.name)
 	}
 	if share := a.ear.tone(770); share < 0.9 || a.ear.heard() < 23 {
 		t.Errorf("%s hears %d packets with %.2f of %s's tone, want 25 and at least 0.9", a.name, a.ear.heard(), share, b.name)
 	}
+}
+
+// meet waits until two sides hear each other: a description in an ACK, which
+// nobody answers, is in force some time after it was sent.
+func meet(t *testing.T, a, b *peer) {
+	t.Helper()
+	if !eventually(func() bool {
+		a.ear.speak(440, firstPT(a), 1)
+		b.ear.speak(770, firstPT(b), 1)
+		return a.ear.heard() > 0 && b.ear.heard() > 0
+	}) {
+		t.Fatalf("%s and %s do not hear each other", a.name, b.name)
+	}
+}
+
+// eventually waits until a condition holds, as long as patience lasts, and
+// reports whether it does.
+func eventually(holds func() bool) bool {
+	for deadline := time.Now().Add(patience); !holds(); time.Sleep(2 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			return false
+		}
+	}
+	return true
 }
 
 func firstPT(p *peer) byte {
@@ -125,7 +150,7 @@ func TestRefusals(t *testing.T) {
 		callee.incoming().refuse(c.callee)
 		out.refused(c.caller, "the callee refused")
 		one(t, h, c.disposition, c.cause)
-		h.stop()
+		h.Stop()
 	}
 }
 
@@ -243,7 +268,7 @@ func TestEarlyMedia(t *testing.T) {
 
 // PCMU on one side and PCMA on the other: the relay translates.
 func TestTranscoding(t *testing.T) {
-	port := freePort(t)
+	port := live.FreePort(t)
 	h := openFiles(t, port, map[string]string{
 		"pjsip.conf":      strings.Replace(endpoints(port, "", "8005", "8006"), "[8006]\ntype=endpoint\ncontext=calls\ndisallow=all\nallow=ulaw", "[8006]\ntype=endpoint\ncontext=calls\ndisallow=all\nallow=alaw", 1),
 		"extensions.conf": "[calls]\n" + plain,

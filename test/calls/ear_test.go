@@ -30,9 +30,10 @@ type ear struct {
 	sent     int          // packets this ear has sent: its sequence goes on
 }
 
-func newEar(t *testing.T) *ear {
+// newEar opens an ear on an address of this host.
+func newEar(t *testing.T, node netip.Addr) *ear {
 	t.Helper()
-	conn, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.MustParseAddrPort("127.0.0.1:0")))
+	conn, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(node, 0)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,8 +83,8 @@ func (e *ear) follow(t *testing.T, body string) {
 	var host, port string
 	for line := range strings.Lines(body) {
 		line = strings.TrimSpace(line)
-		if v, ok := strings.CutPrefix(line, "c=IN IP4 "); ok && host == "" {
-			host = v
+		if v, ok := strings.CutPrefix(line, "c=IN IP"); ok && host == "" {
+			_, host, _ = strings.Cut(v, " ")
 		}
 		if v, ok := strings.CutPrefix(line, "m=audio "); ok {
 			port, _, _ = strings.Cut(v, " ")

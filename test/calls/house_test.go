@@ -1,22 +1,16 @@
 package calls_test
 
 import (
-	"bytes"
 	"context"
-	"log/slog"
-	"net"
 	"net/netip"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
-	"github.com/hometone/hometone/config"
 	"github.com/hometone/hometone/node"
 	"github.com/hometone/hometone/store/records"
+	"github.com/hometone/hometone/test/live"
 )
 
 // endpoints writes pjsip.conf for extensions whose password is their name;
@@ -34,48 +28,17 @@ func endpoints(port uint16, extra string, names ...string) string {
 
 // house is one running node and what it leaves behind.
 type house struct {
+	*live.Node
 	t    *testing.T
 	dir  string
 	addr netip.AddrPort
-	node *node.Node
-	log  *lockedBuffer
-	stop func()
-}
-
-// lockedBuffer is a log for a failed test.
-type lockedBuffer struct {
-	mu sync.Mutex // guards b
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
-
-// freePort finds a UDP port that nobody uses.
-func freePort(t testing.TB) uint16 {
-	t.Helper()
-	c, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.MustParseAddrPort("127.0.0.1:0")))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	return c.LocalAddr().(*net.UDPAddr).AddrPort().Port()
 }
 
 // open starts a node with three extensions, 8005 to 8007, and a dialplan for
 // the context calls.
 func open(t *testing.T, extra, plan string) *house {
 	t.Helper()
-	port := freePort(t)
+	port := live.FreePort(t)
 	return openFiles(t, port, map[string]string{
 		"pjsip.conf":      endpoints(port, extra, "8005", "8006", "8007"),
 		"extensions.conf": "[calls]\n" + plan,
@@ -84,66 +47,22 @@ func open(t *testing.T, extra, plan string) *house {
 
 func openFiles(t *testing.T, port uint16, files map[string]string) *house {
 	t.Helper()
-	dir := t.TempDir()
+	inside := make(map[string]string, len(files))
 	for name, text := range files {
-		writeFile(t, filepath.Join(dir, "asterisk", name), text)
+		inside["asterisk/"+name] = text
 	}
+	dir := live.Files(t, inside)
 	return run(t, dir, filepath.Join(dir, "asterisk"), port)
 }
 
-func writeFile(t testing.TB, path, text string) {
-	t.Helper()
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-}
-
+// run starts a node of files that listen on a UDP port of 127.0.0.1. Calls in
+// progress are hung up when it stops.
 func run(t *testing.T, dir, asterisk string, port uint16) *house {
 	t.Helper()
-	h := &house{t: t, dir: dir, addr: netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), port), log: &lockedBuffer{}}
-	n, problems := node.New(node.Config{
-		Asterisk: asterisk, Data: filepath.Join(dir, "data"), Drain: -1,
-		Logger: slog.New(slog.NewTextHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-	})
-	if n == nil || config.HasErrors(problems) {
-		t.Fatalf("the configuration is refused: %v", problems)
+	return &house{
+		Node: live.Start(t, node.Config{Asterisk: asterisk, Data: filepath.Join(dir, "data"), Drain: -1}),
+		t:    t, dir: dir, addr: netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), port),
 	}
-	h.node = n
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- n.Run(ctx) }() // ends when stop is called
-	var once sync.Once
-	h.stop = func() {
-		once.Do(func() {
-			cancel()
-			select {
-			case err := <-ended:
-				if err != nil {
-					t.Errorf("the node ended with %v", err)
-				}
-			case <-time.After(20 * time.Second):
-				t.Error("the node does not end")
-			}
-		})
-	}
-	t.Cleanup(func() {
-		h.stop()
-		if t.Failed() {
-			t.Logf("log of the node:\n%s", h.log)
-		}
-	})
-	select {
-	case <-n.Ready():
-	case err := <-ended:
-		ended <- err
-		t.Fatalf("the node does not start: %v", err)
-	case <-time.After(20 * time.Second):
-		t.Fatal("the node is not ready")
-	}
-	return h
 }
 
 // peer makes a telephone whose password is its name.
@@ -166,12 +85,8 @@ type cdr struct {
 // settled waits until the node has no call left and returns the records.
 func (h *house) settled() []cdr {
 	h.t.Helper()
-	deadline := time.Now().Add(patience)
-	for h.node.Calls() > 0 {
-		if time.Now().After(deadline) {
-			h.t.Fatalf("%d calls are left", h.node.Calls())
-		}
-		time.Sleep(2 * time.Millisecond)
+	if !eventually(func() bool { return h.Calls() == 0 }) {
+		h.t.Fatalf("%d calls are left", h.Calls())
 	}
 	return h.readRecords()
 }

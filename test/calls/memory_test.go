@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/hometone/hometone/test/live"
 )
 
 // idleCalls is how many calls the memory is measured over.
@@ -148,7 +150,7 @@ func used() uint64 {
 // openCalls starts a node for automatons: no authentication, a fixed contact.
 func openCalls(t *testing.T) (h *house, caller *automaton) {
 	t.Helper()
-	port, calleePort := freePort(t), freePort(t)
+	port, calleePort := live.FreePort(t), live.FreePort(t)
 	h = openFiles(t, port, map[string]string{
 		"pjsip.conf": fmt.Sprintf("[system]\ntype=system\ntimer_t1=100\n[udp]\ntype=transport\nprotocol=udp\nbind=127.0.0.1:%d\n[8005]\ntype=endpoint\ncontext=calls\ndisallow=all\nallow=ulaw\n"+
 			"[8006]\ntype=endpoint\ncontext=calls\ndisallow=all\nallow=ulaw\naors=8006\n[8006]\ntype=aor\ncontact=sip:8006@127.0.0.1:%d\n", port, calleePort),
@@ -171,7 +173,7 @@ func TestMemoryOfIdleCalls(t *testing.T) {
 	time.Sleep(64*timerT1 + time.Second) // INVITE transactions have ended (RFC 6026 Timer L, 64*T1)
 	after := used()
 	each := (int64(after) - int64(before)) / idleCalls
-	t.Logf("%d bytes per idle call (%d calls, %d goroutines)", each, h.node.Calls(), runtime.NumGoroutine())
+	t.Logf("%d bytes per idle call (%d calls, %d goroutines)", each, h.Calls(), runtime.NumGoroutine())
 	if each > perCall {
 		t.Errorf("%d bytes per idle answered call, at most %d", each, perCall)
 	}

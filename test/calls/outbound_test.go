@@ -5,9 +5,9 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/hometone/hometone/sip"
+	"github.com/hometone/hometone/test/live"
 )
 
 // at is a port of this host.
@@ -31,7 +31,7 @@ func (p *peer) replyTo(req *sip.Request, status int, headers ...string) {
 // interval the server grants is kept, and a section that a reload takes away
 // is registered no longer.
 func TestOutboundRegistration(t *testing.T) {
-	port := freePort(t)
+	port := live.FreePort(t)
 	server := newPeer(t, at(port), "trunk", "")
 	files := map[string]string{
 		"pjsip.conf": endpoints(port, "", "8005") + "\n[out]\ntype=registration\nserver_uri=sip:127.0.0.1:" + strconv.Itoa(int(server.addr().Port())) +
@@ -56,8 +56,8 @@ func TestOutboundRegistration(t *testing.T) {
 	third := server.request(sip.REGISTER, "the registration is refreshed before the two seconds are over")
 	server.replyTo(third, 200, "Contact", third.Get(sip.HeaderContact)+";expires=3600")
 	files["pjsip.conf"] = endpoints(port, "", "8005")
-	writeFile(t, h.dir+"/asterisk/pjsip.conf", files["pjsip.conf"])
-	h.node.Reload()
+	live.Write(t, h.dir+"/asterisk/pjsip.conf", files["pjsip.conf"])
+	h.Reload()
 	last := server.request(sip.REGISTER, "the section is gone")
 	if e := last.Get(sip.HeaderExpires); e != "0" {
 		t.Errorf("Expires is %q, want 0 (§10.2.2)", e)
@@ -67,7 +67,7 @@ func TestOutboundRegistration(t *testing.T) {
 
 // qualify_frequency: a contact that does not answer OPTIONS is not dialled.
 func TestQualify(t *testing.T) {
-	port := freePort(t)
+	port := live.FreePort(t)
 	phone := newPeer(t, at(port), "fixed", "")
 	h := openFiles(t, port, map[string]string{
 		"pjsip.conf": endpoints(port, "", "8005") + "\n[fixed]\ntype=endpoint\ncontext=calls\ndisallow=all\nallow=ulaw\naors=fixed\n\n[fixed]\ntype=aor\ncontact=sip:fixed@127.0.0.1:" +
@@ -75,20 +75,16 @@ func TestQualify(t *testing.T) {
 		"extensions.conf": "[calls]\nexten => fixed,1,Dial(PJSIP/fixed)\n",
 	})
 	phone.request(sip.OPTIONS, "the contact is probed, and does not answer")
-	for deadline := time.Now().Add(patience); !strings.Contains(h.log.String(), "reachable=false"); time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("the contact is not found to be down")
-		}
+	if !eventually(func() bool { return strings.Contains(h.Log.String(), "reachable=false") }) {
+		t.Fatal("the contact is not found to be down")
 	}
 	caller := h.registered("8005")
 	out := caller.call("fixed", caller.describe(""))
 	out.refused(503, "nobody is there to be called")
 	again := phone.request(sip.OPTIONS, "the contact is probed again, and answers; it was not called in between")
 	phone.replyTo(again, 200)
-	for deadline := time.Now().Add(patience); !strings.Contains(h.log.String(), "reachable=true"); time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("the contact is not found to be up")
-		}
+	if !eventually(func() bool { return strings.Contains(h.Log.String(), "reachable=true") }) {
+		t.Fatal("the contact is not found to be up")
 	}
 	out = caller.call("fixed", caller.describe(""))
 	in := phone.incoming()

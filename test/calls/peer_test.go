@@ -7,9 +7,7 @@ package calls_test
 import (
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
-	"os"
 	"strconv"
 	"strings"
 	"testing"
@@ -17,6 +15,7 @@ import (
 
 	"github.com/hometone/hometone/sip"
 	"github.com/hometone/hometone/sip/auth"
+	"github.com/hometone/hometone/sip/siptest"
 )
 
 // patience is how long a peer waits for a message that must come.
@@ -28,7 +27,7 @@ type peer struct {
 	name     string
 	password string
 	node     netip.AddrPort
-	conn     *net.UDPConn
+	conn     siptest.Conn
 	digest   *auth.Client
 	ear      *ear
 	codecs   string          // payload types in an offer or answer, "0 101"
@@ -40,20 +39,40 @@ type peer struct {
 
 func newPeer(t *testing.T, node netip.AddrPort, name, password string) *peer {
 	t.Helper()
-	conn, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.MustParseAddrPort("127.0.0.1:0")))
+	conn, err := siptest.DialUDP(node)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return newPeerOn(t, conn, node, name, password)
+}
+
+// newPeerOn makes a telephone on a socket or connection to the node.
+func newPeerOn(t *testing.T, conn siptest.Conn, node netip.AddrPort, name, password string) *peer {
+	t.Helper()
 	t.Cleanup(func() { conn.Close() })
 	return &peer{
-		t: t, name: name, password: password, node: node, conn: conn, ear: newEar(t), codecs: "0 101", seen: map[string]bool{},
+		t: t, name: name, password: password, node: node, conn: conn, ear: newEar(t, node.Addr()), codecs: "0 101", seen: map[string]bool{},
 		digest: auth.NewClient(auth.Credentials{Username: name, Secret: auth.Secret{Password: password}}),
 	}
 }
 
-func (p *peer) addr() netip.AddrPort { return p.conn.LocalAddr().(*net.UDPAddr).AddrPort() }
+func (p *peer) addr() netip.AddrPort { return p.conn.Local() }
 
-func (p *peer) contact() string { return "<sip:" + p.name + "@" + p.addr().String() + ">" }
+// host is the node's host as a URI writes it.
+func (p *peer) host() string {
+	if a := p.node.Addr(); a.Is6() {
+		return "[" + a.String() + "]"
+	}
+	return p.node.Addr().String()
+}
+
+func (p *peer) contact() string {
+	uri := "sip:" + p.name + "@" + p.addr().String()
+	if proto := p.conn.Proto(); proto != "UDP" {
+		uri += ";transport=" + strings.ToLower(proto)
+	}
+	return "<" + uri + ">"
+}
 
 // next is a number that this peer has not used.
 func (p *peer) next() string {
@@ -64,7 +83,7 @@ func (p *peer) next() string {
 // send puts one message on the wire.
 func (p *peer) send(text string) {
 	p.t.Helper()
-	if _, err := p.conn.WriteToUDPAddrPort([]byte(text), p.node); err != nil {
+	if err := p.conn.Send([]byte(text)); err != nil {
 		p.t.Fatalf("%s: send: %v", p.name, err)
 	}
 }
@@ -78,17 +97,15 @@ func (p *peer) read(wait time.Duration) string {
 		p.pending = p.pending[1:]
 		return m
 	}
-	buf := make([]byte, 65536)
-	_ = p.conn.SetReadDeadline(time.Now().Add(wait))
-	for {
-		n, _, err := p.conn.ReadFromUDPAddrPort(buf)
-		if errors.Is(err, os.ErrDeadlineExceeded) {
+	for deadline := time.Now().Add(wait); ; {
+		raw, err := p.conn.Receive(time.Until(deadline))
+		if errors.Is(err, siptest.ErrSilence) {
 			return ""
 		}
 		if err != nil {
 			p.t.Fatalf("%s: read: %v", p.name, err)
 		}
-		m := string(buf[:n])
+		m := string(raw)
 		if p.seen[m] || strings.HasPrefix(m, "SIP/2.0 100") {
 			continue
 		}
@@ -134,8 +151,8 @@ func (p *peer) register() {
 
 func (p *peer) registerOnce(id string, seq int, challenge *sip.Response) *sip.Response {
 	p.t.Helper()
-	req := sip.NewRequest(sip.REGISTER, "sip:"+p.node.Addr().String())
-	p.stamp(req, "<sip:"+p.name+"@"+p.node.Addr().String()+">;tag="+id, "<sip:"+p.name+"@"+p.node.Addr().String()+">", id, seq)
+	req := sip.NewRequest(sip.REGISTER, "sip:"+p.host())
+	p.stamp(req, "<sip:"+p.name+"@"+p.host()+">;tag="+id, "<sip:"+p.name+"@"+p.host()+">", id, seq)
 	req.Set(sip.HeaderContact, p.contact())
 	req.Set(sip.HeaderExpires, "300")
 	if challenge != nil {
@@ -155,7 +172,7 @@ func (p *peer) registerOnce(id string, seq int, challenge *sip.Response) *sip.Re
 
 // stamp adds what every request has.
 func (p *peer) stamp(req *sip.Request, from, to, callID string, seq int) {
-	req.Set(sip.HeaderVia, "SIP/2.0/UDP "+p.addr().String()+";rport;branch=z9hG4bK"+p.next())
+	req.Set(sip.HeaderVia, "SIP/2.0/"+p.conn.Proto()+" "+p.addr().String()+";rport;branch=z9hG4bK"+p.next())
 	req.Set(sip.HeaderMaxForwards, "70")
 	req.Set(sip.HeaderFrom, from)
 	req.Set(sip.HeaderTo, to)
@@ -165,10 +182,13 @@ func (p *peer) stamp(req *sip.Request, from, to, callID string, seq int) {
 
 // describe writes the peer's session description.
 func (p *peer) describe(direction string) string {
-	a := p.ear.addr()
+	a, family := p.ear.addr(), "IP4"
+	if a.Addr().Is6() {
+		family = "IP6"
+	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "v=0\r\no=%s 1 %d IN IP4 %s\r\ns=-\r\nc=IN IP4 %s\r\nt=0 0\r\nm=audio %d RTP/AVP %s\r\n",
-		p.name, time.Now().UnixNano(), a.Addr(), a.Addr(), a.Port(), p.codecs)
+	fmt.Fprintf(&b, "v=0\r\no=%[1]s 1 %[2]d IN %[3]s %[4]s\r\ns=-\r\nc=IN %[3]s %[4]s\r\nt=0 0\r\nm=audio %[5]d RTP/AVP %[6]s\r\n",
+		p.name, time.Now().UnixNano(), family, a.Addr(), a.Port(), p.codecs)
 	for pt := range strings.FieldsSeq(p.codecs) {
 		switch pt {
 		case "0":
@@ -205,8 +225,8 @@ func (p *peer) call(number, body string) *talk {
 	p.t.Helper()
 	id := p.next()
 	c := &talk{p: p, callID: id, seq: 1, target: "sip:" + number + "@" + p.node.String()}
-	c.local = "\"" + p.name + "\" <sip:" + p.name + "@" + p.node.Addr().String() + ">;tag=" + p.next()
-	c.remote = "<sip:" + number + "@" + p.node.Addr().String() + ">"
+	c.local = "\"" + p.name + "\" <sip:" + p.name + "@" + p.host() + ">;tag=" + p.next()
+	c.remote = "<sip:" + number + "@" + p.host() + ">"
 	first := c.request(sip.INVITE, body)
 	p.send(first.String())
 	if p.password == "" {

@@ -7,13 +7,14 @@ import (
 
 	"github.com/hometone/hometone/sip"
 	"github.com/hometone/hometone/sip/siptest"
+	"github.com/hometone/hometone/test/live"
 )
 
 // openPeople is a node with three extensions that have hints, and a telephone
 // "lamp" that needs no password and shows a mailbox.
 func openPeople(t *testing.T) (*house, *siptest.Script, *siptest.Peer) {
 	t.Helper()
-	port := freePort(t)
+	port := live.FreePort(t)
 	h := openFiles(t, port, map[string]string{
 		"pjsip.conf": endpoints(port, "", "8005", "8006") +
 			"\n[lamp]\ntype=endpoint\ncontext=calls\naors=lamp\nmailboxes=100@default\n\n[lamp]\ntype=aor\nmax_contacts=1\nmailboxes=100@default\n",

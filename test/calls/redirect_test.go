@@ -59,16 +59,16 @@ func TestReloadUnderCalls(t *testing.T) {
 	h, caller := openCalls(t)
 	const calls = 50
 	caller.bring(t, 0, calls)
-	before := h.node.Calls()
+	before := h.Calls()
 	if before == 0 {
 		t.Fatal("no calls")
 	}
 	for range 3 {
-		if problems := h.node.Reload(); len(problems) > 0 {
+		if problems := h.Reload(); len(problems) > 0 {
 			t.Log(problems)
 		}
 	}
-	if after := h.node.Calls(); after != before {
+	if after := h.Calls(); after != before {
 		t.Errorf("%d calls before the reload, %d after", before, after)
 	}
 }

@@ -3,9 +3,9 @@ package calls_test
 import (
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/hometone/hometone/sip"
+	"github.com/hometone/hometone/test/live"
 )
 
 // Hold and resume by re-INVITE (RFC 3264 §8.4): the holder hears nothing, then
@@ -39,7 +39,7 @@ func TestHold(t *testing.T) {
 		out.bye()
 		in.hungUp("the end")
 		one(t, h, "ANSWERED", 16)
-		h.stop()
+		h.Stop()
 	}
 }
 
@@ -50,7 +50,7 @@ func TestAddressChange(t *testing.T) {
 	out, in := connect(t, caller, callee, "8006")
 	hear(t, caller, callee)
 	remote := caller.ear.remote
-	caller.ear = newEar(t)
+	caller.ear = newEar(t, caller.node.Addr())
 	caller.ear.remote = remote
 	out.reinvite(caller.describe(""))
 	out.answered("the new address is accepted")
@@ -61,7 +61,7 @@ func TestAddressChange(t *testing.T) {
 
 // A re-INVITE changes the codec of one side; the relay translates from then on.
 func TestCodecChange(t *testing.T) {
-	port := freePort(t)
+	port := live.FreePort(t)
 	h := openFiles(t, port, map[string]string{
 		"pjsip.conf":      strings.ReplaceAll(endpoints(port, "", "8005", "8006"), "allow=ulaw", "allow=ulaw,alaw"),
 		"extensions.conf": "[calls]\n" + plain,
@@ -94,7 +94,7 @@ func TestLateOffer(t *testing.T) {
 	}
 	out.learn(res)
 	out.ack(caller.describe(""))
-	time.Sleep(20 * time.Millisecond)
+	meet(t, caller, callee)
 	hear(t, caller, callee)
 	out.bye()
 	in.hungUp("the end")
@@ -113,7 +113,7 @@ func TestLateReoffer(t *testing.T) {
 	}
 	out.learn(res)
 	out.ack(caller.describe(""))
-	time.Sleep(20 * time.Millisecond)
+	meet(t, caller, callee)
 	hear(t, caller, callee)
 	out.bye()
 	in.hungUp("the end")
@@ -127,7 +127,7 @@ func TestKeys(t *testing.T) {
 	out, in := connect(t, caller, callee, "8006")
 	hear(t, caller, callee)
 	caller.ear.press(5)
-	time.Sleep(30 * time.Millisecond)
+	eventually(func() bool { return len(callee.ear.pressed()) > 0 })
 	if got := callee.ear.pressed(); len(got) != 1 || got[0] != 5 {
 		t.Errorf("the callee hears the events %v, want 5", got)
 	}

@@ -20,6 +20,7 @@ import (
 	_ "modernc.org/sqlite" // to count the call detail records behind the node's back
 
 	"github.com/hometone/hometone/node"
+	"github.com/hometone/hometone/test/live"
 	"github.com/hometone/hometone/test/load"
 )
 
@@ -126,9 +127,8 @@ func TestEndurance(t *testing.T) {
 			t.Fatalf("%s: %v", envDuration, err)
 		}
 	}
-	dir := t.TempDir()
 	server, callee := addresses()
-	stop := startNode(t, dir, server, callee)
+	dir, stop := startNode(t, server, callee)
 
 	first := runGenerator(t, server, callee, warmUp) // pools, caches and connections exist afterwards
 	before := take(t)
@@ -175,9 +175,9 @@ func addresses() (server, callee netip.AddrPort) {
 }
 
 // startNode runs the node under test in this process.
-func startNode(t *testing.T, dir string, server, callee netip.AddrPort) (stop func()) {
+func startNode(t *testing.T, server, callee netip.AddrPort) (dir string, stop func()) {
 	t.Helper()
-	files := map[string]string{
+	dir = live.Files(t, map[string]string{
 		"asterisk/pjsip.conf": fmt.Sprintf(`[udp]
 type=transport
 protocol=udp
@@ -205,46 +205,12 @@ contact=sip:8006@%s
 `, server, callee),
 		"asterisk/extensions.conf": "[calls]\nexten => 8006,1,Dial(PJSIP/8006)\n",
 		"hometone.yaml":            "node: {name: endurance}\nmedia: {ports: 20000-40000}\n",
-	}
-	for name, text := range files {
-		path := filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	n, problems := node.New(node.Config{
+	})
+	n := live.Start(t, node.Config{
 		File: filepath.Join(dir, "hometone.yaml"), Asterisk: filepath.Join(dir, "asterisk"), Data: filepath.Join(dir, "data"),
 		Logger: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
-	if n == nil {
-		t.Fatalf("the configuration is refused: %v", problems)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- n.Run(ctx) }() // ends when stop is called
-	select {
-	case <-n.Ready():
-	case err := <-ended:
-		t.Fatalf("the node does not start: %v", err)
-	case <-time.After(20 * time.Second):
-		t.Fatal("the node is not ready after 20 s")
-	}
-	done := false
-	stop = func() {
-		if done {
-			return
-		}
-		done = true
-		cancel()
-		if err := <-ended; err != nil {
-			t.Errorf("the node ended with %v", err)
-		}
-	}
-	t.Cleanup(stop)
-	return stop
+	return dir, n.Stop
 }
 
 func runGenerator(t *testing.T, server, callee netip.AddrPort, count int) *load.CallResult {

@@ -5,11 +5,10 @@
 package wire_test
 
 import (
-	"context"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/netip"
-	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -17,8 +16,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/hometone/hometone/config"
 	"github.com/hometone/hometone/node"
+	"github.com/hometone/hometone/test/live"
 )
 
 const pjsip = `[udp]
@@ -59,64 +58,13 @@ type server struct {
 // startNode runs a node on loopback until the test ends.
 func startNode(t *testing.T) *server {
 	t.Helper()
-	dir := t.TempDir()
-	write(t, filepath.Join(dir, "asterisk", "pjsip.conf"), pjsip)
-	write(t, filepath.Join(dir, "asterisk", "extensions.conf"), "[phones]\nexten => _80XX,1,Dial(PJSIP/${EXTEN})\n")
-	write(t, filepath.Join(dir, "hometone.yaml"), "node: {name: wire}\n")
-	n, problems := node.New(node.Config{
-		File: filepath.Join(dir, "hometone.yaml"), Asterisk: filepath.Join(dir, "asterisk"), Data: filepath.Join(dir, "data"),
+	dir := live.Files(t, map[string]string{
+		"asterisk/pjsip.conf": pjsip, "asterisk/extensions.conf": "[phones]\nexten => _80XX,1,Dial(PJSIP/${EXTEN})\n", "hometone.yaml": "node: {name: wire}\n",
 	})
-	if n == nil {
-		t.Fatalf("the node's configuration is refused: %v", problems)
-	}
-	warn(t, problems)
-	ctx, stop := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- n.Run(ctx) }() // ends in the clean-up below
-	t.Cleanup(func() {
-		stop()
-		if err := <-ended; err != nil {
-			t.Errorf("the node ended with %v", err)
-		}
+	n := live.Start(t, node.Config{
+		File: filepath.Join(dir, "hometone.yaml"), Asterisk: filepath.Join(dir, "asterisk"), Data: filepath.Join(dir, "data"), Logger: slog.New(slog.DiscardHandler),
 	})
-	select {
-	case <-n.Ready():
-	case err := <-ended:
-		t.Fatalf("the node does not start: %v", err)
-	case <-time.After(20 * time.Second):
-		t.Fatal("the node is not ready after 20 s")
-	}
-	s := new(server)
-	for _, a := range n.Addrs() {
-		switch {
-		case a.Proto == "udp" && a.Addr.Addr().Is4():
-			s.udp = a.Addr
-		case a.Proto == "udp":
-			s.udp6 = a.Addr
-		case a.Proto == "tcp":
-			s.tcp = a.Addr
-		}
-	}
-	if !s.udp.IsValid() || !s.udp6.IsValid() || !s.tcp.IsValid() {
-		t.Fatalf("the node listens on %v; want udp on both families and tcp", n.Addrs())
-	}
-	return s
-}
-
-func warn(t *testing.T, problems []config.Problem) {
-	for _, p := range problems {
-		t.Logf("configuration: %v", p)
-	}
-}
-
-func write(t *testing.T, path, text string) {
-	t.Helper()
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	return &server{udp: n.Addr("udp"), udp6: n.Addr("udp6"), tcp: n.Addr("tcp")}
 }
 
 // peer is a UDP socket from which hostile messages come.
