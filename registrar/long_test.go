@@ -14,14 +14,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hometone/hometone/internal/testdata"
 	"github.com/hometone/hometone/sip"
 	"github.com/hometone/hometone/sip/auth"
 	"github.com/hometone/hometone/sip/transport"
 	"github.com/hometone/hometone/store/state"
 )
-
-// longTests asks for the measurements, which take minutes.
-const longTests = "HOMETONE_LONG"
 
 // residents tells the test binary that it is the child that is measured.
 const residents = "HOMETONE_RESIDENTS"
@@ -36,9 +34,7 @@ func TestHundredThousand(t *testing.T) {
 		reside(dir)
 		return
 	}
-	if os.Getenv(longTests) == "" {
-		t.Skip("set " + longTests + "=1 to measure")
-	}
+	testdata.Long(t)
 	dir := t.TempDir()
 	first := runResident(t, dir)
 	again := runResident(t, dir)
@@ -157,9 +153,7 @@ func populate(r *Registrar, cseq int) {
 // transactions, digest, store) for one registration: two requests, 401 and
 // 200, the second durable.
 func TestCostOfRegistration(t *testing.T) {
-	if os.Getenv(longTests) == "" {
-		t.Skip("set " + longTests + "=1 to measure")
-	}
+	testdata.Long(t)
 	dir := t.TempDir()
 	child, addr := startChild(t, dir)
 	defer func() { _ = child.Process.Kill(); _ = child.Wait() }()

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -20,6 +21,7 @@ type Conn interface {
 	Local() netip.AddrPort
 	// Proto is the transport as Via names it: UDP, TCP.
 	Proto() string
+	// Close ends it; a second call does no harm.
 	Close() error
 }
 
@@ -29,13 +31,17 @@ var ErrSilence = errors.New("siptest: no message")
 // inbox is a queue of received messages.
 type inbox struct {
 	messages chan []byte
-	done     chan struct{}
+	done     chan struct{} // closed by end
+	end      func()
 }
 
 // inboxSize bounds what a peer may have unread.
 const inboxSize = 4096
 
-func newInbox() inbox { return inbox{make(chan []byte, inboxSize), make(chan struct{})} }
+func newInbox() inbox {
+	done := make(chan struct{})
+	return inbox{make(chan []byte, inboxSize), done, sync.OnceFunc(func() { close(done) })}
+}
 
 func (b *inbox) put(m []byte) {
 	select {
@@ -109,34 +115,34 @@ func (c *udpConn) Local() netip.AddrPort {
 func (c *udpConn) Proto() string { return "UDP" }
 
 func (c *udpConn) Close() error {
-	close(c.done)
+	c.end()
 	return c.socket.Close()
 }
 
-// tcpConn is one connection.
-type tcpConn struct {
+// streamConn is one connection: TCP, or what runs on it.
+type streamConn struct {
 	inbox
 	socket net.Conn
+	proto  string
 }
 
 // DialTCP connects to the system under test.
 func DialTCP(to netip.AddrPort) (Conn, error) {
-	socket, err := net.DialTimeout("tcp", to.String(), 5*time.Second)
+	socket, err := net.DialTimeout("tcp", to.String(), dialTime)
 	if err != nil {
 		return nil, err
 	}
-	return NewStream(socket), nil
+	return newStream(socket, "TCP"), nil
 }
 
-// NewStream frames messages on any stream connection, such as an accepted one
-// or a TLS client.
-func NewStream(socket net.Conn) Conn {
-	c := &tcpConn{inbox: newInbox(), socket: socket}
+// newStream frames messages on a stream connection.
+func newStream(socket net.Conn, proto string) Conn {
+	c := &streamConn{inbox: newInbox(), socket: socket, proto: proto}
 	go c.read() // owns the reading side; ends when Close closes it
 	return c
 }
 
-func (c *tcpConn) read() {
+func (c *streamConn) read() {
 	r := bufio.NewReader(c.socket)
 	for {
 		m, err := readMessage(r)
@@ -176,15 +182,23 @@ func readMessage(r *bufio.Reader) ([]byte, error) {
 	return append(head, body...), nil
 }
 
-func (c *tcpConn) Send(m []byte) error {
+func (c *streamConn) Send(m []byte) error {
 	_, err := c.socket.Write(m)
 	return err
 }
 
-func (c *tcpConn) Local() netip.AddrPort { return c.socket.LocalAddr().(*net.TCPAddr).AddrPort() }
-func (c *tcpConn) Proto() string         { return "TCP" }
+// Local is a place that leads nowhere for a WebSocket, whose own address a
+// browser does not know either (RFC 7118 §5.2.1).
+func (c *streamConn) Local() netip.AddrPort {
+	if a, ok := c.socket.LocalAddr().(*net.TCPAddr); ok {
+		return a.AddrPort()
+	}
+	return netip.MustParseAddrPort("192.0.2.1:9")
+}
 
-func (c *tcpConn) Close() error {
-	close(c.done)
+func (c *streamConn) Proto() string { return c.proto }
+
+func (c *streamConn) Close() error {
+	c.end()
 	return c.socket.Close()
 }

@@ -135,7 +135,6 @@ type memoryConn struct {
 	inbox
 	net  *Memory
 	addr netip.AddrPort
-	once sync.Once
 }
 
 func (c *memoryConn) Send(m []byte) error {
@@ -160,6 +159,6 @@ func (c *memoryConn) Local() netip.AddrPort { return c.addr }
 func (c *memoryConn) Proto() string         { return c.net.Proto.Via() }
 
 func (c *memoryConn) Close() error {
-	c.once.Do(func() { close(c.done) })
+	c.end()
 	return nil
 }

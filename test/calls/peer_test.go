@@ -34,7 +34,7 @@ type peer struct {
 	seen     map[string]bool // messages that were repetitions are skipped
 	pending  []string        // taken from the socket, not yet wanted
 	serial   int
-	replaces string // goes into INVITEs as Replaces
+	extra    []string // names and values of header fields that its INVITEs have besides
 }
 
 func newPeer(t *testing.T, node netip.AddrPort, name, password string) *peer {
@@ -117,7 +117,13 @@ func (p *peer) read(wait time.Duration) string {
 // request waits for a request with the method.
 func (p *peer) request(m sip.Method, why string) *sip.Request {
 	p.t.Helper()
-	text := p.read(patience)
+	return p.requestWithin(patience, m, why)
+}
+
+// requestWithin waits longer, or not as long.
+func (p *peer) requestWithin(wait time.Duration, m sip.Method, why string) *sip.Request {
+	p.t.Helper()
+	text := p.read(wait)
 	req, _, err := sip.Parse(text)
 	if text == "" || err != nil || req == nil || req.Method() != m {
 		p.t.Fatalf("%s: want a %s (%s), got %v\n%s", p.name, m, why, err, text)
@@ -136,25 +142,29 @@ func (p *peer) response(status int, why string) *sip.Response {
 	return res
 }
 
-// register registers the peer's contact and expects 401, then 200.
-func (p *peer) register() {
+// register registers the peer's contact, unregister takes it away.
+func (p *peer) register()   { p.t.Helper(); p.registerFor("300") }
+func (p *peer) unregister() { p.t.Helper(); p.registerFor("0") }
+
+// registerFor registers for some seconds and expects 401, then 200.
+func (p *peer) registerFor(expires string) {
 	p.t.Helper()
 	id := p.next()
-	res := p.registerOnce(id, 1, nil)
+	res := p.registerOnce(id, 1, expires, nil)
 	if res.Status() != 401 {
 		p.t.Fatalf("%s: REGISTER without credentials got %d, want 401", p.name, res.Status())
 	}
-	if res = p.registerOnce(id, 2, res); res.Status() != 200 {
+	if res = p.registerOnce(id, 2, expires, res); res.Status() != 200 {
 		p.t.Fatalf("%s: REGISTER got %d, want 200", p.name, res.Status())
 	}
 }
 
-func (p *peer) registerOnce(id string, seq int, challenge *sip.Response) *sip.Response {
+func (p *peer) registerOnce(id string, seq int, expires string, challenge *sip.Response) *sip.Response {
 	p.t.Helper()
 	req := sip.NewRequest(sip.REGISTER, "sip:"+p.host())
 	p.stamp(req, "<sip:"+p.name+"@"+p.host()+">;tag="+id, "<sip:"+p.name+"@"+p.host()+">", id, seq)
 	req.Set(sip.HeaderContact, p.contact())
-	req.Set(sip.HeaderExpires, "300")
+	req.Set(sip.HeaderExpires, expires)
 	if challenge != nil {
 		if err := p.digest.Answer(req, challenge); err != nil {
 			p.t.Fatalf("%s: %v", p.name, err)
@@ -245,6 +255,21 @@ func (p *peer) call(number, body string) *talk {
 	return c
 }
 
+// again sends the INVITE of a call that was refused once more, changed: the
+// same call, a higher CSeq (RFC 3261 §8.1.3.5).
+func (c *talk) again(change func(*sip.Request)) {
+	c.p.t.Helper()
+	req := c.invite.Clone()
+	req.Set(sip.HeaderVia, "SIP/2.0/"+c.p.conn.Proto()+" "+c.p.addr().String()+";rport;branch=z9hG4bK"+c.p.next())
+	req.Set(sip.HeaderCSeq, fmt.Sprintf("%d INVITE", c.seq))
+	c.seq++
+	change(req)
+	req.Del(sip.HeaderAuthorization)
+	c.p.digest.Authorize(req)
+	c.invite, c.lastInvite = req, req
+	c.p.send(req.String())
+}
+
 // request makes the next request of the dialog.
 func (c *talk) request(m sip.Method, body string) *sip.Request {
 	req := sip.NewRequest(m, c.target)
@@ -254,8 +279,8 @@ func (c *talk) request(m sip.Method, body string) *sip.Request {
 		req.Set(sip.HeaderContact, c.p.contact())
 		req.Set(sip.HeaderAllow, "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE")
 		req.Set(sip.HeaderSupported, "timer")
-		if c.p.replaces != "" && m == sip.INVITE {
-			req.Set(sip.HeaderReplaces, c.p.replaces)
+		for i := 0; i+1 < len(c.p.extra) && m == sip.INVITE; i += 2 {
+			req.SetName(c.p.extra[i], c.p.extra[i+1])
 		}
 	}
 	if body != "" {
@@ -379,14 +404,18 @@ func (p *peer) incoming() *talk {
 	return c
 }
 
-// reply answers a request of the dialog.
-func (c *talk) reply(req *sip.Request, status int, body string) {
+// reply answers a request of the dialog; more are names and values of header
+// fields.
+func (c *talk) reply(req *sip.Request, status int, body string, more ...string) {
 	res := sip.NewResponse(req, status, "")
 	if req.ToTag() == "" {
 		res.Set(sip.HeaderTo, c.local)
 	}
 	if req.Method() == sip.INVITE {
 		res.Set(sip.HeaderContact, c.p.contact())
+	}
+	for i := 0; i+1 < len(more); i += 2 {
+		res.SetName(more[i], more[i+1])
 	}
 	if body != "" {
 		res.SetBody("application/sdp", body)

@@ -200,13 +200,13 @@ func TestReplaces(t *testing.T) {
 	out, in := connect(t, caller, callee, "8006")
 	tag := func(address string) string { _, tag, _ := strings.Cut(address, ";tag="); return tag }
 	// The names are those of the dialog's other side, which is the exchange.
-	third.replaces = out.callID + ";to-tag=" + tag(out.remote) + ";from-tag=" + tag(out.local)
+	third.extra = []string{"Replaces", out.callID + ";to-tag=" + tag(out.remote) + ";from-tag=" + tag(out.local)}
 	taking := third.call("8006", third.describe(""))
 	taking.answered("the new one is answered at once")
 	out.hungUp("the dialog has been replaced")
 	hear(t, third, callee)
 	taking.bye()
 	in.hungUp("the end")
-	third.replaces = "nothing@nowhere;to-tag=1;from-tag=2"
+	third.extra = []string{"Replaces", "nothing@nowhere;to-tag=1;from-tag=2"}
 	third.call("8006", third.describe("")).refused(481, "no such dialog")
 }

@@ -41,8 +41,7 @@ type Node struct {
 
 // Start runs a node until the test ends. Without a logger in cfg the log, debug
 // lines too, is kept in memory and printed if the test fails. It fails the test
-// if the configuration is refused or the node is not ready in time; warnings of
-// the configuration are in the test's log.
+// if the configuration is refused or the node is not ready in time.
 func Start(tb testing.TB, cfg node.Config) *Node {
 	tb.Helper()
 	n := &Node{tb: tb, Log: new(Log), ended: make(chan error, 1)}
@@ -53,9 +52,6 @@ func Start(tb testing.TB, cfg node.Config) *Node {
 	n.Node, problems = node.New(cfg)
 	if n.Node == nil || config.HasErrors(problems) {
 		tb.Fatalf("the configuration is refused: %v", problems)
-	}
-	for _, p := range problems {
-		tb.Logf("configuration: %v", p)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	n.stop = cancel
