@@ -4,6 +4,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/hometone/hometone/test/live"
 )
 
 // said runs an extension that hangs up and returns what its h wrote into the
@@ -60,14 +62,14 @@ same => n,Hangup()
 // What calls share is there in a running node, and what is kept is there after
 // a restart: DB(), GROUP(), SHARED(), GLOBAL(), DEVICE_STATE(), EXTENSION_STATE().
 func TestServices(t *testing.T) {
-	port := freePort(t)
+	port := live.FreePort(t)
 	dir := t.TempDir()
 	for name, text := range map[string]string{
 		"pjsip.conf":      endpoints(port, "", "8005", "8006", "8007"),
 		"extensions.conf": "[globals]\nOFFICE=Riga\n[calls]\n" + servicesPlan,
 		"asterisk.conf":   "[directories]\nastdatadir => /srv/prompts\n[options]\nsystemname = north\n",
 	} {
-		writeFile(t, filepath.Join(dir, "asterisk", name), text)
+		live.Write(t, filepath.Join(dir, "asterisk", name), text)
 	}
 	h := run(t, dir, filepath.Join(dir, "asterisk"), port)
 	caller, long := h.registered("8005"), h.registered("8006")
@@ -97,7 +99,7 @@ func TestServices(t *testing.T) {
 		t.Errorf("a channel that has gone leaves groups or variables behind: %q", got)
 	}
 
-	h.stop()
+	h.Stop()
 	h = run(t, dir, filepath.Join(dir, "asterisk"), port)
 	caller = h.registered("8005")
 	if got := said(t, h, caller, "2"); got != "200|with, a comma|1|5" {
@@ -109,7 +111,7 @@ func TestServices(t *testing.T) {
 	if got := said(t, h, caller, "3"); got != "1 left" { // the custom device's
 		t.Errorf("after DBdeltree: %q", got)
 	}
-	h.stop()
+	h.Stop()
 	h = run(t, dir, filepath.Join(dir, "asterisk"), port)
 	if got := said(t, h, h.registered("8005"), "2"); got != "||0|1" {
 		t.Errorf("what was forgotten is back after a restart: %q", got)
