@@ -90,7 +90,7 @@ func (r *rooms) openEdge(p *plan, behind transaction.Handler) (transaction.Handl
 	if p.edge == nil {
 		return behind, nil
 	}
-	role := edge.Role{Transport: r.wire, Data: p.data, Logger: r.log}
+	role := edge.Role{Transport: everywhere{r.wire}, Data: p.data, Logger: r.log}
 	if behind != nil {
 		role.Next, role.Locator = behind, located{r.where}
 	}

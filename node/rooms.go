@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"sync"
@@ -86,37 +85,6 @@ func open(ctx context.Context, cfg Config, p *plan, log *slog.Logger) (_ *rooms,
 		return nil, err
 	}
 	return r, nil
-}
-
-// openWire binds the listeners, first of all because some ports are
-// privileged.
-func (r *rooms) openWire(p *plan) error {
-	listen := make([]transport.Listen, 0, len(p.listen))
-	for _, l := range p.listen {
-		t, err := p.listenOn(l)
-		if err != nil {
-			return err
-		}
-		listen = append(listen, t)
-	}
-	wire, err := transport.New(transport.Config{Listen: listen, Logger: r.log})
-	if err != nil {
-		return err
-	}
-	r.wire = wire
-	return wire.Listen()
-}
-
-// listenOn translates one listener.
-func (p *plan) listenOn(l listener) (transport.Listen, error) {
-	t := transport.Listen{Name: l.name, Proto: l.proto, Addr: l.addr, External: l.external, Local: l.local, Path: l.path}
-	if l.proto.Secure() {
-		var err error
-		if t.TLS, err = p.tlsFor(l); err != nil {
-			return t, err
-		}
-	}
-	return t, nil
 }
 
 // openStores opens what is durable.
@@ -298,6 +266,7 @@ func (r *rooms) serve(ctx context.Context, ready func()) error {
 	run(&people, "messages", upper, r.messages.Run)
 	run(&people, "outbound", upper, r.outbound.Run)
 	run(&group, "status", ctx, r.reportStatus)
+	run(&group, "listeners", ctx, r.release)
 	run(&group, "watchdog", ctx, watch)
 	run(&group, "memory", ctx, tend)
 	ready()
@@ -372,17 +341,15 @@ func (r *rooms) addrs() []Addr {
 	return list
 }
 
-// apply puts a new plan into force. What cannot change while the node runs is
+// apply puts a new plan into force, or nothing of it if a problem is an error:
+// an address that cannot be bound. What cannot change while the node runs is
 // named with a warning and stays as it was.
 func (r *rooms) apply(old, new *plan) []config.Problem {
 	notify("RELOADING=1")
 	defer notify("READY=1")
-	var problems []config.Problem
-	if !sameListeners(old.listen, new.listen) {
-		problems = append(problems, config.Problem{
-			File: new.file.File, Severity: config.Warning,
-			Text: "the addresses to listen on have changed; the node goes on with the old ones", Hint: "restart it to use the new ones",
-		})
+	problems := r.relisten(new)
+	if config.HasErrors(problems) {
+		return problems
 	}
 	for _, fixed := range []struct{ name, was, is string }{
 		{"node.data", old.data, new.data},
@@ -399,27 +366,4 @@ func (r *rooms) apply(old, new *plan) []config.Problem {
 	}
 	r.use(new)
 	return append(problems, r.applyEdge(old, new)...)
-}
-
-// sameListeners reports whether two plans listen on the same addresses.
-func sameListeners(a, b []listener) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	type place struct {
-		name string
-		p    transport.Proto
-		at   netip.AddrPort
-		path string
-	}
-	seen := map[place]bool{}
-	for _, l := range a {
-		seen[place{l.name, l.proto, l.addr, l.path}] = true
-	}
-	for _, l := range b {
-		if !seen[place{l.name, l.proto, l.addr, l.path}] {
-			return false
-		}
-	}
-	return true
 }

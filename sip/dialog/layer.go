@@ -195,6 +195,19 @@ func (l *Layer) stop() {
 // Len returns how many dialogs the layer holds.
 func (l *Layer) Len() int { return l.dialogs.len() }
 
+// IDs returns the identifiers of the dialogs there are.
+func (l *Layer) IDs() []ID {
+	all := l.dialogs.all()
+	list := make([]ID, len(all))
+	for i, d := range all {
+		list[i] = d.id
+	}
+	return list
+}
+
+// Has reports whether a dialog still is there.
+func (l *Layer) Has(id ID) bool { return l.dialogs.find(id.CallID, id.LocalTag, id.RemoteTag) != nil }
+
 // Find returns the session that a Replaces or Join names (RFC 3891 §3: to-tag
 // is the tag on our side) and whether it is still early, or nil.
 func (l *Layer) Find(ref sip.DialogRef) (s *Session, early bool) {

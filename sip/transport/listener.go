@@ -47,6 +47,9 @@ func (ln *listener) bind(l *Layer) (err error) {
 		n = runtime.GOMAXPROCS(0)
 	}
 	n = socketsPerListener(n)
+	if err := ln.free(n); err != nil {
+		return err
+	}
 	for range n {
 		s, err := openUDP(ln.network("udp"), ln.bound, n > 1, l.cfg.Buffer)
 		if err != nil {
@@ -55,6 +58,21 @@ func (ln *listener) bind(l *Layer) (err error) {
 		ln.udp = append(ln.udp, s)
 		ln.bound = netip.AddrPortFrom(ln.bound.Addr(), s.port())
 	}
+	return nil
+}
+
+// free fails if somebody has the address. Sockets that share it
+// (SO_REUSEPORT) would not: another node of the same user would get half of our
+// datagrams, and nobody would be told.
+func (ln *listener) free(sockets int) error {
+	if sockets < 2 || ln.bound.Port() == 0 {
+		return nil
+	}
+	alone, err := openUDP(ln.network("udp"), ln.bound, false, 0)
+	if err != nil {
+		return err
+	}
+	alone.close()
 	return nil
 }
 

@@ -185,3 +185,17 @@ func TestRelistenCertificate(t *testing.T) {
 		}
 	}
 }
+
+// TestTaken: another layer has the address; its sockets would let us share it.
+func TestTaken(t *testing.T) {
+	cfg := Config{Sockets: 2, Listen: []Listen{{Name: "s", Proto: UDP, Addr: at("127.0.0.6:0")}}}
+	first, _ := start(t, cfg)
+	cfg.Listen = first.Addrs()
+	second, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := second.Listen(); !errors.Is(err, syscall.EADDRINUSE) {
+		t.Errorf("a second layer on the same address: %v, want address already in use", err)
+	}
+}
