@@ -62,6 +62,7 @@ func (r *rooms) serveBalancer(ctx context.Context, ready func()) error {
 	run("transport", below, r.shards.Run)
 	run("edge", below, r.edge.Run)
 	run("status", ctx, r.reportStatus)
+	run("listeners", ctx, r.release)
 	run("watchdog", ctx, watch)
 	run("memory", ctx, tend)
 	ready()

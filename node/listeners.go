@@ -160,7 +160,7 @@ func (r *rooms) releaseAt(now time.Time, waiting map[time.Time][]dialog.ID) {
 			continue
 		}
 		ids, known := waiting[since]
-		if !known {
+		if !known && r.dialogs != nil {
 			ids = r.dialogs.IDs()
 		}
 		ids = slices.DeleteFunc(ids, func(id dialog.ID) bool { return !r.dialogs.Has(id) })
