@@ -199,7 +199,7 @@ func TestSound(t *testing.T) {
 			}
 		}
 	}
-	if total > 3<<20 {
+	if total > 8<<20 {
 		t.Errorf("%d octets of sound", total)
 	}
 }

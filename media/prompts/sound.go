@@ -26,6 +26,9 @@ func Sound() fs.FS {
 // Languages returns the languages that have prompts and a grammar.
 func Languages() []string { return []string{"en", "zh"} }
 
+// Spoken returns the language, one of Languages, in which another is spoken.
+func Spoken(language string) string { return grammarOf(language) }
+
 // grammarOf returns the language whose grammar speaks for another.
 func grammarOf(language string) string {
 	language, _, _ = strings.Cut(strings.ToLower(language), "_")
