@@ -240,9 +240,21 @@ func Load(path string) (*Clip, error) {
 		return nil, fmt.Errorf("media: open sound: %w", err)
 	}
 	defer f.Close()
-	r, err := NewReader(f, filepath.Ext(path))
+	clip, err := ReadClip(f, filepath.Ext(path))
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, fmt.Errorf("media: read %s: %w", path, err)
+	}
+	return clip, nil
+}
+
+// errTooLong says that a sound does not fit into a Clip.
+var errTooLong = fmt.Errorf("longer than %v", MaxClip)
+
+// ReadClip reads sound whole; ext is its extension, as for NewReader.
+func ReadClip(src io.Reader, ext string) (*Clip, error) {
+	r, err := NewReader(src, ext)
+	if err != nil {
+		return nil, err
 	}
 	var all []int16
 	frame := make([]int16, Rate/2)
@@ -253,8 +265,8 @@ func Load(path string) (*Clip, error) {
 			return NewClip(all), nil
 		}
 		if err != nil {
-			return nil, fmt.Errorf("media: read %s: %w", path, err)
+			return nil, err
 		}
 	}
-	return nil, fmt.Errorf("media: %s is longer than %v", path, MaxClip)
+	return nil, errTooLong
 }

@@ -82,8 +82,12 @@ func (r *Recorder) Put(side Side, p Piece) {
 	if r.stopped || side > Far {
 		return
 	}
-	t := &r.sides[side]
-	now := int64(Samples(time.Since(r.start)))
+	r.lost += r.sides[side].put(p, int64(Samples(time.Since(r.start))), r.written)
+}
+
+// put decodes a packet that came at now into the ring, which begins at from;
+// it returns the samples that found no room.
+func (t *track) put(p Piece, now, from int64) (lost int64) {
 	if t.decoder == nil || t.codec != p.Codec {
 		t.codec, t.decoder = p.Codec, NewDecoder(p.Codec, Rate)
 	}
@@ -94,13 +98,22 @@ func (r *Recorder) Put(side Side, p Piece) {
 	}
 	for i, v := range t.pcm {
 		switch n := at + int64(i); {
-		case n < r.written: // too late
-		case n >= r.written+int64(len(t.ring)):
-			r.lost++
+		case n < from: // too late
+		case n >= from+int64(len(t.ring)):
+			lost++
 		default:
 			t.ring[n%int64(len(t.ring))] = v
 		}
 	}
+	return lost
+}
+
+// take moves the sample at n out of the ring, and leaves silence there.
+func (t *track) take(n int64) int16 {
+	k := n % int64(len(t.ring))
+	v := t.ring[k]
+	t.ring[k] = 0
+	return v
 }
 
 // place finds the sample at which a packet begins: by its timestamp while it
@@ -115,12 +128,15 @@ func (t *track) place(p Piece, now int64) int64 {
 	return at
 }
 
-func silent(pcm []int16) bool {
+func silent(pcm []int16) bool { return below(pcm, recordQuiet) }
+
+// below reports whether the mean amplitude is under a threshold.
+func below(pcm []int16, threshold int) bool {
 	sum := 0
 	for _, v := range pcm {
 		sum += max(int(v), -int(v))
 	}
-	return sum < recordQuiet*len(pcm)
+	return sum < threshold*len(pcm)
 }
 
 // Quiet is for how long a side has been silent, or absent.
@@ -226,10 +242,8 @@ func (r *Recorder) take(pieces *[2][recordChunk]int16, until int64) int {
 	defer r.mu.Unlock()
 	n := int(max(0, min(until-r.written, recordChunk)))
 	for side := range r.sides {
-		ring := r.sides[side].ring
 		for i := range n {
-			k := (r.written + int64(i)) % int64(len(ring))
-			pieces[side][i], ring[k] = ring[k], 0
+			pieces[side][i] = r.sides[side].take(r.written + int64(i))
 		}
 	}
 	r.written += int64(n)

@@ -59,6 +59,8 @@ type Leg struct {
 	sink      func(Packet)
 	taps      []*tap // replaced, never changed
 	player    player
+	over      player // in the place of all else, see Overlay
+	aside     []*tap // sees what over displaces; one or none
 	dial      dialler
 
 	latch    latch
@@ -201,7 +203,7 @@ func (l *Leg) Close() {
 	}
 	l.report(l.relay.now(), true)
 	l.closed = true
-	l.sink, l.taps, l.player, l.dial = nil, nil, player{}, dialler{}
+	l.sink, l.taps, l.player, l.over, l.aside, l.dial = nil, nil, player{}, player{}, nil, dialler{}
 	l.loop.remove(l)
 	l.relay.ports.close(l.pair)
 }

@@ -157,7 +157,16 @@ func (l *Leg) forward(a *arrivals, now time.Duration) {
 			l.mu.Unlock()
 			return
 		}
-		sent, taps := l.pass(&a.list[i], now, a.coded[:]), l.taps
+		r := &a.list[i]
+		if aside, yes := l.displaced(); yes && !r.format.event() {
+			if l.player.source != nil {
+				aside = nil // what plays has taken its place already
+			}
+			l.mu.Unlock()
+			show(aside, r.shown())
+			continue
+		}
+		sent, taps := l.pass(r, now, a.coded[:]), l.taps
 		l.mu.Unlock()
 		show(taps, sent)
 	}

@@ -27,11 +27,12 @@ func (lp *loop) playNext(l *Leg, id uint64, now time.Duration) (next time.Durati
 		l.mu.Unlock()
 		return l.dialNext(now)
 	}
-	source, ptime, f := l.player.source, l.desc.Ptime, l.desc.playing()
-	if l.closed || l.player.id != id || source == nil {
+	p := l.playing(id)
+	if p == nil {
 		l.mu.Unlock()
 		return 0
 	}
+	source, ptime, f := p.source, l.desc.Ptime, l.desc.playing()
 	encoding, described := "", l.described
 	if f != nil {
 		encoding = f.codec.String()
@@ -66,15 +67,20 @@ func (l *Leg) sendFrame(id uint64, packet []byte, samples int, now time.Duration
 func (l *Leg) playPacket(id uint64, packet []byte, samples int, now time.Duration) (sent Packet, taps []*tap, current bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.closed || l.player.id != id {
+	p, f := l.playing(id), l.desc.playing()
+	if p == nil {
 		return sent, nil, false
 	}
-	p, f := &l.player, l.desc.playing()
 	frame := uint32(samples)
 	if f != nil {
 		frame = uint32(samples * f.ClockRate / media.Rate)
 	}
 	p.ts += frame
+	p.seq++
+	h := rtp.Header{Sequence: p.seq, Timestamp: p.ts, Start: rtp.HeaderSize, End: len(packet)}
+	if aside, yes := l.displaced(); yes && p == &l.player && f != nil {
+		return seen(aside, packet, h, f), aside, true
+	}
 	if f == nil || !l.desc.Send || l.to.n == 0 || len(packet) == rtp.HeaderSize {
 		l.out.interrupt()
 		return sent, nil, true
@@ -82,8 +88,7 @@ func (l *Leg) playPacket(id uint64, packet []byte, samples int, now time.Duratio
 	if l.dialling() {
 		return sent, nil, true
 	}
-	p.seq++
-	h := rtp.Header{Sequence: p.seq, Timestamp: p.ts, PT: f.SendPT, Start: rtp.HeaderSize, End: len(packet)}
+	h.PT = f.SendPT
 	l.out.number(&h, origin{id: id}, now, f.ClockRate, frame, false)
 	rtp.AppendHeader(packet[:0], h)
 	l.sendRTP(packet, h, now)
@@ -94,19 +99,23 @@ func (l *Leg) playPacket(id uint64, packet []byte, samples int, now time.Duratio
 func (l *Leg) advance(id uint64, now time.Duration) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.closed || l.player.id != id {
+	p := l.playing(id)
+	if p == nil {
 		return 0
 	}
-	l.player.due += l.desc.Ptime
-	if now-l.player.due > late {
-		l.player.due = now
+	p.due += l.desc.Ptime
+	if now-p.due > late {
+		p.due = now
 	}
-	return l.player.due
+	return p.due
 }
 
 // played ends a player and tells it.
 func (l *Leg) played(id uint64, source media.Source) {
 	l.mu.Lock()
+	if l.over.id == id {
+		l.over, l.aside = player{}, nil
+	}
 	current := l.player.id == id
 	if current {
 		l.player = player{}

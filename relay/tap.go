@@ -70,8 +70,11 @@ func (l *Leg) DetectDTMF(tell func(digit byte, length time.Duration)) (stop func
 }
 
 // shown is a sent packet as taps see it; the zero value if there are none. Needs mu.
-func (l *Leg) shown(packet []byte, h rtp.Header, f *Format) Packet {
-	if len(l.taps) == 0 {
+func (l *Leg) shown(packet []byte, h rtp.Header, f *Format) Packet { return seen(l.taps, packet, h, f) }
+
+// seen is a packet as those who see it, if any, do.
+func seen(by []*tap, packet []byte, h rtp.Header, f *Format) Packet {
+	if len(by) == 0 {
 		return Packet{}
 	}
 	return Packet{

@@ -1,0 +1,84 @@
+package media
+
+import (
+	"math"
+	"sync"
+	"time"
+)
+
+// Blend is a Source that mixes two live streams: Put takes their packets from any
+// goroutine, Next gives the mix blendDelay later. It never ends. Losses and
+// pauses are silence; each stream stays at the place that its timestamps say.
+type Blend struct {
+	mu    sync.Mutex
+	start time.Time
+	sides [2]track
+	gain  [2]float64
+	at    int64 // the sample that is given next
+	voice voice
+	frame []int16
+}
+
+// Figures of a Blend.
+const (
+	blendBuffer = time.Second
+	blendDelay  = 80 * time.Millisecond // what jitter may take
+	blendStray  = 60 * time.Millisecond // by which the reader's clock may stray
+)
+
+// NewBlend mixes both sides as loud as they are.
+func NewBlend() *Blend {
+	b := &Blend{start: time.Now(), gain: [2]float64{1, 1}}
+	for i := range b.sides {
+		b.sides[i].ring = make([]int16, Samples(blendBuffer))
+	}
+	return b
+}
+
+// Gain makes a side louder or softer, by dB.
+func (b *Blend) Gain(side Side, dB float64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.gain[side] = math.Pow(10, dB/20)
+}
+
+// Put takes one packet of a side.
+func (b *Blend) Put(side Side, p Piece) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.sides[side].put(p, int64(Samples(time.Since(b.start))), b.at)
+}
+
+// Next implements Source.
+func (b *Blend) Next(dst []byte, encoding string, samples int) ([]byte, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.follow(int64(Samples(time.Since(b.start) - blendDelay)))
+	b.frame = b.frame[:0]
+	for range samples {
+		near, far := b.sides[Near].take(b.at), b.sides[Far].take(b.at)
+		b.frame = append(b.frame, clip(float64(near)*b.gain[Near]+float64(far)*b.gain[Far]))
+		b.at++
+	}
+	return b.voice.encode(dst, encoding, b.frame), true
+}
+
+// follow keeps the reader near the time it should be at: forward over what it
+// has missed, or waiting where it is.
+func (b *Blend) follow(want int64) {
+	stray := int64(Samples(blendStray))
+	if ring := int64(len(b.sides[0].ring)); want-b.at >= ring {
+		for i := range b.sides {
+			clear(b.sides[i].ring)
+		}
+		b.at = want
+	}
+	if want-b.at <= stray && b.at-want <= stray {
+		return
+	}
+	for ; b.at < want; b.at++ {
+		b.sides[Near].take(b.at)
+		b.sides[Far].take(b.at)
+	}
+	b.at = max(want, 0)
+}
