@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/hometone/hometone/config"
+	"github.com/hometone/hometone/config/musiconhold"
 	"github.com/hometone/hometone/config/pjsip"
 	"github.com/hometone/hometone/edge"
 	"github.com/hometone/hometone/pbx"
@@ -145,7 +146,16 @@ func (p *plan) readAsterisk() []config.Problem {
 	media, local := p.externalMedia()
 	p.settings = &pbx.Settings{
 		Endpoints: p.pjsip, Plan: dialplanFile, Media: media, Local: local,
-		Sounds: pbx.NewSounds(p.soundDirs()...),
+		Sounds: pbx.NewSounds(p.soundDirs()...), Spool: p.spool(),
+	}
+	if p.asterisk != "" {
+		data := p.conf.directory("astdatadir")
+		if data == "" {
+			data = p.data
+		}
+		var more []config.Problem
+		p.settings.Music, more = musiconhold.Load(p.asterisk, data)
+		problems = append(problems, more...)
 	}
 	return problems
 }
@@ -157,12 +167,20 @@ func missing(path string) bool {
 
 // soundDirs are where prompts are looked for: the directory asterisk.conf
 // names, then the node's own.
-func (p *plan) soundDirs() []string {
-	var dirs []string
+func (p *plan) soundDirs() (list []string) {
 	if d := p.conf.directory("astdatadir"); d != "" {
-		dirs = append(dirs, filepath.Join(d, "sounds"))
+		list = append(list, filepath.Join(d, "sounds"))
 	}
-	return append(dirs, filepath.Join(p.data, "sounds"))
+	return append(list, filepath.Join(p.data, "sounds"))
+}
+
+// spool is where recordings and voice mail go: astspooldir, or a folder of the
+// node's own.
+func (p *plan) spool() string {
+	if d := p.conf.directory("astspooldir"); d != "" {
+		return d
+	}
+	return filepath.Join(p.data, "spool")
 }
 
 // externalMedia is the address for SDP towards peers outside: media.external,

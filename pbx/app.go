@@ -65,6 +65,9 @@ type Channel interface {
 	// hangs up.
 	Dial(ctx context.Context, req *DialRequest) error
 
+	// Studio is what else can be done with the channel's sound.
+	Studio() Studio
+
 	// Redirect sends the caller to a SIP URI, endpoint or number: by 302 before
 	// the answer, which ends the channel, by REFER after it.
 	Redirect(ctx context.Context, destination string) error
@@ -147,5 +150,7 @@ type DialOptions struct {
 	AnswerLimit    time.Duration // S: hang up this long after the answer; 0 = none
 	CallLimit      time.Duration // L: the most the connected call may last; 0 = none
 	NoForward      bool          // i: a callee's 3xx is not followed
+	Music          bool          // m: the caller hears music on hold until somebody answers
+	MusicClass     string        // of Music; "" = the channel's
 	Elsewhere      bool          // c: tell every cancelled callee the call was taken elsewhere
 }

@@ -52,6 +52,9 @@ type channel struct {
 	limit      time.Time // absolute timeout; zero = none
 	rtpCheck   time.Time // next look at the legs' RTP; zero = none
 	lang       string    // set by the dialplan; empty = the endpoint's
+	musicClass string    // set by the dialplan; empty = the endpoint's
+	monitors   []*monitor
+	monitored  uint64 // numbers monitors
 }
 
 // maxKeys bounds the keys that wait for an application to take them.
@@ -311,7 +314,7 @@ func (ch *channel) end(cause Cause, by string) {
 // for the application.
 func (ch *channel) press(from *leg, r rune) {
 	if peer := ch.peerOf(from); peer != nil {
-		peer.sendKey(r)
+		peer.sendKey(r, 0)
 		return
 	}
 	if from == ch.caller && len(ch.keys) < maxKeys {
@@ -339,6 +342,7 @@ func (ch *channel) release(ctx context.Context) {
 		ch.hungUp = ch.name
 	}
 	ch.caller.hangUp(ch.cause)
+	ch.StopMonitor("")
 	ch.report(ch.cause.Status(), "")
 	ch.usher(now, true)
 	ch.writeCDR(ctx, now)

@@ -34,11 +34,11 @@ type dialing struct {
 	answered time.Time
 	ringing  time.Time // the first 180 or 183
 	failed   tally
-	several  bool // more than one leg was called: no early media, as in Asterisk
-	early    *leg // connected before the answer
+	several  bool         // more than one leg was called: no early media, as in Asterisk
+	early    *leg         // connected before the answer
 	prefer   []sdp.Format // the caller's codecs, of all its streams
 	kinds    []sdp.Kind   // of the caller's streams, the main one first
-	replaced bool // the caller is another one than the callees were told
+	replaced bool         // the caller is another one than the callees were told
 }
 
 // resolved is the outcome of a leg's name resolution.
@@ -81,6 +81,9 @@ func (ch *channel) dial(ctx context.Context, req *DialRequest) (*dialing, error)
 	d.several = len(ch.branches) > 1
 	if req.Options.Ring || req.Options.RingUntilMedia {
 		_ = ch.Indicate(ctx, Ringing)
+	}
+	if req.Options.Music {
+		d.entertain(ctx)
 	}
 	winner, status := d.ring(ctx)
 	if winner == nil {

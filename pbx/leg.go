@@ -298,19 +298,6 @@ func keyOf(s string) (rune, bool) {
 // keypad are the keys of a telephone in the order of RFC 4733's event codes.
 const keypad = "0123456789*#ABCD"
 
-// sendKey passes a key on as INFO; keys that come as RTP events pass through
-// the relay and never come here.
-func (l *leg) sendKey(r rune) {
-	if l.session == nil || l.state != legUp {
-		return
-	}
-	if l.sendEvent(r) {
-		return
-	}
-	body := "Signal=" + string(r) + "\r\nDuration=160\r\n"
-	_ = l.session.Send(sip.INFO, "application/dtmf-relay", body, nil)
-}
-
 // hangUp ends the leg's dialog in the way its state asks for.
 func (l *leg) hangUp(cause Cause) {
 	if l.state == legGone {

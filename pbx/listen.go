@@ -8,67 +8,21 @@ import (
 	"github.com/hometone/hometone/relay"
 )
 
-// key is a key of a telephone, posted by the relay's loop.
-type key struct{ r rune }
-
-// keyEvent follows one telephone-event: RFC 4733 repeats an event in many
-// packets with one timestamp, and the last of them three times. It is owned by
-// the relay's loop.
-type keyEvent struct {
-	timestamp uint32
-	seen      bool
-	done      bool
-}
-
-// add takes one packet's payload and returns the key when it has ended.
-func (k *keyEvent) add(payload []byte, timestamp uint32) (rune, bool) {
-	if len(payload) < 4 || int(payload[0]) >= len(keypad) {
-		return 0, false
-	}
-	if !k.seen || k.timestamp != timestamp {
-		*k = keyEvent{timestamp: timestamp, seen: true}
-	}
-	if payload[1]&0x80 == 0 || k.done {
-		return 0, false
-	}
-	k.done = true
-	return rune(keypad[payload[0]]), true
-}
-
-// startSink makes keys that the peer sends as RTP events come to us.
-func (l *leg) startSink() {
-	if l.sinking || l.rtp == nil {
+// played notes that what an application plays has ended; music goes on with its
+// next piece.
+func (l *leg) played(e relay.Event) {
+	if e.Source != l.playing {
 		return
 	}
-	l.sinking = true
-	event := new(keyEvent)
-	l.rtp.Sink(func(p relay.Packet) {
-		if p.Encoding != "telephone-event" {
-			return
-		}
-		if r, ok := event.add(p.Payload, p.Timestamp); ok {
-			l.post(key{r}, true)
-		}
-	})
-}
-
-// stopSink ends it; connected legs pass their events on in the relay.
-func (l *leg) stopSink() {
-	if l.sinking && l.rtp != nil {
-		l.rtp.Sink(nil)
-	}
-	l.sinking = false
-}
-
-// played notes that what an application plays has ended.
-func (l *leg) played(e relay.Event) {
-	if e.Source == l.playing {
-		l.playing = nil
+	l.playing = nil
+	if l.music != nil {
+		l.nextPiece()
 	}
 }
 
 // play starts a source towards the leg's peer; nil stops what plays.
 func (l *leg) play(src media.Source) {
+	l.music = nil
 	l.playing = src
 	if l.rtp != nil {
 		l.rtp.Play(src)
@@ -76,16 +30,22 @@ func (l *leg) play(src media.Source) {
 }
 
 // Play implements Channel.
-func (ch *channel) Play(_ context.Context, name, stop string) (rune, error) {
+func (ch *channel) Play(ctx context.Context, name, stop string) (rune, error) {
+	key, _, err := ch.PlayFrom(ctx, name, 0, stop)
+	return key, err
+}
+
+// PlayFrom implements Studio.
+func (ch *channel) PlayFrom(_ context.Context, name string, from time.Duration, stop string) (key rune, at time.Duration, err error) {
 	if ch.gone() {
-		return 0, ErrHangup
+		return 0, 0, ErrHangup
 	}
-	clip, err := ch.set.Sounds.Load(name, ch.language())
+	clip, err := ch.clip(name, from)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	if ch.caller.rtp == nil || !ch.caller.agreed && ch.caller.state != legUp {
-		return 0, relay.ErrClosed
+		return 0, 0, relay.ErrClosed
 	}
 	ch.interp.Waited()
 	if stop != "" {
@@ -94,23 +54,33 @@ func (ch *channel) Play(_ context.Context, name, stop string) (rune, error) {
 	ch.caller.play(clip.Play(1))
 	// The end is announced by the relay; the clip's length is the limit for a
 	// peer that cannot hear yet.
-	until := time.Now().Add(time.Duration(len(clip.Samples()))*time.Second/media.Rate + time.Second)
+	began, length := time.Now(), media.Duration(len(clip.Samples()))
 	for !ch.gone() && ch.caller.playing != nil {
 		if stop != "" {
 			if r, ok := ch.takeKey(stop); ok {
 				ch.caller.play(nil)
-				return r, nil
+				return r, from + min(time.Since(began), length), nil
 			}
 		}
-		if !ch.step(until) {
+		if !ch.step(began.Add(length + time.Second)) {
 			break
 		}
 	}
 	ch.caller.play(nil)
 	if ch.gone() {
-		return 0, ErrHangup
+		return 0, 0, ErrHangup
 	}
-	return 0, nil
+	return 0, from + length, nil
+}
+
+// clip is a sound from a place in it on.
+func (ch *channel) clip(name string, from time.Duration) (*media.Clip, error) {
+	clip, err := ch.set.Sounds.Load(name, ch.language())
+	if err != nil || from <= 0 {
+		return clip, err
+	}
+	all := clip.Samples()
+	return media.NewClip(all[min(media.Samples(from), len(all)):]), nil
 }
 
 // language is the language of prompts.

@@ -187,6 +187,7 @@ func (ch *channel) replace(old, fresh *leg) {
 	}
 	if old == ch.caller {
 		ch.caller = fresh
+		ch.followMonitors()
 	} else {
 		for i, b := range ch.branches {
 			if b == old {

@@ -42,6 +42,7 @@ func (l *leg) reoffered(e dialog.Offer) {
 	}
 	if l.talk.Agreed.Held != held && e.SDP != "" {
 		l.ch.log().Info("hold", "by", l.name, "on", !held)
+		l.held()
 	}
 }
 

@@ -52,17 +52,19 @@ const retryAfter = "5"
 // Server is the exchange of one node. It is a transaction.Handler for requests
 // outside a dialog.
 type Server struct {
-	cfg       Config
-	log       *slog.Logger
-	apps      map[string]App // by lower-case name
-	functions dialplan.Functions
-	settings  atomic.Pointer[Settings]
-	epoch     string        // makes identifiers unique over restarts
-	seq       atomic.Uint64 // numbers channels
-	draining  atomic.Bool
-	routes    routes
-	legs      atomic.Int64  // with ports at the relay
-	hurry     chan struct{} // closed when calls may not wait for their records any more
+	cfg        Config
+	log        *slog.Logger
+	apps       map[string]App // by lower-case name
+	functions  dialplan.Functions
+	settings   atomic.Pointer[Settings]
+	epoch      string        // makes identifiers unique over restarts
+	seq        atomic.Uint64 // numbers channels
+	draining   atomic.Bool
+	routes     routes
+	legs       atomic.Int64  // with ports at the relay
+	hurry      chan struct{} // closed when calls may not wait for their records any more
+	air        air
+	recordings sync.WaitGroup // goroutines that write files
 
 	mu    sync.Mutex          // guards the following
 	calls map[string]*channel // by name
@@ -134,6 +136,7 @@ func (s *Server) Run(ctx context.Context) error {
 	s.draining.Store(true)
 	none := len(s.calls) == 0
 	s.mu.Unlock()
+	defer s.recordings.Wait()
 	if none {
 		return nil
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/hometone/hometone/config/musiconhold"
 	"github.com/hometone/hometone/config/pjsip"
 	"github.com/hometone/hometone/pbx/dialplan"
 	"github.com/hometone/hometone/sip"
@@ -18,6 +19,8 @@ type Settings struct {
 	Endpoints *pjsip.Config
 	Plan      *dialplan.Plan
 	Sounds    *Sounds
+	Music     map[string]*musiconhold.Class // by name; nil: the program's own tune
+	Spool     string                        // where recordings go (astspooldir)
 	// Media is the address put into SDP for peers outside Local; the zero value
 	// is the address that the peer is reached from.
 	Media netip.Addr

@@ -6,18 +6,18 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/hometone/hometone/media"
+	"github.com/hometone/hometone/media/prompts"
 )
 
 // ErrNoSound means that no directory has the sound file.
 var ErrNoSound = errors.New("pbx: no such sound file")
-
-// soundTypes are the suffixes looked for, best first.
-var soundTypes = []string{".wav", ".ulaw", ".ul", ".pcm", ".alaw", ".al", ".sln", ".raw", ".WAV"}
 
 // The bounds of the cache of sound files: how much audio it keeps, how much one
 // file may have, and for how long a file is believed unchanged.
@@ -27,7 +27,8 @@ const (
 	sampleBytes = 2
 )
 
-// Sounds finds and keeps sound files. It is safe for concurrent use.
+// Sounds finds and keeps sound files. Where no directory has one, the program's
+// own prompts are the last source. It is safe for concurrent use.
 type Sounds struct {
 	dirs []string // searched in order
 
@@ -48,16 +49,63 @@ type soundFile struct {
 // language.
 func NewSounds(dirs ...string) *Sounds { return &Sounds{dirs: dirs, clips: map[string]*soundFile{}} }
 
+// Place is the path at which a sound with a name is written: the name itself if
+// it is absolute, else in the first of the directories. The name must not lead
+// out of it.
+func (s *Sounds) Place(name string) (string, error) {
+	if filepath.IsAbs(name) && !badName(name) {
+		return name, nil
+	}
+	if badName(name) || len(s.dirs) == 0 {
+		return "", fmt.Errorf("%w: %q is no name for a sound", ErrNoSound, name)
+	}
+	return filepath.Join(s.dirs[0], name), nil
+}
+
+// badName reports whether a name is none, or leads where it must not.
+func badName(name string) bool {
+	return name == "" || slices.Contains(strings.Split(name, "/"), "..") || strings.ContainsRune(name, 0)
+}
+
 // Load returns a sound by its name without suffix, such as digits/1; an
-// absolute path is taken as it is. It reads the disk the first time.
+// absolute path is taken as it is. It reads the disk the first time. A sound
+// that a language lacks is looked for without one, in the program's own prompts
+// of that language, and at last in English.
 func (s *Sounds) Load(name, language string) (*media.Clip, error) {
-	if name == "" || strings.Contains(name, "..") || strings.ContainsRune(name, 0) {
+	if badName(name) {
 		return nil, fmt.Errorf("%w: %q", ErrNoSound, name)
 	}
-	for _, stem := range s.stems(name, language) {
-		for _, suffix := range soundTypes {
+	if filepath.IsAbs(name) {
+		return s.search([]string{name}, name)
+	}
+	short, _, _ := strings.Cut(language, "_")
+	clip, err := s.search(s.stems(name, language, short, ""), name)
+	if !errors.Is(err, ErrNoSound) {
+		return clip, err
+	}
+	spoken := prompts.Spoken(language)
+	if clip := s.carried(spoken + "/" + name); clip != nil {
+		return clip, nil
+	}
+	if clip, err := s.search(s.stems(name, "en"), name); !errors.Is(err, ErrNoSound) {
+		return clip, err
+	}
+	if clip := s.carried("en/" + name); clip != nil {
+		return clip, nil
+	}
+	return nil, err
+}
+
+// search returns the first file that one of the paths stands for.
+func (s *Sounds) search(stems []string, name string) (*media.Clip, error) {
+	suffixes := media.Extensions()
+	if slices.Contains(suffixes, strings.ToLower(filepath.Ext(name))) {
+		suffixes = append([]string{""}, suffixes...)
+	}
+	for _, stem := range stems {
+		for _, suffix := range suffixes {
 			clip, err := s.file(stem + suffix)
-			if errors.Is(err, fs.ErrNotExist) {
+			if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 				continue
 			}
 			return clip, err
@@ -66,16 +114,39 @@ func (s *Sounds) Load(name, language string) (*media.Clip, error) {
 	return nil, fmt.Errorf("%w: %q", ErrNoSound, name)
 }
 
-// stems are the paths a name may stand for.
-func (s *Sounds) stems(name, language string) []string {
-	if filepath.IsAbs(name) {
-		return []string{name}
-	}
-	list := make([]string, 0, 2*len(s.dirs))
+// stems are the paths a name may stand for, in the folders of languages.
+func (s *Sounds) stems(name string, languages ...string) []string {
+	languages = slices.Compact(languages)
+	list := make([]string, 0, len(languages)*len(s.dirs))
 	for _, d := range s.dirs {
-		list = append(list, filepath.Join(d, language, name), filepath.Join(d, name))
+		for _, l := range languages {
+			list = append(list, filepath.Join(d, l, name))
+		}
 	}
 	return list
+}
+
+// carried returns a sound of the program itself, nil if it has none.
+func (s *Sounds) carried(name string) *media.Clip {
+	const suffix = ".ulaw"
+	key := "carried:" + name
+	s.mu.Lock()
+	f := s.clips[key]
+	s.mu.Unlock()
+	if f != nil {
+		return f.clip
+	}
+	file, err := prompts.Sound().Open(name + suffix)
+	if err != nil {
+		return nil
+	}
+	defer file.Close()
+	clip, err := media.ReadClip(file, suffix)
+	if err != nil {
+		return nil
+	}
+	s.keep(key, &soundFile{clip: clip})
+	return clip
 }
 
 // file returns one file, from the cache if it has not changed.

@@ -19,15 +19,17 @@ var errNoCodec = errors.New("pbx: the endpoint allows no codec that is supported
 // stream is what one leg exchanges: the ports of its sound at the relay, those
 // of further streams, and what has been agreed about them.
 type stream struct {
-	rtp     *relay.Leg
-	asides  []*aside // further streams, by m-line
-	talk    sdp.Session
-	offer   *sdp.Description // the caller's, until it is answered
-	wanted  *sdp.Negotiated  // what the caller's offer and we have in common, until Dial has used it
-	agreed  bool             // an offer has met its answer
-	playing media.Source     // what an application plays; nil = nothing
-	sinking bool             // the leg's packets come to us for their keys
-	opened  time.Time
+	rtp      *relay.Leg
+	asides   []*aside // further streams, by m-line
+	talk     sdp.Session
+	offer    *sdp.Description // the caller's, until it is answered
+	wanted   *sdp.Negotiated  // what the caller's offer and we have in common, until Dial has used it
+	agreed   bool             // an offer has met its answer
+	playing  media.Source     // what an application plays; nil = nothing
+	music    *music           // playing is a piece of it; nil = it is not music
+	sinking  bool             // the leg's packets come to us for their keys
+	undetect func()           // ends the search for keys in the sound; nil = there is none
+	opened   time.Time
 }
 
 // readOffer parses the caller's offer and looks whether we could answer it,
@@ -64,6 +66,7 @@ func (l *leg) open(remote netip.Addr) error {
 	}
 	l.rtp, l.opened = rtp, time.Now()
 	l.ch.srv.legs.Add(1)
+	l.ch.srv.air.add(l.name, rtp)
 	return nil
 }
 
@@ -72,6 +75,8 @@ func (l *leg) closeMedia() {
 	l.dark()
 	l.closeAsides()
 	if l.rtp != nil {
+		l.stopDetecting()
+		l.ch.srv.air.remove(l.name)
 		l.rtp.Close()
 		l.rtp = nil
 		l.ch.srv.legs.Add(-1)
@@ -224,6 +229,10 @@ func (l *leg) apply() {
 	l.rtp.Set(l.description(&l.talk.Agreed.Media))
 	l.applyAsides()
 	l.ch.armRTP()
+	if l.peer != nil { // the ways of keys may have changed
+		l.listenFor(l.peer)
+		l.peer.listenFor(l)
+	}
 }
 
 // description is what the relay has to know of a stream.
@@ -261,16 +270,17 @@ func (ch *channel) join(a, b *leg) error {
 	if a.rtp == nil || b.rtp == nil {
 		return relay.ErrClosed
 	}
-	a.stopSink()
-	b.stopSink()
-	a.rtp.Play(nil)
-	b.rtp.Play(nil)
-	a.playing, b.playing = nil, nil
+	a.listenFor(b)
+	b.listenFor(a)
+	a.play(nil)
+	b.play(nil)
 	if err := ch.srv.cfg.Relay.Join(a.rtp, b.rtp); err != nil {
 		return err
 	}
 	ch.joinAsides(a, b)
 	a.peer, b.peer = b, a
+	a.held()
+	b.held()
 	return nil
 }
 

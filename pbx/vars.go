@@ -73,6 +73,8 @@ func (ch *channel) WriteFunction(name, args, value string) (bool, error) {
 			ch.cdr.AccountCode = value
 		case "language":
 			ch.lang = value
+		case "musicclass":
+			ch.musicClass = value
 		case "hangupcause":
 			if n, err := strconv.Atoi(value); err == nil && n >= 0 && n < 128 {
 				ch.cause = Cause(n)
@@ -141,6 +143,8 @@ func (ch *channel) readChannel(what string) string {
 		return ch.cdr.LinkedID
 	case "language":
 		return ch.language()
+	case "musicclass":
+		return ch.musicClass
 	case "accountcode":
 		return ch.cdr.AccountCode
 	case "state":

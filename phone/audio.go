@@ -12,6 +12,7 @@ import (
 	"github.com/hometone/hometone/media"
 	"github.com/hometone/hometone/rtp"
 	"github.com/hometone/hometone/sdp"
+	"github.com/hometone/hometone/sip"
 )
 
 // audio is a call's stream with what is played and recorded on it. It belongs
@@ -218,16 +219,30 @@ func (a *audio) stopRecording() error {
 // digitTime is how long a key is pressed by DTMF.
 const digitTime = 100 * time.Millisecond
 
-// DTMF sends digits (0-9 * # A-D) as telephone events (RFC 4733). It returns
-// when they are queued.
+// DTMF sends digits (0-9 * # A-D) as telephone events (RFC 4733), or as INFO
+// requests if the peer has not agreed to those. It returns when they are queued.
 func (c *Call) DTMF(ctx context.Context, digits string) error {
 	return c.do(ctx, func() error {
 		switch {
 		case c.audio == nil:
 			return ErrNotNow
 		case c.media.Agreed.DTMF == nil:
-			return ErrNoDTMF
+			return c.sendInfo(digits)
 		}
 		return c.audio.stream.SendDTMF(digits, digitTime)
 	})
+}
+
+// sendInfo sends digits as INFO, in the form that telephones use for them.
+func (c *Call) sendInfo(digits string) error {
+	if c.session == nil {
+		return ErrNoDTMF
+	}
+	for i := range len(digits) {
+		body := fmt.Sprintf("Signal=%c\r\nDuration=%d\r\n", digits[i], digitTime.Milliseconds())
+		if err := c.session.Send(sip.INFO, "application/dtmf-relay", body, nil); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -126,6 +126,33 @@ func (s *story) Redirect(_ context.Context, to string) error { return s.note("re
 func (s *story) SendText(_ context.Context, kind, text string) error {
 	return s.note("text %s %s", kind, text)
 }
+func (s *story) Studio() pbx.Studio { return s }
+func (s *story) PlayFrom(_ context.Context, name string, from time.Duration, stop string) (rune, time.Duration, error) {
+	if len(s.keys) > 0 {
+		key := s.keys[0]
+		s.keys = s.keys[1:]
+		return key, from + time.Second, s.note("play %s from %v", name, from)
+	}
+	return 0, from + time.Second, s.note("play %s from %v", name, from)
+}
+func (s *story) Record(_ context.Context, r pbx.RecordRequest) (pbx.Recorded, error) {
+	return pbx.Recorded{Length: time.Second, Key: '#'}, s.note("record %+v", r)
+}
+func (s *story) Monitor(r pbx.MonitorRequest) (string, error) { return "0x1", s.note("monitor %+v", r) }
+func (s *story) StopMonitor(id string)                        { _ = s.note("stop monitor %s", id) }
+func (s *story) StartMusic(class string)                      { _ = s.note("music %s", class) }
+func (s *story) Attend(_ context.Context, r pbx.AttendRequest) (rune, error) {
+	r.Heard(true, time.Hour)
+	return 0, s.note("attend %s", r.Play)
+}
+func (s *story) Spy(_ context.Context, r pbx.SpyRequest) error {
+	r.Announce, r.Exited = nil, nil
+	return s.note("spy %+v", r)
+}
+func (s *story) SoundPath(name string) (string, error) { return "/sounds/" + name, nil }
+func (s *story) SpoolPath(folder, name string) (string, error) {
+	return "/spool/" + folder + "/" + name, nil
+}
 func (s *story) Log() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 var _ pbx.Channel = (*story)(nil)

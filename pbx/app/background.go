@@ -21,7 +21,7 @@ func background(ctx context.Context, ch pbx.Channel, args string) error {
 			return err
 		}
 	}
-	key, err := playAll(ctx, ch, a[0], "0123456789*#ABCD")
+	key, err := playAll(ctx, ch, a[0], anyKey)
 	if key != 0 {
 		ch.Script().Press(string(key))
 	}

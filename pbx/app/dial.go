@@ -62,6 +62,8 @@ func dialOptions(s string) (o pbx.DialOptions, unknown string) {
 			o.Reset = true
 		case 'c':
 			o.Elsewhere = true
+		case 'm':
+			o.Music, o.MusicClass = true, arg
 		case 'S':
 			o.AnswerLimit, _ = seconds(arg)
 		case 'L':

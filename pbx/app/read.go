@@ -65,7 +65,7 @@ func read(ctx context.Context, ch pbx.Channel, args string) error {
 // lone # is kept so that the caller can tell it from silence.
 func collect(ctx context.Context, ch pbx.Channel, files string, most int, timeout time.Duration) (string, error) {
 	var got strings.Builder
-	key, err := playAll(ctx, ch, files, "0123456789*#ABCD")
+	key, err := playAll(ctx, ch, files, anyKey)
 	for ; err == nil; key, err = ch.Digit(ctx, timeout) {
 		if key == 0 && got.Len() == 0 && timeout > 0 {
 			if key, err = ch.Digit(ctx, timeout); key == 0 || err != nil {
@@ -89,19 +89,20 @@ func collect(ctx context.Context, ch pbx.Channel, files string, most int, timeou
 	return got.String(), err
 }
 
+// anyKey are all keys of a telephone.
+const anyKey = "0123456789*#ABCD"
+
 // playAll plays files joined by & until a key of stop is pressed.
 func playAll(ctx context.Context, ch pbx.Channel, files, stop string) (rune, error) {
+	return pbx.Speak(ctx, ch, stop, fileNames(files)...)
+}
+
+// fileNames are the names in a list joined by &.
+func fileNames(files string) (names []string) {
 	for name := range strings.SplitSeq(files, "&") {
-		if name = strings.TrimSpace(name); name == "" {
-			continue
-		}
-		key, err := ch.Play(ctx, name, stop)
-		if errors.Is(err, pbx.ErrHangup) || key != 0 {
-			return key, err
-		}
-		if err != nil {
-			ch.Log().Warn("not played", "file", name, "error", err)
+		if name = strings.TrimSpace(name); name != "" {
+			names = append(names, name)
 		}
 	}
-	return 0, nil
+	return names
 }
