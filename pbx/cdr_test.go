@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/hometone/hometone/config/pjsip"
+	"github.com/hometone/hometone/pbx/dialplan"
 	"github.com/hometone/hometone/relay"
 	"github.com/hometone/hometone/store/records"
 )
@@ -74,7 +75,7 @@ func newRecordRig(t *testing.T, rec Recorder) *recordRig {
 	})
 	rig := &recordRig{}
 	rig.Server = &Server{
-		cfg: Config{Records: rec, Relay: ports, MaxCalls: defaultMaxCalls}, calls: map[string]*channel{},
+		cfg: Config{Records: rec, Relay: ports, MaxCalls: defaultMaxCalls, Services: dialplan.Services{Shared: &dialplan.Shared{}, Groups: &dialplan.Groups{}}}, calls: map[string]*channel{},
 		empty: make(chan struct{}), hurry: make(chan struct{}),
 	}
 	rig.log.Grow(1 << 16)

@@ -41,9 +41,9 @@ func endpointMedia() []option[ep] {
 		later("tos_video", "0", "0", "packets are not marked", tos(func(e *ep) *int { return &e.TOSVideo })),
 		later("cos_audio", "0", "0", "frames are not marked", cos(func(e *ep) *int { return &e.COSAudio })),
 		later("cos_video", "0", "0", "frames are not marked", cos(func(e *ep) *int { return &e.COSVideo })),
-		later("moh_suggest", "default", "default", "holding callers hear nothing from us", str(func(e *ep) *string { return &e.MusicOnHold })),
-		later("moh_passthrough", "no", "yes", "hold is always passed on to the other side", boolean(func(e *ep) *bool { return &e.MOHPassthrough })),
-		later("suppress_moh_on_sendonly", "no", "no", "holding callers hear nothing from us", boolean(func(e *ep) *bool { return &e.SuppressMOHOnSendonly })),
+		yes("moh_suggest", "default", str(func(e *ep) *string { return &e.MusicOnHold })),
+		later("moh_passthrough", "no", "no", "the held party hears our music; hold is not passed on", boolean(func(e *ep) *bool { return &e.MOHPassthrough })),
+		yes("suppress_moh_on_sendonly", "no", boolean(func(e *ep) *bool { return &e.SuppressMOHOnSendonly })),
 	}
 }
 

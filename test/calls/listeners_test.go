@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/hometone/hometone/config"
+	"github.com/hometone/hometone/test/live"
 )
 
 // The address to listen on changes with a reload: the call in progress goes on
@@ -17,8 +18,8 @@ func TestListenersChange(t *testing.T) {
 	caller, callee := h.registered("8005"), h.registered("8006")
 	out, in := connect(t, caller, callee, "8006")
 	move := func(port uint16) []config.Problem {
-		writeFile(t, h.dir+"/asterisk/pjsip.conf", endpoints(port, "", "8005", "8006", "8007"))
-		return h.node.Reload()
+		live.Write(t, h.dir+"/asterisk/pjsip.conf", endpoints(port, "", "8005", "8006", "8007"))
+		return h.Node.Reload()
 	}
 
 	taken, err := net.ListenPacket("udp4", "127.0.0.1:0")
@@ -32,11 +33,11 @@ func TestListenersChange(t *testing.T) {
 		t.Fatalf("a port in use is answered %v, want an error that says who has it", last)
 	}
 	hear(t, caller, callee)
-	if a := h.node.Addrs(); len(a) != 1 || a[0].Addr != h.addr {
+	if a := h.Node.Addrs(); len(a) != 1 || a[0].Addr != h.addr {
 		t.Fatalf("after a reload that was refused the node listens on %v, want %v", a, h.addr)
 	}
 
-	fresh := netip.AddrPortFrom(h.addr.Addr(), freePort(t))
+	fresh := netip.AddrPortFrom(h.addr.Addr(), live.FreePort(t))
 	if problems := move(fresh.Port()); config.HasErrors(problems) {
 		t.Fatalf("reload: %v", problems)
 	}
