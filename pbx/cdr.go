@@ -96,7 +96,7 @@ func (ch *channel) putCDR(now time.Time) {
 
 // writeCDR writes the call's one record and waits until it is durable.
 func (ch *channel) writeCDR(ctx context.Context, now time.Time) {
-	if ch.quiet {
+	if ch.quiet || ch.unrecorded {
 		return
 	}
 	r := ch.record(now)

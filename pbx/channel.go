@@ -55,6 +55,13 @@ type channel struct {
 	musicClass string    // set by the dialplan; empty = the endpoint's
 	monitors   []*monitor
 	monitored  uint64 // numbers monitors
+	patience   patience
+	connected  *party            // whom CONNECTEDLINE() says that the caller talks with; nil = nobody
+	notes      map[string]string // what functions keep for the dialplan alone; nil = nothing
+	lastActs   []string          // hangup handlers, the latest last
+	causes     []calleeEnd       // why called channels ended
+	master     *channel          // of a Local channel: where the call began; nil = here
+	unrecorded bool              // CDR_PROP(disable)
 }
 
 // maxKeys bounds the keys that wait for an application to take them.
@@ -129,6 +136,7 @@ func (ch *channel) run(ctx context.Context) {
 		ch.conclude(ctx, ch.interp.Run(ctx))
 		ch.ending, ch.afterwards = true, true
 		ch.interp.RunHangup(ctx)
+		ch.runHangupHandlers(ctx)
 	}
 	ch.release(ctx)
 }
@@ -200,9 +208,10 @@ const (
 
 // collectExtension gathers keys until they name an extension, or time runs out.
 func (ch *channel) collectExtension(ctx context.Context) {
-	exten, timeout := ch.interp.Pending(), firstDigit
+	exten := ch.interp.Pending()
+	timeout, between := ch.patience.digits()
 	if exten != "" {
-		timeout = betweenDigit
+		timeout = between
 	}
 	for !ch.gone() {
 		key, err := ch.Digit(ctx, timeout)
@@ -212,7 +221,7 @@ func (ch *channel) collectExtension(ctx context.Context) {
 		more := key != 0
 		if more {
 			exten += string(key)
-			timeout = betweenDigit
+			timeout = between
 		}
 		if more && ch.set.Plan.MatchMore(ch.interp.Position().Context, exten, ch.caller.number, time.Now()) && len(exten) < maxKeys {
 			continue
@@ -286,6 +295,9 @@ func (ch *channel) handle(m mail) {
 	switch e := m.what.(type) {
 	case released:
 		ch.end(e.cause, "server")
+	case errand:
+		e.do(ch)
+		close(e.done)
 	case key:
 		ch.press(m.leg, e.r)
 	default:

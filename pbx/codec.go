@@ -68,6 +68,9 @@ func codecNamed(name string) codec {
 	return codec{}
 }
 
+// isVideo reports whether the codec is one for pictures.
+func (c codec) isVideo() bool { return c.name != "" && c.kind == sdp.Video }
+
 // asteriskName is the name pjsip.conf has for a codec, "" for none.
 func asteriskName(c sdp.Codec) string {
 	for i := range codecs {

@@ -319,6 +319,7 @@ func (l *leg) inviteConfig(call *outgoingCall, offer string, targets []transport
 		URI: call.uri, Contact: l.contact(targets[0], caller.party), From: from.String(), Targets: targets, Route: call.path, SDP: offer,
 		Auth: l.ch.srv.outboundAuth(l.ch.set, l.endpoint), Headers: append(l.identity(caller.party, true), l.diversionHeaders(l.ch.diverted)...),
 	}
+	cfg.Headers = append(cfg.Headers, l.extra...)
 	if l.ch.transferer != "" { // RFC 3892 §2.3
 		cfg.Headers = append(cfg.Headers, dialog.Header{Name: "Referred-By", Value: l.ch.transferer})
 	}
@@ -369,6 +370,7 @@ func (d *dialing) sweep(ctx context.Context) *leg {
 		}
 		d.ch.log().Info("branch failed", "peer", b.name, "status", b.status, "cause", int(b.cause))
 		d.fail(b.cause)
+		d.ch.noteEnd(b)
 		if d.early == b {
 			d.ch.part(d.ch.caller, b)
 			d.early = nil

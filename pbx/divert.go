@@ -2,6 +2,7 @@ package pbx
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -171,43 +172,94 @@ func (d *dialing) forward(ctx context.Context, l *leg) bool {
 	return true
 }
 
-// readRedirecting is REDIRECTING(field).
-func (ch *channel) readRedirecting(what string) string {
+// The reasons of RFC 5806 and what REDIRECTING(reason) calls them.
+var reasonsInDialplan = [...][2]string{
+	{"unknown", "unknown"}, {"user-busy", "cfb"}, {"no-answer", "cfnr"}, {"unavailable", "unavailable"}, {"unconditional", "cfu"},
+	{"time-of-day", "time_of_day"}, {"do-not-disturb", "dnd"}, {"deflection", "deflection"}, {"follow-me", "follow_me"},
+	{"out-of-service", "out_of_order"}, {"away", "away"},
+}
+
+// reasonInDialplan translates a reason of RFC 5806; one of no name stays.
+func reasonInDialplan(reason string) string {
+	for _, p := range reasonsInDialplan {
+		if p[0] == reason {
+			return p[1]
+		}
+	}
+	return reason
+}
+
+// reasonInHeader is the inverse.
+func reasonInHeader(reason string) string {
+	for _, p := range reasonsInDialplan {
+		if p[1] == reason {
+			return p[0]
+		}
+	}
+	return reason
+}
+
+// readRedirecting is REDIRECTING(field): from-num, orig-name, to-num, reason,
+// count and the rest.
+func (ch *channel) readRedirecting(args string) (string, error) {
+	field, _ := fieldOf(args)
 	d := ch.diverted
 	if d == nil {
-		return ""
+		d = &diversion{}
 	}
-	switch strings.ToLower(what) {
-	case "from-num", "from-number", "orig-num":
-		return d.from.number
-	case "from-name", "orig-name":
-		return d.from.display
-	case "to-num", "to-number":
-		return d.to
-	case "reason":
-		return d.reason
+	switch field {
+	case "reason", "orig-reason":
+		return reasonInDialplan(d.reason), nil
 	case "count":
-		return strconv.Itoa(d.count)
+		return strconv.Itoa(d.count), nil
 	}
-	return ""
+	whose, part, _ := strings.Cut(field, "-")
+	who := d.from
+	switch whose {
+	case "to":
+		who = party{number: d.to}
+	case "from", "orig":
+	default:
+		return "", fmt.Errorf("REDIRECTING(%s) is not known", clip(field))
+	}
+	if value, ok := who.read(part); ok {
+		return value, nil
+	}
+	return ch.notes["redirecting-"+field], nil
 }
 
 // writeRedirecting is Set(REDIRECTING(field)=value).
-func (ch *channel) writeRedirecting(what, value string) {
+func (ch *channel) writeRedirecting(args, value string) error {
 	d := diversion{}
 	if ch.diverted != nil {
 		d = *ch.diverted
 	}
-	what, _, _ = strings.Cut(strings.ToLower(what), ",")
-	switch what {
-	case "from-num", "from-number", "orig-num":
-		d.from.number = value
-	case "from-name", "orig-name":
-		d.from.display = value
-	case "to-num", "to-number":
-		d.to = value
-	case "reason":
-		d.reason = value
+	field, _ := fieldOf(args)
+	whose, part, _ := strings.Cut(field, "-")
+	ok, err := true, error(nil)
+	switch {
+	case field == "reason" || field == "orig-reason":
+		d.reason = reasonInHeader(strings.ToLower(value))
+	case field == "count":
+		d.count, err = strconv.Atoi(value)
+	case whose == "from" || whose == "orig":
+		ok, err = d.from.write(part, value)
+	case whose == "to":
+		to := party{number: d.to}
+		ok, err = to.write(part, value)
+		d.to = to.number
+	default:
+		ok = false
+	}
+	switch {
+	case err != nil:
+		return fmt.Errorf("REDIRECTING(%s): %w", field, err)
+	case !ok && !partyNote(part) || len(value) > maxNote:
+		return fmt.Errorf("REDIRECTING(%s) is not known, or its value too long", clip(field))
+	case !ok:
+		ch.note("redirecting-"+field, value)
+		return nil
 	}
 	ch.diverted = &d
+	return nil
 }

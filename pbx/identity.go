@@ -15,6 +15,7 @@ type party struct {
 	display string
 	// restricted: the person wants not to be shown (RFC 3323, CALLERID(pres)).
 	restricted bool
+	shown      string // the presentation as CALLERID(pres) was set; "" = by restricted
 }
 
 // String writes "Name" <number> as the record and the console have it.
@@ -173,10 +174,15 @@ func (l *leg) contact(to transport.Target, caller party) string {
 // endpoints that are told at all (send_connected_line with send_pai or
 // send_rpid).
 func (ch *channel) connectedLine(l, other *leg) {
+	ch.showConnected(l, other.party, other == ch.caller)
+}
+
+// showConnected is connectedLine with the person to show.
+func (ch *channel) showConnected(l *leg, who party, calling bool) {
 	if l.state != legUp || !l.endpoint.SendConnectedLine || l.session == nil {
 		return
 	}
-	headers := l.identity(other.party, other == ch.caller)
+	headers := l.identity(who, calling)
 	if headers == nil {
 		return
 	}

@@ -46,14 +46,17 @@ type leg struct {
 	invitation *dialog.Invitation // outgoing, until the final answer
 	flow       transport.Flow     // incoming: where the INVITE came from
 	callID     string
-	remoteAddr netip.Addr    // where the peer's signalling is
-	status     int           // of the final answer that refused us
-	progressed bool          // a callee's 183 without SDP
-	call       *outgoingCall // until our INVITE has been sent
-	redirect   *sip.Response // the 3xx that refused us, until it has been followed
-	inside     bool          // an end of a Local channel
-	body       string        // of the caller's INVITE, until it has been read
-	chosen     []string      // codecs to use in the place of the endpoint's (PJSIP_MEDIA_OFFER); nil: the endpoint's
+	remoteAddr netip.Addr      // where the peer's signalling is
+	status     int             // of the final answer that refused us
+	progressed bool            // a callee's 183 without SDP
+	call       *outgoingCall   // until our INVITE has been sent
+	redirect   *sip.Response   // the 3xx that refused us, until it has been followed
+	inside     bool            // an end of a Local channel
+	request    *sip.Request    // the caller's INVITE, if the dialplan reads headers
+	response   *sip.Response   // the callee's answer, likewise
+	extra      []dialog.Header // of our INVITE, from PJSIP_HEADER
+	body       string          // of the caller's INVITE, until it has been read
+	chosen     []string        // codecs to use in the place of the endpoint's (PJSIP_MEDIA_OFFER); nil: the endpoint's
 	lit        presence.ChannelState
 
 	stream
@@ -70,6 +73,9 @@ func newCallerLeg(ch *channel, e *pjsip.Endpoint, tx *transaction.Server, req *s
 	}
 	l.party = callingParty(e, &req.Message)
 	l.body = req.Body()
+	if ch != nil && ch.set.Plan.ReadsHeaders() {
+		l.request = req
+	}
 	l.remoteAddr = tx.Flow().Remote().Addr().Unmap()
 	return l
 }
@@ -174,6 +180,9 @@ func (l *leg) progressedTo(status int, body string) {
 // answered is a callee's 200.
 func (l *leg) answered(e dialog.Answered) {
 	l.session, l.invitation = e.Session, nil
+	if l.ch.set.Plan.ReadsHeaders() {
+		l.response = e.Res
+	}
 	if l.state == legGone { // it crossed our CANCEL
 		_ = e.Session.Bye(dialog.NormalClearing)
 		return

@@ -151,6 +151,7 @@ func (d *dialing) local(ctx context.Context, resource string) *leg {
 	loop := netip.AddrFrom4([4]byte{127, 0, 0, 1})
 	inner := &channel{srv: ch.srv, set: ch.set, box: newMailbox(), uniqueID: unique, name: name + ";2", depth: ch.depth + 1, quiet: true}
 	inner.start = dialplan.Position{Context: where, Exten: exten, Priority: 1}
+	inner.master = ch.first()
 	inner.diverted, inner.transferer = ch.diverted, ch.transferer
 	inner.cdr = ch.cdr
 	inner.cdr.ID, inner.cdr.UniqueID, inner.cdr.Channel, inner.cdr.Answer, inner.cdr.Disposition = id, unique, inner.name, time.Time{}, ""

@@ -56,6 +56,7 @@ type Server struct {
 	log        *slog.Logger
 	apps       map[string]App // by lower-case name
 	functions  dialplan.Functions
+	owned      map[string]channelFunction // those that a channel answers itself
 	settings   atomic.Pointer[Settings]
 	epoch      string        // makes identifiers unique over restarts
 	seq        atomic.Uint64 // numbers channels
@@ -96,6 +97,7 @@ func New(cfg Config, s *Settings) (*Server, error) {
 		log:       cfg.Logger,
 		apps:      make(map[string]App, len(cfg.Apps)),
 		functions: dialplan.Builtin(),
+		owned:     channelFunctions(),
 		epoch:     newEpoch(),
 		calls:     map[string]*channel{},
 		empty:     make(chan struct{}),

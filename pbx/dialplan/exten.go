@@ -214,6 +214,7 @@ func (l *loader) application(step *Step, call string) {
 	}
 	step.App, step.Args = strings.TrimSpace(name), args
 	step.args = compile(args)
+	l.plan.headers = l.plan.headers || strings.Contains(args, "PJSIP_HEADER") || strings.Contains(args, "PJSIP_RESPONSE_HEADER")
 	if step.App == "" {
 		l.errorf(step.Pos, "write an application, such as NoOp()", "priority %d has no application", step.Priority)
 	}

@@ -17,8 +17,13 @@ type Plan struct {
 	order       []*Context
 	globals     []Variable
 	fallThrough bool
+	headers     bool // PJSIP_HEADER or a relative stands somewhere in it
 	files       []string
 }
+
+// ReadsHeaders reports whether the plan reads SIP headers, so that messages
+// must be kept for it.
+func (p *Plan) ReadsHeaders() bool { return p.headers }
 
 // Context is one [context] of the plan.
 type Context struct {

@@ -3,19 +3,15 @@ package guide
 import (
 	"cmp"
 	"fmt"
-	"go/ast"
-	"go/parser"
-	"go/token"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/hometone/hometone/config"
 	"github.com/hometone/hometone/internal/testdata"
+	"github.com/hometone/hometone/pbx"
 	"github.com/hometone/hometone/pbx/app"
 	"github.com/hometone/hometone/pbx/dialplan"
 )
@@ -45,39 +41,6 @@ func asterisk22(t *testing.T, kind string) []entry {
 		}
 	}
 	return list
-}
-
-// channelFunctions are those that a channel of the exchange answers itself:
-// the names its ReadFunction and WriteFunction compare with.
-func channelFunctions(t *testing.T) map[string]string {
-	t.Helper()
-	files, err := filepath.Glob(filepath.Join("..", "..", "*.go"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	names := map[string]string{}
-	isName := regexp.MustCompile(`^[A-Z][A-Z0-9_]+$`)
-	for _, path := range files {
-		file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, d := range file.Decls {
-			f, ok := d.(*ast.FuncDecl)
-			if !ok || f.Name.Name != "ReadFunction" && f.Name.Name != "WriteFunction" {
-				continue
-			}
-			ast.Inspect(f, func(n ast.Node) bool {
-				if lit, ok := n.(*ast.BasicLit); ok && lit.Kind == token.STRING {
-					if text, err := strconv.Unquote(lit.Value); err == nil && isName.MatchString(text) {
-						names[text] = "Belongs to the channel."
-					}
-				}
-				return true
-			})
-		}
-	}
-	return names
 }
 
 // table prints what is here and what is not.
@@ -115,7 +78,7 @@ func table(title string, names []entry, have map[string]string) string {
 }
 
 func tables(t *testing.T) string {
-	apps, functions := map[string]string{}, channelFunctions(t)
+	apps, functions := map[string]string{}, pbx.ChannelFunctions()
 	for _, a := range app.All() {
 		apps[a.Name] = a.Doc
 	}
