@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"time"
@@ -17,6 +18,18 @@ const (
 	asteriskIdleKB       = 35.0   // memory per answered idle call, the lower end of 35–50
 )
 
+// What the same machine's Kamailio and rtpengine cost when Asterisk's figures were taken.
+// Measured again beside Hometone they are a yardstick: figures move with the
+// machine, ratios of one run much less.
+const (
+	kamailioCallMicros    = 134.0 // per proxied call at 1,000/s, the middle of 123–146
+	rtpenginePacketMicros = 23.2  // per packet at 20,000/s in userspace
+	yardstickRate         = 1000.0
+	yardstickCalls        = 200 // with G.711 both ways: 20,000 packets/s
+	callsAsked            = 0.1 // of Asterisk
+	mediaAsked            = 0.5
+)
+
 var callUnits = []string{"CPU µs/call", "failed", "unfinished", "retransmitted", "setup p50 ms", "setup p99 ms", "memory MB"}
 
 // endpoints of the call measurements: the caller is known by its address and
@@ -30,21 +43,31 @@ func callEndpoints(caller, callee netip.AddrPort) (pjsip, extensions string) {
 	return pjsip, "[calls]\nexten => 8006,1,Dial(PJSIP/8006)\n"
 }
 
-// calls measures set-up and tear-down through the B2BUA with RTP anchored.
+// calls measures set-up and tear-down through the B2BUA with RTP anchored, in
+// turns with Kamailio's proxied call, the yardstick.
 func calls(ctx context.Context, s settings) error {
 	var rows []row
 	for _, rate := range s.rates(200, 500, 1000, 1500) {
 		r := row{work: fmt.Sprintf("call at %.0f/s", rate), server: "hometone"}
+		yard := row{work: fmt.Sprintf("proxied call at %.0f/s", rate), server: "kamailio fm, children 2"}
 		for round := range s.rounds {
 			s.progress("calls at %.0f/s, round %d of %d", rate, round+1, s.rounds)
+			if err := s.fresh("yardstick", func(dir string) error { return proxyOnce(ctx, s, dir, startKamailioProxy, &yard, rate) }); err != nil {
+				return err
+			}
 			if err := s.fresh("calls", func(dir string) error { return callsOnce(ctx, s, dir, &r, rate) }); err != nil {
 				return err
 			}
 		}
-		rows = append(rows, r)
-		s.ratio(r.work+" against Asterisk 22's published 3,160 µs", r.values["CPU µs/call"], series{asteriskCallMicros}, 0.1)
+		rows = append(rows, yard, r)
+		ours, theirs := r.values["CPU µs/call"], yard.values["CPU µs/call"]
+		s.ratio("absolute: "+r.work+" ÷ Asterisk 22's published 3,160 µs", ours, series{asteriskCallMicros}, callsAsked)
+		if rate == yardstickRate { // the published figure of Kamailio is of this rate
+			s.ratio("yardstick: "+r.work+" ÷ Kamailio's proxied call in this run, of which Asterisk's published call is 23.6",
+				ours, theirs, callsAsked*asteriskCallMicros/kamailioCallMicros)
+		}
 	}
-	report(s.out, "Call set up and torn down through the B2BUA, RTP anchored, CDR written", callUnits, rows)
+	report(s.out, "Call set up and torn down through the B2BUA, RTP anchored, CDR written; the yardstick beside it", callUnits, rows)
 	return nil
 }
 
@@ -131,30 +154,72 @@ func idle(ctx context.Context, s settings) error {
 	return nil
 }
 
-// media measures anchored RTP: calls with G.711 both ways.
+var mediaUnits = []string{"CPU µs/packet", "packets/s", "sent", "lost", "not ours"}
+
+// media measures anchored RTP: calls with G.711 both ways, in turns with the
+// same streams through rtpengine, the yardstick.
 func media(ctx context.Context, s settings) error {
 	var rows []row
-	for _, count := range s.counts(100, 500, 1000) {
+	for _, count := range s.counts(100, yardstickCalls, 500, 1000) {
 		r := row{work: fmt.Sprintf("%d calls, G.711 both ways", count), server: "hometone"}
+		yard := row{work: r.work, server: "rtpengine, userspace"}
 		for round := range s.rounds {
 			s.progress("%d calls with media, round %d of %d", count, round+1, s.rounds)
+			err := s.fresh("yardstick", func(dir string) error { return rtpengineOnce(ctx, s, dir, &yard, count) })
+			if errors.Is(err, errNoRTPEngine) {
+				s.progress("no yardstick: %v", err)
+			} else if err != nil {
+				return err
+			}
 			if err := s.fresh("media", func(dir string) error { return mediaOnce(ctx, s, dir, &r, count) }); err != nil {
 				return err
 			}
 		}
-		rows = append(rows, r)
-		s.ratio(r.work+" against Asterisk 22's published 16.6 µs a packet", r.values["CPU µs/packet"], series{asteriskPacketMicros}, 0.5)
+		rows = append(rows, yard, r)
+		ours, theirs := r.values["CPU µs/packet"], yard.values["CPU µs/packet"]
+		s.ratio("absolute: "+r.work+" ÷ Asterisk 22's published 16.6 µs a packet", ours, series{asteriskPacketMicros}, mediaAsked)
+		if count == yardstickCalls { // the published figure of rtpengine is of this rate
+			s.ratio("yardstick: "+r.work+" ÷ rtpengine's packet in this run, of which Asterisk's published one is 0.72",
+				ours, theirs, mediaAsked*asteriskPacketMicros/rtpenginePacketMicros)
+		}
 	}
-	report(s.out, "Anchored RTP in the PBX (20 ms packets, each way)", []string{"CPU µs/packet", "packets/s", "sent", "lost", "not ours"}, rows)
+	report(s.out, "Anchored RTP in the PBX (20 ms packets, each way); the yardstick beside it", mediaUnits, rows)
 	return nil
 }
 
-func mediaOnce(ctx context.Context, s settings, dir string, r *row, count int) error {
-	callers, err := load.NewRTP('A')
-	if err != nil {
-		return err
+// mediaPair are the two ends of all calls' sound.
+func mediaPair() (callers, callees *load.RTP, err error) {
+	if callers, err = load.NewRTP('A'); err != nil {
+		return nil, nil, err
 	}
-	callees, err := load.NewRTP('B')
+	callees, err = load.NewRTP('B')
+	return callers, callees, err
+}
+
+// mediaSample is what a server had used and its load had sent at one moment.
+type mediaSample struct {
+	cpu  time.Duration
+	sent uint64
+}
+
+func takeMedia(p *process, callers, callees *load.RTP) mediaSample {
+	cpu, _ := p.cpu()
+	return mediaSample{cpu, callers.Result().Sent + callees.Result().Sent}
+}
+
+// addMedia adds what lies between two samples; the load has ended.
+func (r *row) addMedia(first, last mediaSample, talk time.Duration, callers, callees *load.RTP) {
+	packets := float64(last.sent - first.sent)
+	a, b := callers.Result(), callees.Result()
+	r.add("CPU µs/packet", (last.cpu-first.cpu).Seconds()*1e6/packets)
+	r.add("packets/s", packets/talk.Seconds())
+	r.add("sent", float64(a.Sent+b.Sent))
+	r.add("lost", float64(a.Lost+b.Lost))
+	r.add("not ours", float64(a.Wrong+b.Wrong))
+}
+
+func mediaOnce(ctx context.Context, s settings, dir string, r *row, count int) error {
+	callers, callees, err := mediaPair()
 	if err != nil {
 		return err
 	}
@@ -172,20 +237,12 @@ func mediaOnce(ctx context.Context, s settings, dir string, r *row, count int) e
 	sendFor := setUp + talk + 2*time.Second
 	go callers.Run(ctx, sendFor, 'B') // both end after sendFor
 	go callees.Run(ctx, sendFor, 'A')
-	type sample struct {
-		cpu  time.Duration
-		sent uint64
-	}
-	take := func() sample {
-		cpu, _ := p.cpu()
-		return sample{cpu, callers.Result().Sent + callees.Result().Sent}
-	}
-	samples := make(chan [2]sample, 1)
+	samples := make(chan [2]mediaSample, 1)
 	go func() { // ends by itself while the calls last
 		time.Sleep(setUp + time.Second)
-		first := take()
+		first := takeMedia(p, callers, callees)
 		time.Sleep(talk)
-		samples <- [2]sample{first, take()}
+		samples <- [2]mediaSample{first, takeMedia(p, callers, callees)}
 	}()
 	result, err := g.Run(ctx)
 	if err != nil {
@@ -195,12 +252,6 @@ func mediaOnce(ctx context.Context, s settings, dir string, r *row, count int) e
 		return fmt.Errorf("bench: %d of %d calls completed; first refusal: %q", result.Completed, count, result.FirstError)
 	}
 	pair := <-samples
-	packets := float64(pair[1].sent - pair[0].sent)
-	a, b := callers.Result(), callees.Result()
-	r.add("CPU µs/packet", (pair[1].cpu-pair[0].cpu).Seconds()*1e6/packets)
-	r.add("packets/s", packets/talk.Seconds())
-	r.add("sent", float64(a.Sent+b.Sent))
-	r.add("lost", float64(a.Lost+b.Lost))
-	r.add("not ours", float64(a.Wrong+b.Wrong))
+	r.addMedia(pair[0], pair[1], talk, callers, callees)
 	return nil
 }

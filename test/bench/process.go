@@ -26,6 +26,19 @@ type process struct {
 
 // start runs a server and waits until it answers OPTIONS at addr.
 func start(ctx context.Context, dir, name string, addr netip.AddrPort, env []string, argv ...string) (*process, error) {
+	p, err := launch(dir, name, addr, env, argv...)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.waitReady(ctx, 20*time.Second); err != nil {
+		p.stop()
+		return nil, fmt.Errorf("%w; it printed:\n%s", err, p.tail())
+	}
+	return p, nil
+}
+
+// launch runs a server; what it prints goes into a file.
+func launch(dir, name string, addr netip.AddrPort, env []string, argv ...string) (*process, error) {
 	path := filepath.Join(dir, name+".log")
 	log, err := os.Create(path)
 	if err != nil {
@@ -40,18 +53,14 @@ func start(ctx context.Context, dir, name string, addr netip.AddrPort, env []str
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("bench: start %s: %w", name, err)
 	}
-	p := &process{name: name, cmd: cmd, log: path, addr: addr}
-	if err := p.waitReady(ctx, 20*time.Second); err != nil {
-		p.stop()
-		tail, _ := os.ReadFile(path)
-		return nil, fmt.Errorf("%w; it printed:\n%s", err, lastLines(string(tail), 20))
-	}
-	return p, nil
+	return &process{name: name, cmd: cmd, log: path, addr: addr}, nil
 }
 
-func lastLines(text string, n int) string {
-	lines := strings.Split(strings.TrimSpace(text), "\n")
-	return strings.Join(lines[max(0, len(lines)-n):], "\n")
+// tail is the end of what the server printed.
+func (p *process) tail() string {
+	text, _ := os.ReadFile(p.log)
+	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+	return strings.Join(lines[max(0, len(lines)-20):], "\n")
 }
 
 func (p *process) waitReady(ctx context.Context, limit time.Duration) error {

@@ -136,7 +136,7 @@ func NewGenerator(c Calls) (*Generator, error) {
 	}
 	return &Generator{
 		cfg: c, caller: caller, callee: answering,
-		sdpA: description(c.CallerMedia), sdpB: description(c.CalleeMedia),
+		sdpA: Description(c.CallerMedia), sdpB: Description(c.CalleeMedia),
 		calls: make(map[int]*call), callees: make(map[string]*callee),
 		activeCalls: make(map[int]*call), activeCallees: make(map[string]*callee),
 		left: c.Count, ended: make(chan struct{}),
@@ -149,7 +149,9 @@ func (g *Generator) CalleeAddr() netip.AddrPort { return localAddr(g.callee) }
 // CallerAddr returns where the caller sends from.
 func (g *Generator) CallerAddr() netip.AddrPort { return localAddr(g.caller) }
 
-func description(media netip.AddrPort) string {
+// Description is a description of G.711 at media; the discard port of the loopback
+// address takes the place of none.
+func Description(media netip.AddrPort) string {
 	if !media.IsValid() {
 		media = netip.MustParseAddrPort("127.0.0.1:9")
 	}
