@@ -172,20 +172,6 @@ func (ch *channel) writeCDRProperty(args, value string) error {
 	return nil
 }
 
-// ResetRecord implements Switchboard: the record starts again, as if the call
-// had come now; keep leaves what the dialplan wrote into it.
-func (ch *channel) ResetRecord(keep bool) {
-	now := time.Now()
-	ch.cdr.Start = now
-	if !ch.cdr.Answer.IsZero() {
-		ch.cdr.Answer = now
-	}
-	if !keep {
-		ch.cdr.UserField = ""
-	}
-	ch.unrecorded = false
-}
-
 // noteField keeps a field of one's own.
 func (ch *channel) noteField(field, value string) error {
 	if len(ch.notes) >= maxNotes || len(field) > maxNote {

@@ -299,3 +299,34 @@ func TestTable(t *testing.T) {
 		}
 	}
 }
+
+// Authenticate lets a right password through within three attempts, and hangs
+// up after them; without a password nobody gets through.
+func TestAuthenticate(t *testing.T) {
+	for _, c := range []struct {
+		keys, args string
+		db         map[string]string
+		ends       bool
+		account    string
+	}{
+		{"1234#", "1234", nil, false, ""},
+		{"1#2#1234#", "1234", nil, false, ""},
+		{"1#2#3#", "1234", nil, true, ""},
+		{"1234", "1234,a,4", nil, false, "1234"},
+		{"77#", "/pins,d", map[string]string{"DB_EXISTS(pins/77)": "1"}, false, ""},
+		{"78#78#78#", "/pins,d", map[string]string{"DB_EXISTS(pins/77)": "1"}, true, ""},
+		{"", "", nil, true, ""},
+	} {
+		s := &story{keys: []rune(c.keys), vars: map[string]string{}, answered: true}
+		for k, v := range c.db {
+			s.vars[k] = v
+		}
+		err := s.Exec(context.Background(), "Authenticate", c.args)
+		if ended := err != nil; ended != c.ends {
+			t.Errorf("Authenticate(%s) with %q ends the call: %v (%v), want %v", c.args, c.keys, ended, err, c.ends)
+		}
+		if s.vars["CDR(accountcode)"] != c.account {
+			t.Errorf("Authenticate(%s): account code %q, want %q", c.args, s.vars["CDR(accountcode)"], c.account)
+		}
+	}
+}

@@ -10,6 +10,7 @@ import "github.com/hometone/hometone/pbx"
 func All() []pbx.App {
 	return []pbx.App{
 		{Name: "Answer", Run: answer, Doc: "Answers the call."},
+		{Name: "Authenticate", Run: authenticate, Doc: "Asks for a password."},
 		{Name: "Background", Run: background, Doc: "Plays sound files while an extension may be dialled."},
 		{Name: "BackgroundDetect", Run: backgroundDetect, Doc: "Plays a file and goes elsewhere when the caller talks."},
 		{Name: "Busy", Run: busy, Doc: "Refuses the call as busy, or plays the busy tone."},

@@ -28,13 +28,16 @@ func background(ctx context.Context, ch pbx.Channel, args string) error {
 	return err
 }
 
-// extenTime is how long WaitExten waits when it is not told.
+// extenTime is how long WaitExten waits when neither it nor TIMEOUT(response) is told.
 const extenTime = 10 * time.Second
 
 // waitExten is WaitExten([seconds]): waits for an extension to be dialled, then
 // goes to it; after the time to the extension t.
 func waitExten(ctx context.Context, ch pbx.Channel, args string) error {
 	d := extenTime
+	if t, err := seconds(ch.Get("TIMEOUT(response)")); err == nil && t > 0 {
+		d = t
+	}
 	if t, err := seconds(split(args, 2)[0]); err == nil && t > 0 {
 		d = t
 	}
