@@ -26,7 +26,7 @@ func authenticate(ctx context.Context, ch pbx.Channel, args string) error {
 		return ch.Hangup(pbx.CauseCallRejected)
 	}
 	if prompt == "" {
-		prompt = "agent-pass"
+		prompt = "vm-password"
 	}
 	most, err := strconv.Atoi(strings.TrimSpace(a[2]))
 	if err != nil || most < 1 {
@@ -43,7 +43,7 @@ func authenticate(ctx context.Context, ch pbx.Channel, args string) error {
 		if pin = strings.TrimSuffix(pin, "#"); pin != "" && right(ch, password, pin, options) {
 			return admitted(ctx, ch, pin, options)
 		}
-		prompt = "auth-incorrect"
+		prompt = "vm-invalid-password"
 	}
 	return ch.Hangup(pbx.CauseCallRejected)
 }
