@@ -7,9 +7,10 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/hometone/hometone/sip"
 	"github.com/hometone/hometone/sip/auth"
-	"golang.org/x/sys/unix"
 )
 
 // BenchmarkRegisterOverUDP is REGISTER, 401, REGISTER, durable 200 through

@@ -10,11 +10,12 @@ import (
 	"testing/synctest"
 	"time"
 
+	"pgregory.net/rapid"
+
 	"github.com/hometone/hometone/sip"
 	"github.com/hometone/hometone/sip/auth"
 	"github.com/hometone/hometone/sip/transport"
 	"github.com/hometone/hometone/store/state"
-	"pgregory.net/rapid"
 )
 
 // memory is a Store for tests of time: the embedded server cannot run inside a

@@ -13,10 +13,12 @@ fi
 "$go" vet ./...
 "$go" mod tidy -diff
 "$go" test -count=1 ./test/house/...
-if command -v golangci-lint >/dev/null; then
-	golangci-lint run ./...
+lint=$(PATH="$PATH:$("$go" env GOPATH)/bin" command -v golangci-lint || true)
+if [ -n "$lint" ]; then
+	"$lint" run ./...
 else
 	echo "lint: golangci-lint is not installed; vet and the house rules passed"
+	echo "lint: to have it: $go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@latest"
 fi
 if command -v shellcheck >/dev/null; then
 	shellcheck scripts/*.sh .ci/run

@@ -6,10 +6,11 @@ import (
 	"testing/synctest"
 	"time"
 
+	"pgregory.net/rapid"
+
 	"github.com/hometone/hometone/sip"
 	"github.com/hometone/hometone/sip/siptest"
 	"github.com/hometone/hometone/sip/transaction"
-	"pgregory.net/rapid"
 )
 
 // peerMoves is what a peer may send at any moment, sensible or not.

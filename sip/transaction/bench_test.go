@@ -12,10 +12,11 @@ import (
 	"testing/synctest"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/hometone/hometone/sip"
 	"github.com/hometone/hometone/sip/transport"
 	"github.com/hometone/hometone/sip/transport/transporttest"
-	"golang.org/x/sys/unix"
 )
 
 // BenchmarkOptionsOverUDP is OPTIONS → 200 through transport and transaction on

@@ -12,10 +12,11 @@ import (
 	"testing/synctest"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"github.com/hometone/hometone/sip"
 	"github.com/hometone/hometone/sip/transport"
 	"github.com/hometone/hometone/sip/transport/transporttest"
-	"go.uber.org/goleak"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

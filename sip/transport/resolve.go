@@ -9,8 +9,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/hometone/hometone/sip"
 	"github.com/miekg/dns"
+
+	"github.com/hometone/hometone/sip"
 )
 
 const maxTargets = 32 // of one URI

@@ -57,23 +57,38 @@ func sippCalls(t *testing.T, n *node, transport string) string {
 }
 
 // TestSIPpAnswers has `hometone phone` call a registered SIPp that echoes RTP:
-// the caller hears its own tone, through the node both ways. Over UDP only:
-// SIPp closes its connection when the registering scenario ends, and with it
-// the node's way to a phone that registered over TCP (RFC 5626 §5.3), and one
-// SIPp scenario cannot both register and be called.
+// the caller hears its own tone, through the node both ways.
 func TestSIPpAnswers(t *testing.T) {
 	n := startNode(t)
-	untroubled(t, func() string { return sippAnswers(t, n) })
+	untroubled(t, func() string {
+		dir, port := t.TempDir(), freePort(t, "udp")
+		register := sipp(t, n, dir, "register", "8006", "udp", port, "-au", "8006", "-ap", "8006")
+		if code := register.wait(20 * time.Second); code != 0 {
+			t.Fatalf("SIPp did not register: exit %d", code)
+		}
+		return sippAnswers(t, n, dir, "udp", port)
+	})
 }
 
-func sippAnswers(t *testing.T, n *node) string {
+// TestSIPpAnswersTCP does the same over TCP, with a contact that the file
+// names: the node opens the connection. SIPp cannot register over TCP and be
+// called afterwards, since it closes its connection when a scenario ends, and
+// with it the node's way to the phone (RFC 5626 §5.3).
+func TestSIPpAnswersTCP(t *testing.T) {
+	port := freePort(t, "tcp")
+	dir := t.TempDir()
+	write(t, dir, "asterisk/pjsip.conf", "[udp]\ntype=transport\nprotocol=udp\nbind=127.0.0.1:0\n[8005]\ntype=endpoint\ncontext=calls\ndisallow=all\nallow=ulaw\nauth=8005\naors=8005\n"+
+		"[8005]\ntype=auth\nauth_type=userpass\nusername=8005\npassword=8005\n[8005]\ntype=aor\nmax_contacts=1\n"+
+		"[8006]\ntype=endpoint\ncontext=calls\ndisallow=all\nallow=ulaw\naors=8006\n[8006]\ntype=aor\ncontact=sip:8006@127.0.0.1:"+port+"\\;transport=tcp\n")
+	write(t, dir, "asterisk/extensions.conf", "[calls]\nexten => 8006,1,Dial(PJSIP/8006)\n")
+	n := startNodeWith(t, filepath.Join(dir, "asterisk"), "tcp://127.0.0.1:"+freePort(t, "tcp"))
+	untroubled(t, func() string { return sippAnswers(t, n, t.TempDir(), "tcp", port) })
+}
+
+// sippAnswers has 8005 call a SIPp that waits for 8006's call on a port.
+func sippAnswers(t *testing.T, n *node, dir, transport, port string) string {
 	t.Helper()
-	dir, port := t.TempDir(), freePort(t, "udp")
-	register := sipp(t, n, dir, "register", "8006", "udp", port, "-au", "8006", "-ap", "8006")
-	if code := register.wait(20 * time.Second); code != 0 {
-		t.Fatalf("SIPp did not register: exit %d", code)
-	}
-	uas := sipp(t, n, dir, "uas", "8006", "udp", port, "-rtp_echo", "-mp", evenPort(t))
+	uas := sipp(t, n, dir, "uas", "8006", transport, port, "-rtp_echo", "-mp", evenPort(t))
 	caller := newOwn(t, n, "8005", "udp", options{plays: toneFile(t, callerTone)})
 	caller.call("8006")
 	caller.awaitAnswered()
