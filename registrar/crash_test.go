@@ -1,16 +1,15 @@
 package registrar
 
 import (
-	"bufio"
 	"fmt"
 	"net/netip"
 	"os"
-	"os/exec"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/hometone/hometone/internal/testdata"
 	"github.com/hometone/hometone/sip"
 	"github.com/hometone/hometone/sip/auth"
 )
@@ -34,14 +33,13 @@ func TestAnsweredRegistrationsSurviveKill(t *testing.T) {
 	ended := make(chan struct{})
 	go func() { l.run(200, 2500*time.Millisecond); close(ended) }()
 	time.Sleep(1700 * time.Millisecond)
-	_ = child.Process.Kill()
-	_ = child.Wait()
+	child.Kill()
+	child.Wait()
 	<-ended
 	if len(l.answered) < 200 {
 		t.Fatalf("only %d registrations before the kill: not a test", len(l.answered))
 	}
-	child, addr = startChild(t, dir)
-	defer func() { _ = child.Process.Kill(); _ = child.Wait() }()
+	_, addr = startChild(t, dir)
 	u, err := newUA(addr)
 	if err != nil {
 		t.Fatal(err)
@@ -65,30 +63,16 @@ func TestAnsweredRegistrationsSurviveKill(t *testing.T) {
 	t.Logf("%d registrations answered before the kill, all there", len(l.answered))
 }
 
-func startChild(t *testing.T, dir string) (*exec.Cmd, netip.AddrPort) {
+func startChild(t *testing.T, dir string) (*testdata.Child, netip.AddrPort) {
 	t.Helper()
-	exe, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(exe, "-test.run", "^TestAnsweredRegistrationsSurviveKill$")
-	cmd.Env = append(os.Environ(), crashDir+"="+dir)
-	cmd.Stderr = os.Stderr
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	lines := bufio.NewScanner(out)
-	for lines.Scan() {
-		if text, ok := strings.CutPrefix(lines.Text(), "listening "); ok {
+	child := testdata.StartChild(t, "TestAnsweredRegistrationsSurviveKill", crashDir, dir)
+	for child.Lines.Scan() {
+		if text, ok := strings.CutPrefix(child.Lines.Text(), "listening "); ok {
 			addr, err := netip.ParseAddrPort(text)
 			if err != nil {
 				t.Fatal(err)
 			}
-			return cmd, addr
+			return child, addr
 		}
 	}
 	t.Fatal("the child did not start")

@@ -1,12 +1,10 @@
 package registrar
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"net/netip"
 	"os"
-	"os/exec"
 	"runtime"
 	"strconv"
 	"strings"
@@ -50,27 +48,14 @@ func TestHundredThousand(t *testing.T) {
 
 func runResident(t *testing.T, dir string) map[string]int {
 	t.Helper()
-	exe, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(exe, "-test.run", "^TestHundredThousand$")
-	cmd.Env = append(os.Environ(), residents+"="+dir)
-	cmd.Stderr = os.Stderr
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	child := testdata.StartChild(t, "TestHundredThousand", residents, dir)
 	got := map[string]int{}
-	for lines := bufio.NewScanner(out); lines.Scan(); {
-		if name, value, ok := strings.Cut(lines.Text(), " = "); ok {
+	for child.Lines.Scan() {
+		if name, value, ok := strings.Cut(child.Lines.Text(), " = "); ok {
 			got[name], _ = strconv.Atoi(value)
 		}
 	}
-	_ = cmd.Wait() // it kills itself, so that nothing is put in order first
+	child.Wait() // it kills itself, so that nothing is put in order first
 	return got
 }
 
@@ -156,15 +141,14 @@ func TestCostOfRegistration(t *testing.T) {
 	testdata.Long(t)
 	dir := t.TempDir()
 	child, addr := startChild(t, dir)
-	defer func() { _ = child.Process.Kill(); _ = child.Wait() }()
 	for _, rate := range []int{200, 1000, 2000, 4000} {
 		l := &load{t: t, to: addr, answered: map[int]registration{}}
 		l.run(200, 200*time.Millisecond)
 		l.answered = map[int]registration{}
-		before, start := cpu(child.Process.Pid), time.Now()
+		before, start := cpu(child.PID()), time.Now()
 		l.run(rate, 4*time.Second)
 		n := len(l.answered)
-		t.Logf("%d/s: %.1f µs of CPU a registration (%d in %v)", rate, float64((cpu(child.Process.Pid)-before).Microseconds())/float64(n), n, time.Since(start).Round(time.Millisecond))
+		t.Logf("%d/s: %.1f µs of CPU a registration (%d in %v)", rate, float64((cpu(child.PID())-before).Microseconds())/float64(n), n, time.Since(start).Round(time.Millisecond))
 	}
 }
 

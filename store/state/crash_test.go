@@ -1,15 +1,15 @@
 package state
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/hometone/hometone/internal/testdata"
 )
 
 // crashDir tells the test binary that it is the child that will be killed.
@@ -47,34 +47,20 @@ func TestAcknowledgedWritesSurviveKill(t *testing.T) {
 // runAndKill kills the child while it goes on writing, after so many writes.
 func runAndKill(t *testing.T, dir string, after int) map[string]int {
 	t.Helper()
-	exe, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(exe, "-test.run", "^TestAcknowledgedWritesSurviveKill$")
-	cmd.Env = append(os.Environ(), crashDir+"="+dir)
-	cmd.Stderr = os.Stderr
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	child := testdata.StartChild(t, "TestAcknowledgedWritesSurviveKill", crashDir, dir)
 	acked := map[string]int{}
-	lines := bufio.NewScanner(out)
-	for lines.Scan() {
+	for child.Lines.Scan() {
 		var key string
 		var n int
-		line := lines.Text()
+		line := child.Lines.Text()
 		if _, err := fmt.Sscanf(line, "acked %s %d.", &key, &n); err == nil && strings.HasSuffix(line, ".") {
 			acked[key] = max(acked[key], n)
 			if after--; after == 0 {
-				_ = cmd.Process.Kill() // what was printed before it dies is read to the end
+				child.Kill() // what was printed before it dies is read to the end
 			}
 		}
 	}
-	_ = cmd.Wait()
+	child.Wait()
 	return acked
 }
 
