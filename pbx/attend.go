@@ -17,7 +17,7 @@ func (ch *channel) Attend(_ context.Context, req AttendRequest) (rune, error) {
 		return 0, ErrHangup
 	}
 	activity := media.NewActivity(0, time.Now())
-	ear := ch.listen(func(p relay.Packet) {
+	ear := ch.listen(func(_ *relay.Leg, p relay.Packet) {
 		if c := media.CodecOf(p.Encoding, p.ClockRate); !p.Sent && c != media.NoCodec {
 			activity.Put(c, p.Payload, time.Now())
 		}

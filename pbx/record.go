@@ -85,11 +85,11 @@ func caught(put func(media.Side, media.Piece), side media.Side, p relay.Packet) 
 type hearing struct {
 	ch   *channel
 	leg  *leg
-	see  func(relay.Packet)
+	see  func(*relay.Leg, relay.Packet) // on the relay's loop
 	stop func()
 }
 
-func (ch *channel) listen(see func(relay.Packet)) *hearing {
+func (ch *channel) listen(see func(*relay.Leg, relay.Packet)) *hearing {
 	return &hearing{ch: ch, see: see}
 }
 
@@ -102,7 +102,8 @@ func (h *hearing) follow() error {
 	if h.ch.caller.rtp == nil {
 		return relay.ErrClosed
 	}
-	stop, err := h.ch.caller.rtp.Tap(h.see)
+	rtp := h.ch.caller.rtp
+	stop, err := rtp.Tap(func(p relay.Packet) { h.see(rtp, p) })
 	if err == nil {
 		h.leg, h.stop = h.ch.caller, stop
 	}
@@ -127,7 +128,7 @@ func (ch *channel) Record(_ context.Context, req RecordRequest) (Recorded, error
 		return out, err
 	}
 	rec := media.NewRecorder(nil, file, nil)
-	ear := ch.listen(func(p relay.Packet) {
+	ear := ch.listen(func(_ *relay.Leg, p relay.Packet) {
 		if !p.Sent {
 			caught(rec.Put, media.Near, p)
 		}
@@ -199,8 +200,8 @@ func (ch *channel) Monitor(req MonitorRequest) (string, error) {
 	m := &monitor{running: ch.srv.record(rec)}
 	ch.monitored++
 	m.id = "0x" + strconv.FormatUint(ch.monitored, 16)
-	m.hearing = ch.listen(func(p relay.Packet) {
-		if req.Bridged && m.hearing.leg.rtp.Joined() == nil {
+	m.hearing = ch.listen(func(rtp *relay.Leg, p relay.Packet) {
+		if req.Bridged && rtp.Joined() == nil {
 			return
 		}
 		side := media.Near
