@@ -29,6 +29,8 @@ step "rooms, race detector" "$go" test -race -p 2 -timeout 10m $rooms
 if [ -n "$whole" ]; then
 	# shellcheck disable=SC2086
 	step "whole calls" "$go" test -race -p 1 -count=1 -timeout 15m $whole
+	# What the race detector's own work would hide.
+	step "memory and CPU" "$go" test -p 1 -count=1 -timeout 5m -run '^(TestStrangersCostLittle|TestMemoryOfIdleCalls)$' ./test/wire ./test/calls
 fi
 
 if [ "$failed" -ne 0 ]; then
