@@ -11,10 +11,16 @@ import (
 // ports of its own at the relay, from which it is joined with the stream of the
 // same kind and number of the leg's peer. Nothing is played on it.
 type aside struct {
-	line  int // its m-line
-	kind  sdp.Kind
+	line  int        // its m-line
+	want             // what we offer
 	rtp   *relay.Leg // nil: declined or taken away
 	media sdp.Media  // what has been agreed
+}
+
+// want is one stream that we would have with a peer.
+type want struct {
+	kind      sdp.Kind
+	direction sdp.Direction
 }
 
 // maxStreams bounds the streams of one kind that a peer can make us open,
@@ -41,7 +47,9 @@ func (l *leg) codecNames() []string {
 }
 
 // dtmfMode is how keys travel on the leg.
-func (l *leg) dtmfMode() string { return l.endpoint.DTMFMode }
+func (l *leg) dtmfMode() string {
+	return l.endpoint.DTMFMode
+}
 
 // asideAt returns the stream at an m-line, made if need be.
 func (l *leg) asideAt(line int, kind sdp.Kind) *aside {
@@ -51,7 +59,7 @@ func (l *leg) asideAt(line int, kind sdp.Kind) *aside {
 			return a
 		}
 	}
-	a := &aside{line: line, kind: kind}
+	a := &aside{line: line, want: want{kind: kind}}
 	l.asides = append(l.asides, a)
 	return a
 }
@@ -71,7 +79,7 @@ func (l *leg) ready(a *aside) error {
 
 // at is our side of a further stream in a description.
 func (l *leg) at(a *aside, codecs []sdp.Codec) sdp.Line {
-	return sdp.Line{Kind: a.kind, Addr: l.announced(a.rtp.Addr()), RTCP: l.announced(a.rtp.RTCPAddr()), Codecs: codecs, Direction: a.media.Direction}
+	return sdp.Line{Kind: a.kind, Addr: l.announced(a.rtp.Addr()), RTCP: l.announced(a.rtp.RTCPAddr()), Codecs: codecs, Direction: a.direction}
 }
 
 // openFor opens ports for the further streams of an offer that are accepted.
@@ -95,13 +103,12 @@ func (l *leg) openFor(offer *sdp.Description, local *sdp.Local) error {
 	return nil
 }
 
-// present are the kinds of the streams that the leg has, the main one first.
-// One that has been taken away keeps its place.
-func (l *leg) present() []sdp.Kind {
-	list := []sdp.Kind{l.mainKind()}
+// present are the streams that the leg has, the main one first.
+func (l *leg) present() []want {
+	list := []want{{kind: l.mainKind()}}
 	for _, a := range l.asides {
 		if a.rtp != nil {
-			list = append(list, a.kind)
+			list = append(list, a.want)
 		}
 	}
 	return list
@@ -124,12 +131,11 @@ func (l *leg) mainKind() sdp.Kind {
 // offerOf writes an offer of the streams in wish, the main one first. Streams
 // that are there stay in their places, others come after them; those that are
 // not wished are declined.
-func (l *leg) offerOf(wish []sdp.Kind, first []sdp.Format) (string, error) {
+func (l *leg) offerOf(wish []want, first []sdp.Format) (string, error) {
 	if err := l.open(l.remoteAddr); err != nil {
 		return "", err
 	}
-	local := l.local(first)
-	return l.writeOffer(local, wish)
+	return l.writeOffer(l.local(first), wish)
 }
 
 // offerSame offers the streams that are in use with the codecs in use.
@@ -149,8 +155,8 @@ func (l *leg) offerSame(formats []sdp.Format) (string, error) {
 }
 
 // writeOffer places the further streams of an offer and writes it.
-func (l *leg) writeOffer(local sdp.Local, wish []sdp.Kind) (string, error) {
-	if wish[0] == sdp.Video {
+func (l *leg) writeOffer(local sdp.Local, wish []want) (string, error) {
+	if wish[0].kind == sdp.Video {
 		local.Codecs = nil
 	}
 	if len(local.Codecs) == 0 && len(local.Video) == 0 {
@@ -159,40 +165,42 @@ func (l *leg) writeOffer(local sdp.Local, wish []sdp.Kind) (string, error) {
 	if len(wish) == 1 && len(l.asides) == 0 {
 		return l.talk.Offer(local), nil
 	}
-	layout := &l.talk.Agreed.Layout
-	local.Lines = make([]sdp.Line, max(len(layout.Lines), 1))
-	want := l.within(wish)
+	local.Lines = make([]sdp.Line, max(len(l.talk.Agreed.Layout.Lines), 1))
+	wish = l.within(wish)
 	for _, a := range l.asides {
-		if want[a.kind]--; want[a.kind] < 0 {
+		k := slices.IndexFunc(wish, func(w want) bool { return w.kind == a.kind })
+		if k < 0 {
 			l.closeAside(a)
 			continue
 		}
+		a.want = wish[k]
+		wish = slices.Delete(wish, k, k+1)
 		if err := l.place(a, &local); err != nil {
 			return "", err
 		}
 	}
-	for _, k := range []sdp.Kind{sdp.Audio, sdp.Video} {
-		for ; want[k] > 0; want[k]-- {
-			if err := l.place(l.asideAt(len(local.Lines), k), &local); err != nil {
-				return "", err
-			}
+	for _, w := range wish {
+		a := l.asideAt(len(local.Lines), w.kind)
+		a.want = w
+		if err := l.place(a, &local); err != nil {
+			return "", err
 		}
 	}
 	return l.talk.Offer(local), nil
 }
 
-// within counts the further streams in wish that the endpoint may have.
-func (l *leg) within(wish []sdp.Kind) map[sdp.Kind]int {
+// within are the further streams in wish that the endpoint may have.
+func (l *leg) within(wish []want) []want {
 	e := l.endpoint
 	room := map[sdp.Kind]int{sdp.Audio: streamLimit(e.MaxAudioStreams), sdp.Video: min(e.MaxVideoStreams, maxStreams)}
-	room[wish[0]]--
-	want := map[sdp.Kind]int{}
-	for _, k := range wish[1:] {
-		if room[k]--; room[k] >= 0 {
-			want[k]++
+	room[wish[0].kind]--
+	var list []want
+	for _, w := range wish[1:] {
+		if room[w.kind]--; room[w.kind] >= 0 {
+			list = append(list, w)
 		}
 	}
-	return want
+	return list
 }
 
 // place puts one further stream into an offer.

@@ -37,7 +37,7 @@ type dialing struct {
 	several  bool         // more than one leg was called: no early media, as in Asterisk
 	early    *leg         // connected before the answer
 	prefer   []sdp.Format // the caller's codecs, of all its streams
-	kinds    []sdp.Kind   // of the caller's streams, the main one first
+	streams  []want       // the caller's, as the callees are offered them, the main one first
 	replaced bool         // the caller is another one than the callees were told
 }
 
@@ -106,14 +106,14 @@ func (d *dialing) preferCodecs() {
 	}
 	c.wanted = nil
 	if agreed == nil {
-		d.kinds = []sdp.Kind{sdp.Audio}
+		d.streams = []want{{kind: sdp.Audio}}
 		return
 	}
-	d.kinds = append(d.kinds, agreed.Kind)
+	d.streams = append(d.streams, want{kind: agreed.Kind})
 	d.prefer = slices.Clone(agreed.Formats)
 	for i := range agreed.Others {
 		if m := &agreed.Others[i]; !m.Rejected {
-			d.kinds = append(d.kinds, m.Kind)
+			d.streams = append(d.streams, want{m.Kind, m.Direction.Mirror()})
 			d.prefer = append(d.prefer, m.Formats...)
 		}
 	}
@@ -202,7 +202,7 @@ func (d *dialing) branch(ctx context.Context, e *pjsip.Endpoint, number string, 
 	ch := d.ch
 	_, _, n := ch.srv.newID(d.started)
 	l := &leg{ch: ch, home: ch, endpoint: e, name: channelName(e.Name, n), party: calledParty(e, ch.start.Exten), dialed: number, outgoing: true}
-	l.call = &outgoingCall{uri: c.URI, path: c.Path, prefer: d.prefer, kinds: d.kinds}
+	l.call = &outgoingCall{uri: c.URI, path: c.Path, prefer: d.prefer, streams: d.streams}
 	ch.branches = append(ch.branches, l)
 	if len(c.Targets) > 0 {
 		l.invite(c.Targets, nil)
@@ -234,10 +234,10 @@ func (d *dialing) branch(ctx context.Context, e *pjsip.Endpoint, number string, 
 
 // outgoingCall is what a leg needs to send its INVITE; dropped when sent.
 type outgoingCall struct {
-	uri    string
-	path   []string
-	prefer []sdp.Format
-	kinds  []sdp.Kind
+	uri     string
+	path    []string
+	prefer  []sdp.Format
+	streams []want
 }
 
 // invite sends the leg's INVITE.
@@ -257,7 +257,7 @@ func (l *leg) invite(targets []transport.Target, err error) {
 	if f := targets[0].Flow; f.Valid() {
 		l.remoteAddr = f.Remote().Addr().Unmap()
 	}
-	offer, err := l.offerOf(call.kinds, call.prefer)
+	offer, err := l.offerOf(call.streams, call.prefer)
 	if err == nil {
 		l.invitation, err = l.ch.srv.cfg.Dialogs.Invite(l.inviteConfig(call, offer, targets), l)
 	}

@@ -57,6 +57,8 @@ type leg struct {
 	extra      []dialog.Header // of our INVITE, from PJSIP_HEADER
 	body       string          // of the caller's INVITE, until it has been read
 	chosen     []string        // codecs to use in the place of the endpoint's (PJSIP_MEDIA_OFFER); nil: the endpoint's
+	pending    func() error    // an offer that waits until another exchange has ended
+	offering   bool            // an offer of modify waits for its answer
 	lit        presence.ChannelState
 
 	stream

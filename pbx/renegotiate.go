@@ -1,6 +1,11 @@
 package pbx
 
-import "github.com/hometone/hometone/sip/dialog"
+import (
+	"errors"
+	"slices"
+
+	"github.com/hometone/hometone/sip/dialog"
+)
 
 // takeBody returns the description of the caller's INVITE and forgets it.
 func (l *leg) takeBody() string {
@@ -11,6 +16,7 @@ func (l *leg) takeBody() string {
 
 // confirmed is the ACK to our 200; with a description if the offer was ours.
 func (l *leg) confirmed(e dialog.Confirmed) {
+	defer l.resume()
 	if e.SDP == "" || l.agreed {
 		return
 	}
@@ -44,10 +50,65 @@ func (l *leg) reoffered(e dialog.Offer) {
 		l.ch.log().Info("hold", "by", l.name, "on", !held)
 		l.held()
 	}
+	if e.SDP != "" {
+		l.share()
+	}
+	l.resume()
+}
+
+// share offers the leg's peer the streams that have come, gone or changed their
+// direction here. Sound goes its own way: hold is this side's alone.
+func (l *leg) share() {
+	p := l.peer
+	if p == nil || p.inside || p.state != legUp || p.session == nil {
+		return
+	}
+	wish := []want{{kind: p.mainKind()}}
+	for _, a := range l.asides {
+		if a.rtp != nil {
+			wish = append(wish, want{a.kind, a.media.Direction.Mirror()})
+		}
+	}
+	if slices.Equal(wish[1:], p.present()[1:]) || len(p.within(wish)) == 0 && len(p.present()) == 1 {
+		return
+	}
+	formats := l.formats()
+	p.modify(func() error {
+		offer, err := p.offerOf(wish, formats)
+		if err != nil {
+			return err
+		}
+		return p.session.ReInvite(offer)
+	})
+}
+
+// modify makes an offer within the dialog, now or when the exchange that is
+// under way has ended (RFC 3261 §14.1, RFC 3264 §4: one at a time). The latest
+// one that waits counts.
+func (l *leg) modify(offer func() error) {
+	l.pending = nil
+	before := l.talk
+	err := offer()
+	if errors.Is(err, dialog.ErrOffer) || errors.Is(err, dialog.ErrState) {
+		l.talk = before
+		l.pending = offer
+		return
+	}
+	if err != nil {
+		l.ch.log().Info("offer not sent", "peer", l.name, "error", err)
+	}
+}
+
+// resume makes the offer that waited.
+func (l *leg) resume() {
+	if offer := l.pending; offer != nil && l.state == legUp {
+		l.modify(offer)
+	}
 }
 
 // reanswered is the answer to an offer of ours within the dialog.
 func (l *leg) reanswered(e dialog.Answer) {
+	defer l.resume()
 	if e.Err != nil || e.Status >= 300 || e.SDP == "" || l.state == legGone {
 		return
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -173,10 +174,10 @@ func (l *leg) makeOffer(first []sdp.Format) (string, error) {
 // it has codecs for it.
 func (l *leg) offerAll() (string, error) {
 	wish := l.present()
-	if len(wish) == 1 && !l.agreed && !l.inside && l.endpoint.MaxVideoStreams > 0 && wish[0] == sdp.Audio {
+	if len(wish) == 1 && !l.agreed && !l.inside && l.endpoint.MaxVideoStreams > 0 && wish[0].kind == sdp.Audio {
 		for _, name := range l.codecNames() {
 			if c := codecNamed(name); c.name != "" && c.kind == sdp.Video {
-				return l.offerOf(append(wish, sdp.Video), nil)
+				return l.offerOf(append(wish, want{kind: sdp.Video}), nil)
 			}
 		}
 	}
@@ -252,6 +253,15 @@ func (l *leg) description(n *sdp.Media) relay.Description {
 		}
 	}
 	return d
+}
+
+// formats are the agreed codecs of all streams, those of the main one first.
+func (l *leg) formats() []sdp.Format {
+	list := slices.Clone(l.talk.Agreed.Formats)
+	for i := range l.talk.Agreed.Others {
+		list = append(list, l.talk.Agreed.Others[i].Formats...)
+	}
+	return list
 }
 
 // codec is the name of the agreed codec, "" if there is none.
