@@ -5,6 +5,8 @@ import (
 	"errors"
 	"log/slog"
 	"time"
+
+	"github.com/hometone/hometone/sdp"
 )
 
 // ErrHangup ends an application because its channel has ended: the caller hung
@@ -59,6 +61,9 @@ type Channel interface {
 	Play(ctx context.Context, name, stop string) (rune, error)
 	// Echo sends back what is heard until the channel ends or # is pressed.
 	Echo(ctx context.Context) error
+	// StreamEcho gives the call n streams of a kind, by a re-INVITE if it has
+	// more or fewer, and echoes all its streams like Echo.
+	StreamEcho(ctx context.Context, n int, kind sdp.Kind) error
 	// SendDigits plays keys to the caller as telephone-events.
 	SendDigits(ctx context.Context, digits string, tone, gap time.Duration) error
 	// Dial calls out and, if somebody answers, connects both until one of them

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/hometone/hometone/config/pjsip"
 	"github.com/hometone/hometone/sip"
@@ -364,14 +365,22 @@ func (ch *channel) sendRefresh(_, value string) error {
 	if l.state != legUp || l.session == nil {
 		return errors.New("PJSIP_SEND_SESSION_REFRESH: the channel has not been answered")
 	}
-	offer, err := l.makeOffer(nil)
-	switch {
-	case err != nil:
-		return err
-	case strings.EqualFold(strings.TrimSpace(value), "update"):
-		return l.session.Update(offer)
+	send := l.session.ReInvite
+	if strings.EqualFold(strings.TrimSpace(value), "update") {
+		send = l.session.Update
 	}
-	return l.session.ReInvite(offer)
+	l.modify(func() error {
+		offer, err := l.makeOffer(nil)
+		if err != nil {
+			return err
+		}
+		return send(offer)
+	})
+	// What follows in the dialplan finds the new agreement, and its end does not
+	// overtake the offer.
+	for until := time.Now().Add(ackTime); l.exchanging() && !ch.gone() && ch.step(until); {
+	}
+	return nil
 }
 
 // parseURI is PJSIP_PARSE_URI(uri,part).

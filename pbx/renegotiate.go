@@ -94,10 +94,14 @@ func (l *leg) modify(offer func() error) {
 		l.pending = offer
 		return
 	}
+	l.offering = err == nil
 	if err != nil {
 		l.ch.log().Info("offer not sent", "peer", l.name, "error", err)
 	}
 }
+
+// exchanging reports whether an offer of ours waits to be sent or answered.
+func (l *leg) exchanging() bool { return l.pending != nil || l.offering }
 
 // resume makes the offer that waited.
 func (l *leg) resume() {
@@ -108,8 +112,13 @@ func (l *leg) resume() {
 
 // reanswered is the answer to an offer of ours within the dialog.
 func (l *leg) reanswered(e dialog.Answer) {
+	l.offering = false
 	defer l.resume()
-	if e.Err != nil || e.Status >= 300 || e.SDP == "" || l.state == legGone {
+	if l.state == legGone {
+		return
+	}
+	if e.Err != nil || e.Status >= 300 || e.SDP == "" {
+		l.applyAsides() // gives ports back that were offered in vain
 		return
 	}
 	if e.Offer {

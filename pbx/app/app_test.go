@@ -12,6 +12,7 @@ import (
 
 	"github.com/hometone/hometone/pbx"
 	"github.com/hometone/hometone/pbx/dialplan"
+	"github.com/hometone/hometone/sdp"
 )
 
 // story is a pbx.Channel that writes down what an application does to it.
@@ -69,6 +70,10 @@ func (s *story) Play(_ context.Context, name, stop string) (rune, error) {
 	return 0, s.note("play %s", name)
 }
 func (s *story) Echo(context.Context) error { return s.note("echo") }
+
+func (s *story) StreamEcho(_ context.Context, n int, kind sdp.Kind) error {
+	return s.note("echo %d %s", n, kind)
+}
 func (s *story) SendDigits(_ context.Context, digits string, hold, gap time.Duration) error {
 	return s.note("keys %s %v %v", digits, hold, gap)
 }

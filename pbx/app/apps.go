@@ -67,6 +67,7 @@ func All() []pbx.App {
 		{Name: "StopMixMonitor", Run: stopMixMonitor, Doc: "Ends MixMonitor."},
 		{Name: "StopMusicOnHold", Run: stopMusicOnHold, Doc: "Ends StartMusicOnHold."},
 		{Name: "StopPlayTones", Run: stopPlayTones, Doc: "Ends PlayTones."},
+		{Name: "StreamEcho", Run: streamEcho, Doc: "Gives the call several streams and sends back what comes on them."},
 		{Name: "Transfer", Run: transfer, Doc: "Sends the caller elsewhere, by 302 or REFER."},
 		{Name: "TryExec", Run: tryExec, Doc: "Runs an application and tells whether it failed."},
 		{Name: "UserEvent", Run: userEvent, Doc: "Writes an event to the log."},
