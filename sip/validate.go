@@ -108,12 +108,12 @@ func (m *Message) validateVia() error {
 	return nil
 }
 
-// valid reports whether each parameter has a name.
+// valid reports whether each parameter has a name and each quote its end.
 func (p Params) valid() bool {
 	s := trim(string(p))
 	for s != "" {
-		name, _, _, rest, ok := Params(s).next()
-		if !ok || !IsToken(name) || s[0] != ';' {
+		name, value, _, rest, ok := Params(s).next()
+		if !ok || !IsToken(name) || s[0] != ';' || unclosed(value) {
 			return false
 		}
 		if after := trim(s[1:]); after == "" || after[0] == ';' {
@@ -122,6 +122,21 @@ func (p Params) valid() bool {
 		s = string(rest)
 	}
 	return true
+}
+
+// unclosed reports whether a quoted string begins in s and does not end.
+func unclosed(s string) bool {
+	for i := strings.IndexByte(s, '"'); i >= 0; {
+		if i = skipQuoted(s, i); i < 0 {
+			return true
+		}
+		next := strings.IndexByte(s[i:], '"')
+		if next < 0 {
+			return false
+		}
+		i += next
+	}
+	return false
 }
 
 func (m *Message) validateParties() error {
