@@ -27,7 +27,7 @@ func newOwn(t *testing.T, n *node, user, transport string, o options) phone {
 	if o.answers {
 		args = append(args, "--auto-answer")
 	}
-	if transport == "tls" {
+	if transport == "tls" || transport == "wss" {
 		args = append(args, "--ca", n.ca())
 	}
 	p := &own{dir: dir, plays: o.plays}

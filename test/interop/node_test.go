@@ -48,6 +48,12 @@ func startNodeWith(t *testing.T, asterisk string, listen ...string) *node {
 	file := write(t, dir, "hometone.yaml", fmt.Sprintf(
 		"node: {name: interop, data: %s}\nsip: {listen: [%s], external: none}\npbx: {asterisk: %s}\nmedia: {ports: 30000-31000, external: none}\nconsole: {listen: \"off\"}\n",
 		filepath.Join(dir, "data"), strings.Join(quoted, ", "), asterisk))
+	return serve(t, dir, file)
+}
+
+// serve runs a configuration file and learns what it listens on.
+func serve(t *testing.T, dir, file string) *node {
+	t.Helper()
 	n := &node{dir: dir, listen: make(map[string]netip.AddrPort)}
 	n.process = start(t, dir, hometone(t), "serve", "-c", file, "--json")
 	n.expect(0, 20*time.Second, `"event":"ready"`)
