@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/hometone/hometone/config"
+	"github.com/hometone/hometone/console"
 )
 
 // Config says what node to run.
@@ -61,6 +62,7 @@ type Node struct {
 	cfg   Config
 	log   *slog.Logger
 	ready chan struct{}
+	bus   *console.Bus // what is logged, for consoles
 
 	mu    sync.Mutex // guards the following
 	plan  *plan      // the configuration in force
@@ -84,7 +86,9 @@ func New(cfg Config) (*Node, []config.Problem) {
 	if config.HasErrors(problems) {
 		return nil, problems
 	}
-	return &Node{cfg: cfg, log: cfg.Logger.With("node", p.name), ready: make(chan struct{}), plan: p}, problems
+	bus := console.NewBus()
+	log := slog.New(bus.Handler(cfg.Logger.Handler())).With("node", p.name)
+	return &Node{cfg: cfg, log: log, ready: make(chan struct{}), bus: bus, plan: p}, problems
 }
 
 // Run starts the node and serves until ctx ends; then it refuses new calls,
@@ -106,7 +110,12 @@ func (n *Node) Run(ctx context.Context) error {
 		n.rooms = nil
 		n.mu.Unlock()
 	}()
+	var consoles sync.WaitGroup
+	defer consoles.Wait()
+	ctx, stop := context.WithCancel(ctx)
+	defer stop() // consoles end before the rooms are forgotten
 	return r.serve(ctx, func() {
+		consoles.Go(func() { n.operate(ctx, p.data) })
 		p.welcome(n.cfg.Out)
 		close(n.ready)
 	})

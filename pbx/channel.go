@@ -26,6 +26,7 @@ type channel struct {
 	set *Settings
 	box *mailbox
 
+	entered  CallInfo // never changes after enter
 	name     string
 	uniqueID string
 	start    dialplan.Position

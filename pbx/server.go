@@ -177,6 +177,7 @@ func (s *Server) enter(ch *channel) bool {
 	if s.draining.Load() || len(s.calls) >= s.cfg.MaxCalls {
 		return false
 	}
+	ch.entered = ch.info()
 	s.calls[ch.name] = ch
 	s.cfg.Services.Shared.Add(ch.name)
 	return true
