@@ -114,7 +114,7 @@ func advice(refused *transport.ListenError, change string) string {
 		}
 		return who + "; stop it, or " + change
 	case errors.Is(refused.Err, syscall.EACCES):
-		return "ports below 1024 are for root: start as root with --user NAME, or as a service (hometone service install), or " + change
+		return "ports below 1024 are for root: start as root with --user NAME, or " + change
 	case errors.Is(refused.Err, syscall.EADDRNOTAVAIL):
 		return fmt.Sprintf("no interface of this host has the address %s: ip address tells which there are; %s", at.Addr(), change)
 	}
