@@ -22,11 +22,11 @@ func (d *directory) Identify(req *sip.Request, flow transport.Flow) (registrar.E
 	if !set.Permitted(flow.Remote().Addr()) {
 		return registrar.Endpoint{}, false
 	}
-	e := set.Identify(req, flow.Remote().Addr())
+	e := set.Identify(req, flow.Remote())
 	if e == nil {
 		return registrar.Endpoint{}, false
 	}
-	out := registrar.Endpoint{Name: e.Name, AORs: make([]registrar.AOR, 0, len(e.AORs))}
+	out := registrar.Endpoint{Name: e.Name, DropUserOptions: set.Endpoints.Global.IgnoreURIUserOptions, AORs: make([]registrar.AOR, 0, len(e.AORs))}
 	for _, name := range e.AORs {
 		if a := set.Endpoints.AORs[name]; a != nil {
 			out.AORs = append(out.AORs, policy(a))

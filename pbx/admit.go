@@ -21,7 +21,7 @@ const supported = "100rel, timer, replaces, norefersub"
 // which names exist.
 func (s *Server) admit(set *Settings, tx *transaction.Server, req *sip.Request) *pjsip.Endpoint {
 	from := tx.Flow().Remote().Addr()
-	e := set.Identify(req, from)
+	e := set.Identify(req, tx.Flow().Remote())
 	if e != nil && len(e.Auth) == 0 {
 		if !pjsip.Allowed(e.Rules, from) {
 			respond(tx, req, 403, "")

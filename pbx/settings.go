@@ -36,7 +36,7 @@ var identifiers = []string{"ip", "username", "anonymous", "header", "auth_userna
 
 // Identify finds the endpoint a request comes from, nil if there is none. Who
 // matches is not yet who it says it is: authentication follows.
-func (s *Settings) Identify(req *sip.Request, from netip.Addr) *pjsip.Endpoint {
+func (s *Settings) Identify(req *sip.Request, from netip.AddrPort) *pjsip.Endpoint {
 	order := s.Endpoints.Global.EndpointIdentifierOrder
 	for _, how := range order {
 		if e := s.identifyBy(how, req, from); e != nil {
@@ -61,7 +61,7 @@ func knownBy(e *pjsip.Endpoint, how string) bool {
 
 // identifyBy finds an endpoint in one way. Type=identify sections name their
 // endpoint themselves; the others must allow the way with identify_by.
-func (s *Settings) identifyBy(how string, req *sip.Request, from netip.Addr) *pjsip.Endpoint {
+func (s *Settings) identifyBy(how string, req *sip.Request, from netip.AddrPort) *pjsip.Endpoint {
 	var e *pjsip.Endpoint
 	switch how {
 	case "ip":
@@ -81,11 +81,10 @@ func (s *Settings) identifyBy(how string, req *sip.Request, from netip.Addr) *pj
 	return nil
 }
 
-func (s *Settings) identifyIP(from netip.Addr) *pjsip.Endpoint {
-	from = from.Unmap()
+func (s *Settings) identifyIP(from netip.AddrPort) *pjsip.Endpoint {
 	for _, id := range s.Endpoints.Identifies {
 		for _, p := range id.Match {
-			if p.Contains(from) {
+			if p.Covers(from) {
 				return s.Endpoints.Endpoints[id.Endpoint]
 			}
 		}
@@ -95,8 +94,7 @@ func (s *Settings) identifyIP(from netip.Addr) *pjsip.Endpoint {
 
 func (s *Settings) identifyHeader(req *sip.Request) *pjsip.Endpoint {
 	for _, id := range s.Endpoints.Identifies {
-		name, want, ok := strings.Cut(id.MatchHeader, ":")
-		if ok && req.GetName(strings.TrimSpace(name)) == strings.TrimSpace(want) {
+		if h := &id.MatchHeader; h.Name != "" && h.Fits(req.GetName(h.Name)) {
 			return s.Endpoints.Endpoints[id.Endpoint]
 		}
 	}

@@ -23,6 +23,9 @@ type Endpoint struct {
 	// Secret finds the secret of a user name of this endpoint. nil: the
 	// endpoint registers without authentication.
 	Secret func(user, realm string) (auth.Secret, bool)
+	// DropUserOptions: what follows a semicolon in the user part of To,
+	// 8005;phone-context=x, does not belong to the name of the AOR.
+	DropUserOptions bool
 }
 
 // Full says what happens to a registration that exceeds AOR.MaxContacts.

@@ -25,9 +25,11 @@ type house struct {
 	policy AOR
 	users  map[string]string // endpoints with a password besides bob
 	flow   transport.Flow
-	mu     sync.Mutex
-	events []string
-	cseq   int
+	// dropOptions is Endpoint.DropUserOptions of bob.
+	dropOptions bool
+	mu          sync.Mutex
+	events      []string
+	cseq        int
 }
 
 var (
@@ -89,7 +91,7 @@ func (h *house) Identify(req *sip.Request, _ transport.Flow) (Endpoint, bool) {
 			return auth.Secret{Password: password}, user == u.User
 		}}, true
 	}
-	return Endpoint{Name: "bob", AORs: []AOR{h.policy}}, u.User == "bob"
+	return Endpoint{Name: "bob", AORs: []AOR{h.policy}, DropUserOptions: h.dropOptions}, u.User == "bob"
 }
 
 func (h *house) note(ev Event) {

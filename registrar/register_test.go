@@ -320,3 +320,18 @@ func TestTarget(t *testing.T) {
 		}
 	}
 }
+
+// ignore_uri_user_options: what follows a semicolon in the user part is no part
+// of the name; without it sip:bob;x=y is somebody else than sip:bob (RFC 3261
+// §19.1.4), and nobody can register for another one that way.
+func TestUserOptions(t *testing.T) {
+	h := newHouse(t)
+	lines := []string{"To: <sip:bob;phone-context=national@biloxi.example.com>", "Contact: <sip:bob;phone-context=national@192.0.2.201>"}
+	h.expect(h.register(lines...), 403, "the option is part of the name")
+	h.dropOptions = true
+	res := h.expect(h.register(lines...), 200, "the option is not part of the name")
+	if got := contacts(res); got != "sip:bob;phone-context=national@192.0.2.201" {
+		t.Errorf("contacts %s", got)
+	}
+	h.expect(h.register("To: <sip:alice;bob@biloxi.example.com>"), 403, "another name")
+}

@@ -143,6 +143,9 @@ func (r *Registrar) authenticate(req *sip.Request, flow transport.Flow, now time
 // register. Whether another AOR exists makes no difference.
 func (r *Registrar) authorise(endpoint *Endpoint, to sip.URI, c *change) *refusal {
 	user := to.Username()
+	if endpoint.DropUserOptions {
+		user, _, _ = strings.Cut(user, ";")
+	}
 	full := user + "@" + strings.ToLower(to.Host)
 	for _, a := range endpoint.AORs {
 		if a.Name != user && a.Name != full {

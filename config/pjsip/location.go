@@ -3,8 +3,9 @@ package pjsip
 import (
 	"errors"
 	"fmt"
-	"net/netip"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -116,42 +117,66 @@ func identifyTable() table[Identify] {
 	return table[Identify]{kind: "identify", options: []option[Identify]{
 		yes("endpoint", "", str(func(i *Identify) *string { return &i.Endpoint })),
 		yes("match", "", identifyMatch),
-		later("match_header", "", "", "requests are not known by headers", str(func(i *Identify) *string { return &i.MatchHeader })),
+		yes("match_header", "", matchHeader),
 		later("match_request_uri", "", "", "requests are not known by their URI", str(func(i *Identify) *string { return &i.MatchRequestURI })),
 		later[Identify]("transport", "", "", "requests are not known by the socket they come to", nil),
 		yes("srv_lookups", "yes", boolean(func(i *Identify) *bool { return &i.SRVLookups })),
 	}}
 }
 
-// identifyMatch reads addresses, networks and host names. A source port after
-// them is accepted and not looked at.
+// matchHeader reads NAME: VALUE, or NAME: /REGULAR EXPRESSION/.
+func matchHeader(i *Identify, v string) error {
+	name, value, ok := strings.Cut(v, ":")
+	name, value = strings.TrimSpace(name), strings.TrimSpace(value)
+	if !ok || name == "" || value == "" {
+		return fmt.Errorf("%q is not NAME: VALUE", v)
+	}
+	h := HeaderMatch{Name: name, Value: value}
+	if len(value) > 2 && value[0] == '/' && value[len(value)-1] == '/' {
+		var err error
+		if h.Pattern, err = regexp.Compile(value[1 : len(value)-1]); err != nil {
+			return fmt.Errorf("%q: %w", v, err)
+		}
+	}
+	i.MatchHeader = h
+	return nil
+}
+
+// identifyMatch reads addresses, networks and host names, each with the source
+// port if only that one is meant: 192.0.2.1:5060, 192.0.2.0:5060/24,
+// [2001:db8::1]:5060.
 func identifyMatch(i *Identify, v string) error {
 	for _, item := range commaList(v) {
-		if p, err := parseNetwork(withoutPort(item)); err == nil {
-			i.Match = append(i.Match, p)
+		network, port, err := cutPort(item)
+		if err != nil {
+			return err
+		}
+		if p, err := parseNetwork(network); err == nil {
+			i.Match = append(i.Match, Source{p, port})
 			continue
 		}
-		host := withoutPort(item)
-		if host == "" || strings.Trim(host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._") != "" {
+		if network == "" || strings.Trim(network, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._") != "" {
 			return fmt.Errorf("%q is neither an address, a network nor a host name", item)
 		}
-		i.MatchHosts = append(i.MatchHosts, host)
+		i.MatchHosts = append(i.MatchHosts, network)
 	}
 	return nil
 }
 
-// withoutPort removes :PORT, which may stand before /BITS.
-func withoutPort(item string) string {
+// cutPort cuts off :PORT, which stands before /BITS. 0: there is none.
+func cutPort(item string) (network string, port uint16, err error) {
 	host, mask, masked := strings.Cut(item, "/")
-	if a, err := netip.ParseAddrPort(host); err == nil {
-		host = a.Addr().String()
-	} else if strings.Count(host, ":") == 1 {
-		host, _, _ = strings.Cut(host, ":")
+	if n := strings.LastIndexByte(host, ':'); n >= 0 && (strings.Count(host, ":") == 1 || strings.HasSuffix(host[:n], "]")) {
+		p, err := strconv.ParseUint(host[n+1:], 10, 16)
+		if err != nil || p == 0 {
+			return "", 0, fmt.Errorf("%q: the port is not one of 1 to 65535", item)
+		}
+		host, port = host[:n], uint16(p)
 	}
 	if masked {
-		return host + "/" + mask
+		host += "/" + mask
 	}
-	return host
+	return host, port, nil
 }
 
 // registrationTable lists every option of type=registration.

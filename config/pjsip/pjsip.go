@@ -24,6 +24,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"regexp"
 	"time"
 
 	"github.com/hometone/hometone/config"
@@ -180,11 +181,37 @@ type AuthPolicy struct {
 type Identify struct {
 	Object
 	Endpoint        string
-	Match           []netip.Prefix
+	Match           []Source
 	MatchHosts      []string // host names, to be resolved
 	SRVLookups      bool
-	MatchHeader     string // "Name: value"; a value between slashes is a regular expression
+	MatchHeader     HeaderMatch
 	MatchRequestURI string
+}
+
+// HeaderMatch is a header field that tells where a request comes from.
+type HeaderMatch struct {
+	Name    string // "": none
+	Value   string
+	Pattern *regexp.Regexp // instead of Value, which was written between slashes
+}
+
+// Fits reports whether a header field's value is the one.
+func (h *HeaderMatch) Fits(value string) bool {
+	if h.Pattern != nil {
+		return h.Pattern.MatchString(value)
+	}
+	return value == h.Value
+}
+
+// Source is a network that requests come from, and the port if that matters.
+type Source struct {
+	netip.Prefix
+	Port uint16 // 0: any
+}
+
+// Covers reports whether a request from there is meant.
+func (s Source) Covers(from netip.AddrPort) bool {
+	return (s.Port == 0 || s.Port == from.Port()) && s.Contains(from.Addr().Unmap())
 }
 
 // Registration is type=registration: we register elsewhere.
