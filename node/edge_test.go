@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/hometone/hometone/console"
 	"github.com/hometone/hometone/config"
+	"github.com/hometone/hometone/console"
 )
 
 // startEdge runs a balancer alone in front of a destination.
