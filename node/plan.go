@@ -12,6 +12,7 @@ import (
 	"github.com/hometone/hometone/config"
 	"github.com/hometone/hometone/config/musiconhold"
 	"github.com/hometone/hometone/config/pjsip"
+	"github.com/hometone/hometone/config/voicemail"
 	"github.com/hometone/hometone/edge"
 	"github.com/hometone/hometone/pbx"
 	"github.com/hometone/hometone/pbx/dialplan"
@@ -155,6 +156,8 @@ func (p *plan) readAsterisk() []config.Problem {
 		}
 		var more []config.Problem
 		p.settings.Music, more = musiconhold.Load(p.asterisk, data)
+		problems = append(problems, more...)
+		p.settings.Voicemail, more = voicemail.Load(p.asterisk)
 		problems = append(problems, more...)
 	}
 	return problems

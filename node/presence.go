@@ -12,6 +12,7 @@ import (
 	"github.com/hometone/hometone/pbx"
 	"github.com/hometone/hometone/pbx/message"
 	"github.com/hometone/hometone/pbx/presence"
+	"github.com/hometone/hometone/pbx/voicemail"
 	"github.com/hometone/hometone/registrar"
 	"github.com/hometone/hometone/sip"
 	"github.com/hometone/hometone/sip/transport"
@@ -127,7 +128,9 @@ func (r *reception) Places(user string) []message.Place {
 // openPeople makes the rooms of presence and messages, and loads what waits.
 func (r *rooms) openPeople(ctx context.Context, p *plan) error {
 	var err error
-	r.presence, err = presence.New(presence.Config{Dialogs: r.dialogs, Board: r.board, Directory: newPeople(p.settings, r.where), Logger: r.log})
+	// The office speaks only when a call changes it, long after presence is there.
+	r.voicemail = voicemail.New(func(box string) { r.presence.MailboxChanged(box) })
+	r.presence, err = presence.New(presence.Config{Dialogs: r.dialogs, Board: r.board, Directory: newPeople(p.settings, r.where), Mailboxes: mailboxes{r.voicemail}, Logger: r.log})
 	if err != nil {
 		return err
 	}
@@ -149,6 +152,7 @@ func (r *rooms) openPeople(ctx context.Context, p *plan) error {
 // introduce puts a configuration into force: the states of its endpoints on
 // the board, those of others away, hints anew.
 func (r *rooms) introduce(old, new *pbx.Settings) {
+	r.voicemail.Use(new.Voicemail, new.Spool)
 	p := newPeople(new, r.where)
 	r.reception.now.Store(p)
 	if old != nil {
@@ -203,4 +207,13 @@ func (r *rooms) left(p *people, aor string) {
 	for _, e := range p.reached[aor] {
 		r.reachable(p, e)
 	}
+}
+
+// mailboxes tells presence how many messages wait.
+type mailboxes struct{ office *voicemail.Office }
+
+// Counts implements presence.Mailboxes.
+func (m mailboxes) Counts(mailbox string) (presence.Counts, bool) {
+	c, ok := m.office.Counts(mailbox)
+	return presence.Counts{New: c.New, Old: c.Old, NewUrgent: c.Urgent}, ok
 }

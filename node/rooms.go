@@ -17,6 +17,7 @@ import (
 	"github.com/hometone/hometone/pbx/dialplan"
 	"github.com/hometone/hometone/pbx/message"
 	"github.com/hometone/hometone/pbx/presence"
+	"github.com/hometone/hometone/pbx/voicemail"
 	"github.com/hometone/hometone/registrar"
 	"github.com/hometone/hometone/relay"
 	"github.com/hometone/hometone/sip/auth"
@@ -52,6 +53,7 @@ type rooms struct {
 	database  *database
 	presence  *presence.Server
 	messages  *message.Center
+	voicemail *voicemail.Office
 	reception reception
 }
 
@@ -145,7 +147,7 @@ func (r *rooms) openCalls(ctx context.Context, p *plan) error {
 	r.exchange, err = pbx.New(pbx.Config{
 		Dialogs: r.dialogs, Transport: r.wire, Relay: r.relay, Locator: r.where, Records: r.records, Auth: digest,
 		Apps: app.All(), Globals: p.globals(), Node: p.name, Drain: r.drain, Logger: r.log,
-		Board: r.board, Presence: r.presence, Messages: r.messages,
+		Board: r.board, Presence: r.presence, Messages: r.messages, Voicemail: r.voicemail,
 		Services:    dialplan.Services{Database: r.database, States: states, Shared: &dialplan.Shared{}, Groups: &dialplan.Groups{}},
 		Unreachable: func(uri string) bool { return r.outbound.Unreachable(uri) },
 	}, p.settings)

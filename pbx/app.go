@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/hometone/hometone/pbx/voicemail"
 	"github.com/hometone/hometone/sdp"
 )
 
@@ -72,6 +73,10 @@ type Channel interface {
 
 	// Studio is what else can be done with the channel's sound.
 	Studio() Studio
+
+	// Voicemail is where messages are kept; it has no boxes if voicemail.conf
+	// has none.
+	Voicemail() *voicemail.Office
 
 	// Redirect sends the caller to a SIP URI, endpoint or number: by 302 before
 	// the answer, which ends the channel, by REFER after it.

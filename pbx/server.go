@@ -13,6 +13,7 @@ import (
 	"github.com/hometone/hometone/pbx/dialplan"
 	"github.com/hometone/hometone/pbx/message"
 	"github.com/hometone/hometone/pbx/presence"
+	"github.com/hometone/hometone/pbx/voicemail"
 	"github.com/hometone/hometone/relay"
 	"github.com/hometone/hometone/sip"
 	"github.com/hometone/hometone/sip/auth"
@@ -22,16 +23,17 @@ import (
 
 // Config is what a Server needs.
 type Config struct {
-	Dialogs   *dialog.Layer    // required; its Next leads to Server.ServeSIP
-	Transport Transport        // required
-	Relay     *relay.Relay     // required
-	Locator   Locator          // required
-	Records   Recorder         // required
-	Auth      *auth.Server     // required
-	Apps      []App            // the table of applications
-	Board     *presence.Board  // is told what telephones do; nil: nobody
-	Presence  *presence.Server // serves SUBSCRIBE and PUBLISH; nil: 489
-	Messages  *message.Center  // serves MESSAGE outside a call; nil: 405
+	Dialogs   *dialog.Layer     // required; its Next leads to Server.ServeSIP
+	Transport Transport         // required
+	Relay     *relay.Relay      // required
+	Locator   Locator           // required
+	Records   Recorder          // required
+	Auth      *auth.Server      // required
+	Apps      []App             // the table of applications
+	Board     *presence.Board   // is told what telephones do; nil: nobody
+	Presence  *presence.Server  // serves SUBSCRIBE and PUBLISH; nil: 489
+	Messages  *message.Center   // serves MESSAGE outside a call; nil: 405
+	Voicemail *voicemail.Office // where VoiceMail keeps messages; nil: no boxes
 	// Unreachable reports whether a contact did not answer its last probe; Dial
 	// leaves it out. nil: nobody probes.
 	Unreachable func(uri string) bool

@@ -7,6 +7,7 @@ import (
 
 	"github.com/hometone/hometone/config/musiconhold"
 	"github.com/hometone/hometone/config/pjsip"
+	"github.com/hometone/hometone/config/voicemail"
 	"github.com/hometone/hometone/pbx/dialplan"
 	"github.com/hometone/hometone/sip"
 	"github.com/hometone/hometone/sip/auth"
@@ -20,6 +21,7 @@ type Settings struct {
 	Plan      *dialplan.Plan
 	Sounds    *Sounds
 	Music     map[string]*musiconhold.Class // by name; nil: the program's own tune
+	Voicemail *voicemail.Config             // nil: no mailboxes
 	Spool     string                        // where recordings go (astspooldir)
 	// Media is the address put into SDP for peers outside Local; the zero value
 	// is the address that the peer is reached from.

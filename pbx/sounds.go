@@ -98,13 +98,16 @@ func (s *Sounds) Load(name, language string) (*media.Clip, error) {
 
 // search returns the first file that one of the paths stands for.
 func (s *Sounds) search(stems []string, name string) (*media.Clip, error) {
-	suffixes := media.Extensions()
+	suffixes, fresh := media.Extensions(), soundFresh
+	if filepath.IsAbs(name) {
+		fresh = 0 // a recording: messages of a mailbox take over each other's names
+	}
 	if slices.Contains(suffixes, strings.ToLower(filepath.Ext(name))) {
 		suffixes = append([]string{""}, suffixes...)
 	}
 	for _, stem := range stems {
 		for _, suffix := range suffixes {
-			clip, err := s.file(stem + suffix)
+			clip, err := s.file(stem+suffix, fresh)
 			if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 				continue
 			}
@@ -149,13 +152,14 @@ func (s *Sounds) carried(name string) *media.Clip {
 	return clip
 }
 
-// file returns one file, from the cache if it has not changed.
-func (s *Sounds) file(path string) (*media.Clip, error) {
+// file returns one file, from the cache if it has not changed; it is looked at
+// again when it is not fresh any more.
+func (s *Sounds) file(path string, fresh time.Duration) (*media.Clip, error) {
 	now := time.Now()
 	s.mu.Lock()
 	f := s.clips[path]
 	s.mu.Unlock()
-	if f != nil && now.Sub(f.checked) < soundFresh {
+	if f != nil && fresh > 0 && now.Sub(f.checked) < fresh {
 		return f.clip, nil
 	}
 	info, err := os.Stat(path)

@@ -3,6 +3,8 @@ package pbx
 import (
 	"context"
 	"time"
+
+	"github.com/hometone/hometone/pbx/voicemail"
 )
 
 // Studio is what can be done with a channel's sound beyond playing files:
@@ -72,5 +74,8 @@ type AttendRequest struct {
 
 // Studio implements Channel.
 func (ch *channel) Studio() Studio { return ch }
+
+// Voicemail implements Channel.
+func (ch *channel) Voicemail() *voicemail.Office { return ch.srv.cfg.Voicemail }
 
 var _ Studio = (*channel)(nil)

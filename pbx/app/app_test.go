@@ -12,6 +12,7 @@ import (
 
 	"github.com/hometone/hometone/pbx"
 	"github.com/hometone/hometone/pbx/dialplan"
+	"github.com/hometone/hometone/pbx/voicemail"
 	"github.com/hometone/hometone/sdp"
 )
 
@@ -132,6 +133,8 @@ func (s *story) SendText(_ context.Context, kind, text string) error {
 	return s.note("text %s %s", kind, text)
 }
 func (s *story) Studio() pbx.Studio { return s }
+
+func (s *story) Voicemail() *voicemail.Office { return nil }
 func (s *story) PlayFrom(_ context.Context, name string, from time.Duration, stop string) (rune, time.Duration, error) {
 	if len(s.keys) > 0 {
 		key := s.keys[0]

@@ -1,0 +1,203 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	box "github.com/hometone/hometone/config/voicemail"
+	"github.com/hometone/hometone/media/prompts"
+	"github.com/hometone/hometone/pbx"
+	"github.com/hometone/hometone/pbx/voicemail"
+)
+
+// longestMessage bounds a message where voicemail.conf has no maxsecs.
+const longestMessage = time.Hour
+
+// maxRecipients bounds the mailboxes that VoiceMail names.
+const maxRecipients = 100
+
+// leaveMessage is VoiceMail(box[@context][&box…][,options]): takes a message.
+// The first box greets; the others get a copy. VMSTATUS is SUCCESS, USEREXIT or
+// FAILED.
+//
+// Options: u the unavailable greeting, b the busy one, s without instructions, S
+// without instructions if the box has its own greeting, U the message is urgent.
+// The key * goes to the extension a, and 0 to o if the box has operator=yes.
+func leaveMessage(ctx context.Context, ch pbx.Channel, args string) error {
+	a := split(args, 2)
+	_ = ch.Set("VMSTATUS", "FAILED")
+	boxes, err := recipients(ch, a[0])
+	if err != nil {
+		return fmt.Errorf("VoiceMail: %w", err)
+	}
+	if err := ch.Answer(ctx); err != nil {
+		return err
+	}
+	office, first := ch.Voicemail(), boxes[0]
+	key, err := greet(ctx, ch, first, a[1])
+	if err != nil {
+		return err
+	}
+	if key != 0 && key != '#' {
+		return leaveFor(ch, key)
+	}
+	if office.Full(first) {
+		ch.Log().Warn("VoiceMail: the mailbox is full", "mailbox", first.ID())
+		_, err := pbx.Speak(ctx, ch, "", "vm-mailboxfull")
+		return err
+	}
+	if _, err := pbx.Speak(ctx, ch, "", "beep"); err != nil {
+		return err
+	}
+	return takeMessage(ctx, ch, boxes, a[1])
+}
+
+// recipients are the boxes of a list joined by &; those that do not exist are
+// left out with a warning.
+func recipients(ch pbx.Channel, list string) ([]*box.Box, error) {
+	office := ch.Voicemail()
+	var boxes []*box.Box
+	for name := range strings.SplitSeq(list, "&") {
+		b := office.Box(name)
+		switch {
+		case b == nil:
+			ch.Log().Warn("VoiceMail: no such mailbox in voicemail.conf", "mailbox", strings.TrimSpace(name))
+		case len(boxes) >= maxRecipients:
+			return nil, fmt.Errorf("more than %d mailboxes", maxRecipients)
+		default:
+			boxes = append(boxes, b)
+		}
+	}
+	if len(boxes) == 0 {
+		return nil, fmt.Errorf("none of the mailboxes %q is in voicemail.conf", list)
+	}
+	return boxes, nil
+}
+
+// exits are the keys that leave VoiceMail before the tone; # goes to the tone.
+func exits(b *box.Box) string {
+	if b.Operator {
+		return "#*0"
+	}
+	return "#*"
+}
+
+// leaveFor goes where a key leads.
+func leaveFor(ch pbx.Channel, key rune) error {
+	_ = ch.Set("VMSTATUS", "USEREXIT")
+	if key == '0' {
+		return ch.Script().Goto("o,1")
+	}
+	return ch.Script().Goto("a,1")
+}
+
+// greet says that nobody is there, and what to do.
+func greet(ctx context.Context, ch pbx.Channel, b *box.Box, options string) (rune, error) {
+	names, own := greeting(ch.Voicemail(), b, options)
+	if !strings.Contains(options, "s") && (!own || !strings.Contains(options, "S")) {
+		names = append(names, "vm-intro")
+	}
+	return pbx.Speak(ctx, ch, exits(b), names...)
+}
+
+// greeting is what is said before the instructions, and whether the owner of the
+// box has spoken it: the temporary greeting, that of the option, or the words of
+// the program.
+func greeting(office *voicemail.Office, b *box.Box, options string) (names []string, own bool) {
+	if path, ok := office.Greeting(b, "temp"); ok {
+		return []string{path}, true
+	}
+	file, words := "unavail", "vm-isunavail"
+	switch {
+	case strings.Contains(options, "b"):
+		file, words = "busy", "vm-isonphone"
+	case !strings.Contains(options, "u"):
+		return nil, false
+	}
+	if path, ok := office.Greeting(b, file); ok {
+		return []string{path}, true
+	}
+	if path, ok := office.Greeting(b, "greet"); ok {
+		return []string{path, words}, false
+	}
+	return append(append([]string{"vm-theperson"}, prompts.Digits(b.Number)...), words), false
+}
+
+// takeMessage records and delivers. What a caller said before hanging up is a
+// message like any other.
+func takeMessage(ctx context.Context, ch pbx.Channel, boxes []*box.Box, options string) error {
+	office, b := ch.Voicemail(), boxes[0]
+	draft := office.Draft(b, ch.Get("UNIQUEID"))
+	defer os.Remove(draft)
+	most := b.Max
+	if most == 0 {
+		most = longestMessage
+	}
+	keys := "#"
+	if b.Operator {
+		keys += "0"
+	}
+	began := time.Now()
+	done, err := ch.Studio().Record(ctx, pbx.RecordRequest{Path: draft, Silence: b.Silence, Max: most, Stop: keys})
+	if err != nil {
+		return fmt.Errorf("VoiceMail: %w", err)
+	}
+	length := done.Length
+	if done.Silent {
+		length -= b.Silence // a message of silence is none
+	}
+	if length < b.Min || length <= 0 {
+		return tooShort(ctx, ch, done)
+	}
+	envelope := voicemail.Envelope{
+		Box: b.Number, Context: ch.Get("CONTEXT"), Exten: ch.Get("EXTEN"), Channel: ch.Name(), CallerID: ch.Get("CALLERID(all)"),
+		Number: ch.Get("CALLERID(num)"), At: began, Length: done.Length, ID: ch.Get("UNIQUEID"), Important: strings.Contains(options, "U"),
+	}
+	if !deliver(ch, boxes, draft, envelope) {
+		return errors.New("VoiceMail: the message is in no mailbox")
+	}
+	_ = ch.Set("VMSTATUS", "SUCCESS")
+	switch {
+	case done.HungUp:
+		return pbx.ErrHangup
+	case done.Key == '0':
+		return leaveFor(ch, '0')
+	}
+	_, err = pbx.Speak(ctx, ch, "", "auth-thankyou")
+	return err
+}
+
+// tooShort tells a caller who is still there that nothing has been kept.
+func tooShort(ctx context.Context, ch pbx.Channel, done pbx.Recorded) error {
+	switch {
+	case done.HungUp:
+		return pbx.ErrHangup
+	case done.Key == '0':
+		return leaveFor(ch, '0')
+	}
+	_, err := pbx.Speak(ctx, ch, "", "vm-tooshort")
+	return err
+}
+
+// deliver puts a message into all boxes and reports whether the first has it.
+func deliver(ch pbx.Channel, boxes []*box.Box, draft string, e voicemail.Envelope) bool {
+	folder := voicemail.Inbox
+	if e.Important {
+		folder = voicemail.Urgent
+	}
+	kept := false
+	for _, b := range boxes {
+		err := ch.Voicemail().Deliver(b, folder, draft, e)
+		if err != nil {
+			ch.Log().Error("VoiceMail: a message is lost", "mailbox", b.ID(), "error", err)
+		} else {
+			ch.Log().Info("VoiceMail: a new message", "mailbox", b.ID(), "length", e.Length)
+		}
+		kept = kept || err == nil
+	}
+	return kept
+}
