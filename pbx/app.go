@@ -163,4 +163,7 @@ type DialOptions struct {
 	Music          bool          // m: the caller hears music on hold until somebody answers
 	MusicClass     string        // of Music; "" = the channel's
 	Elsewhere      bool          // c: tell every cancelled callee the call was taken elsewhere
+	CalleeFirst    string        // b: subroutine on each callee before it is called; "" = none
+	CallerFirst    string        // B: subroutine on the caller before anybody is called; "" = none
+	Subroutine     string        // U: subroutine on the callee that has answered; "" = none
 }

@@ -1,14 +1,13 @@
 package pbx
 
 import (
-	"context"
 	"log/slog"
 	"time"
 )
 
-// connect makes the call of the leg that answered first: the others are told
-// that it was taken elsewhere, the caller is answered, and the two are joined.
-func (d *dialing) connect(ctx context.Context, winner *leg) error {
+// choose takes the leg that answered first: the others are told that the call
+// was taken elsewhere.
+func (d *dialing) choose(winner *leg) {
 	ch := d.ch
 	for i := 0; i < len(ch.branches); {
 		if b := ch.branches[i]; b != winner {
@@ -18,12 +17,16 @@ func (d *dialing) connect(ctx context.Context, winner *leg) error {
 		}
 		i++
 	}
-	answered := time.Now()
-	d.peer, d.answered = winner, answered
+	d.peer, d.answered = winner, time.Now()
 	ch.StopTone()
 	_ = ch.interp.Set("DIALEDPEERNAME", winner.name)
 	_ = ch.interp.Set("DIALEDPEERNUMBER", winner.dialed)
 	ch.cdr.DstChannel, ch.cdr.DstSIPCallID = winner.name, winner.callID
+}
+
+// connect makes the call: the caller is answered, and the two are joined.
+func (d *dialing) connect(winner *leg) error {
+	ch, answered := d.ch, d.answered
 	if d.req.Options.Reset && !ch.cdr.Answer.IsZero() {
 		ch.cdr.Start, ch.cdr.Answer = answered, answered
 	}

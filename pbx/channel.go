@@ -63,6 +63,7 @@ type channel struct {
 	causes     []calleeEnd       // why called channels ended
 	master     *channel          // of a Local channel: where the call began; nil = here
 	unrecorded bool              // CDR_PROP(disable)
+	host       *channel          // of a callee's channel: whose goroutine runs it; nil = its own
 }
 
 // maxKeys bounds the keys that wait for an application to take them.
@@ -239,7 +240,9 @@ func (ch *channel) collectExtension(ctx context.Context) {
 }
 
 // gone reports whether the channel has ended for applications.
-func (ch *channel) gone() bool { return ch.ending || ch.caller.state == legGone }
+func (ch *channel) gone() bool {
+	return ch.ending || ch.caller.state == legGone || ch.host != nil && ch.host.gone()
+}
 
 // step lets the channel live until an event has come or has been handled
 // (true), or the deadline has passed (false); a zero deadline never passes. It
@@ -262,11 +265,18 @@ func (ch *channel) attend() bool {
 
 // alarm is when a channel that waits until a deadline has to wake up.
 func (ch *channel) alarm(deadline time.Time) time.Time {
-	return earliest(deadline, ch.limit, ch.rtpCheck, ch.goodbye())
+	at := earliest(deadline, ch.limit, ch.rtpCheck, ch.goodbye())
+	if ch.host != nil {
+		return ch.host.alarm(at)
+	}
+	return at
 }
 
 // alarmed does what is due and reports whether the deadline is still to come.
 func (ch *channel) alarmed(deadline time.Time) bool {
+	if ch.host != nil {
+		ch.host.alarmed(time.Time{})
+	}
 	now := time.Now()
 	if !ch.rtpCheck.IsZero() && !now.Before(ch.rtpCheck) {
 		ch.checkRTP(now)
@@ -293,6 +303,10 @@ func earliest(times ...time.Time) time.Time {
 // handle changes the state of the leg, or of the channel, that an event is
 // about. Whoever waits looks at the states afterwards.
 func (ch *channel) handle(m mail) {
+	if ch.host != nil {
+		ch.host.handle(m)
+		return
+	}
 	switch e := m.what.(type) {
 	case released:
 		ch.end(e.cause, "server")
@@ -300,7 +314,7 @@ func (ch *channel) handle(m mail) {
 		e.do(ch)
 		close(e.done)
 	case key:
-		ch.press(m.leg, e.r)
+		m.leg.ch.press(m.leg, e.r)
 	default:
 		m.leg.handle(m.what)
 		if m.leg.owner() == ch { // else it has gone to another channel's goroutine

@@ -34,11 +34,12 @@ type dialing struct {
 	answered time.Time
 	ringing  time.Time // the first 180 or 183
 	failed   tally
-	several  bool         // more than one leg was called: no early media, as in Asterisk
-	early    *leg         // connected before the answer
-	prefer   []sdp.Format // the caller's codecs, of all its streams
-	streams  []want       // the caller's, as the callees are offered them, the main one first
-	replaced bool         // the caller is another one than the callees were told
+	several  bool              // more than one leg was called: no early media, as in Asterisk
+	early    *leg              // connected before the answer
+	prefer   []sdp.Format      // the caller's codecs, of all its streams
+	streams  []want            // the caller's, as the callees are offered them, the main one first
+	replaced bool              // the caller is another one than the callees were told
+	callees  map[*leg]*channel // of callees that the dialplan ran for
 }
 
 // resolved is the outcome of a leg's name resolution.
@@ -73,6 +74,14 @@ func (ch *channel) dial(ctx context.Context, req *DialRequest) (*dialing, error)
 		d.conclude(StatusInvalid)
 		return nil, errNoDestination
 	}
+	if target := req.Options.CallerFirst; target != "" {
+		if err := ch.interp.Subroutine(ctx, ch.qualify(target)); err != nil && !ch.gone() {
+			ch.log().Warn("Dial: subroutine on the caller", "target", target, "error", err)
+		}
+		if ch.gone() {
+			return nil, ErrHangup
+		}
+	}
 	ch.interp.Waited()
 	d.preferCodecs()
 	for _, destination := range req.Destinations {
@@ -93,7 +102,11 @@ func (ch *channel) dial(ctx context.Context, req *DialRequest) (*dialing, error)
 		}
 		return nil, nil
 	}
-	return d, d.connect(ctx, winner)
+	d.choose(winner)
+	if v := d.greet(ctx, winner); v != nil {
+		return nil, d.decline(winner, v)
+	}
+	return d, d.connect(winner)
 }
 
 // preferCodecs finds what the callees are offered: the caller's streams, and
@@ -204,6 +217,9 @@ func (d *dialing) branch(ctx context.Context, e *pjsip.Endpoint, number string, 
 	l := &leg{ch: ch, home: ch, endpoint: e, name: channelName(e.Name, n), party: calledParty(e, ch.start.Exten), dialed: number, outgoing: true}
 	l.call = &outgoingCall{uri: c.URI, path: c.Path, prefer: d.prefer, streams: d.streams}
 	ch.branches = append(ch.branches, l)
+	if !d.prepare(ctx, l) {
+		return
+	}
 	if len(c.Targets) > 0 {
 		l.invite(c.Targets, nil)
 		return

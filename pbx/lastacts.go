@@ -20,14 +20,7 @@ func (ch *channel) pushHangupHandler(target string) error {
 	if len(ch.lastActs) >= maxHangupHandlers {
 		return errors.New("hangup handler: there are too many")
 	}
-	at := ch.interp.Position()
-	switch strings.Count(place, ",") { // it is called from elsewhere
-	case 0:
-		target = at.Context + "," + at.Exten + "," + target
-	case 1:
-		target = at.Context + "," + target
-	}
-	ch.lastActs = append(ch.lastActs, target)
+	ch.lastActs = append(ch.lastActs, ch.qualify(target)) // it is called from elsewhere
 	return nil
 }
 

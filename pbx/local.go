@@ -160,6 +160,10 @@ func (d *dialing) local(ctx context.Context, resource string) *leg {
 	far := &leg{ch: inner, home: inner, endpoint: ch.caller.endpoint, name: inner.name, party: ch.caller.party, state: legTrying, remoteAddr: loop, inside: true, callID: ch.caller.callID}
 	inner.caller = far
 	near.session, far.session = &localEnd{other: far}, &localEnd{other: near}
+	if !d.prepare(ctx, near) {
+		d.fail(near.cause)
+		return nil
+	}
 	offer, err := near.makeOffer(d.prefer)
 	if err != nil || !ch.srv.enter(inner) {
 		ch.log().Warn("Dial: no Local channel", "error", err)

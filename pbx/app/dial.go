@@ -71,6 +71,12 @@ func dialOptions(s string) (o pbx.DialOptions, unknown string) {
 			if ms, err := strconv.ParseInt(first, 10, 64); err == nil && ms > 0 {
 				o.CallLimit = time.Duration(ms) * time.Millisecond
 			}
+		case 'b':
+			o.CalleeFirst = carets(arg)
+		case 'B':
+			o.CallerFirst = carets(arg)
+		case 'U':
+			o.Subroutine = subroutineOf(arg)
 		case 'i':
 			o.NoForward = true
 		case 'I', ',', ' ': // what the callee says of itself is not passed on in a Dial
@@ -95,4 +101,16 @@ func closing(s string) (inside, rest string) {
 		}
 	}
 	return s, ""
+}
+
+// carets reads a list that stands inside an option, where ^ is the comma.
+func carets(s string) string { return strings.ReplaceAll(s, "^", ",") }
+
+// subroutineOf reads U's context[^argument…]: the place is context,s,1.
+func subroutineOf(s string) string {
+	name, args, _ := strings.Cut(s, "^")
+	if name == "" {
+		return ""
+	}
+	return name + ",s,1(" + carets(args) + ")"
 }
