@@ -186,15 +186,19 @@ func (ch *channel) showConnected(l *leg, who party, calling bool) {
 	if headers == nil {
 		return
 	}
-	offer, err := l.makeOffer(l.talk.Agreed.Formats)
-	if err == nil {
-		if l.endpoint.ConnectedLineMethod == "update" {
-			err = l.session.Update(offer, headers...)
-		} else {
-			err = l.session.ReInvite(offer, headers...)
+	if l.pending != nil {
+		ch.log().Info("connected line not updated", "peer", l.name, "error", dialog.ErrOffer)
+		return
+	}
+	// An answer of ours may still wait for its ACK: then it goes out afterwards.
+	l.modify(func() error {
+		offer, err := l.makeOffer(l.talk.Agreed.Formats)
+		if err != nil {
+			return err
 		}
-	}
-	if err != nil {
-		ch.log().Info("connected line not updated", "peer", l.name, "error", err)
-	}
+		if l.endpoint.ConnectedLineMethod == "update" {
+			return l.session.Update(offer, headers...)
+		}
+		return l.session.ReInvite(offer, headers...)
+	})
 }
