@@ -7,9 +7,10 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
+
+	"github.com/hometone/hometone/internal/testdata"
 )
 
 // dump prints a document in one line a value: section, name, operator, value, place.
@@ -194,9 +195,9 @@ func TestSectionsAtScale(t *testing.T) {
 		text, least := source(n), time.Hour
 		for range 3 {
 			runtime.GC()
-			start := processorTime(t)
+			start := testdata.ProcessorTime(t)
 			doc, problems := ParseAsterisk("f", text, ReadOptions{Dir: "/nonexistent"})
-			least = min(least, processorTime(t)-start)
+			least = min(least, testdata.ProcessorTime(t)-start)
 			if len(problems) > 0 || len(doc.Sections) != 2*n || len(doc.Sections[2*n-1].Entries) != 3 {
 				t.Fatalf("%d sections, %v", len(doc.Sections), problems)
 			}
@@ -233,15 +234,4 @@ func TestManyProblems(t *testing.T) {
 	if err != nil || strings.Count(string(data), `{"file":"f","line":`) != 5_000 {
 		t.Errorf("JSON lists all: %v %.200s", err, data)
 	}
-}
-
-// processorTime is what the process has used so far, so that other programs on
-// the machine do not count.
-func processorTime(t *testing.T) time.Duration {
-	t.Helper()
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		t.Fatal(err)
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

@@ -6,11 +6,11 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/hometone/hometone/config"
+	"github.com/hometone/hometone/internal/testdata"
 )
 
 // manyPhones writes the file of an exchange with so many phones of one
@@ -30,16 +30,6 @@ func manyPhones(t testing.TB, phones int) string {
 	return path
 }
 
-// cpuTime is what the process has used so far, all threads together.
-func cpuTime(t testing.TB) time.Duration {
-	t.Helper()
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		t.Fatal(err)
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
-}
-
 // loadCost loads the file and returns the processor time it took, the least of
 // a few runs.
 func loadCost(t *testing.T, path string, phones int) time.Duration {
@@ -47,9 +37,9 @@ func loadCost(t *testing.T, path string, phones int) time.Duration {
 	least := time.Hour
 	for range 3 {
 		runtime.GC()
-		before := cpuTime(t)
+		before := testdata.ProcessorTime(t)
 		c, problems := Load(path)
-		least = min(least, cpuTime(t)-before)
+		least = min(least, testdata.ProcessorTime(t)-before)
 		if config.HasErrors(problems) || len(c.Endpoints) != phones || len(c.AORs) != phones || len(c.Auths) != phones {
 			t.Fatalf("%d endpoints, %v", len(c.Endpoints), problems[:min(3, len(problems))])
 		}
@@ -172,8 +162,8 @@ func BenchmarkLoad100k(b *testing.B) {
 	path := manyPhones(b, 100_000)
 	b.ReportAllocs()
 	for b.Loop() {
-		before := cpuTime(b)
+		before := testdata.ProcessorTime(b)
 		Load(path)
-		b.ReportMetric(float64((cpuTime(b) - before).Milliseconds()), "cpu-ms")
+		b.ReportMetric(float64((testdata.ProcessorTime(b) - before).Milliseconds()), "cpu-ms")
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -245,11 +244,11 @@ func TestScale(t *testing.T) {
 		for range 3 {
 			doc, _ := config.ParseAsterisk("f", text, config.ReadOptions{Dir: "/nonexistent"})
 			runtime.GC()
-			start := processorTime(t)
+			start := testdata.ProcessorTime(t)
 			if _, problems := Compile(doc); len(problems) > 1 {
 				t.Fatal(problems)
 			}
-			least = min(least, processorTime(t)-start)
+			least = min(least, testdata.ProcessorTime(t)-start)
 		}
 		return least
 	}
@@ -262,15 +261,4 @@ func TestScale(t *testing.T) {
 			t.Fatalf("3,000 extensions take %v, 12,000 take %v", few, many)
 		}
 	}
-}
-
-// processorTime is what the process has used so far, so that other programs on
-// the machine do not count.
-func processorTime(t *testing.T) time.Duration {
-	t.Helper()
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		t.Fatal(err)
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

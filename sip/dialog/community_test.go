@@ -2,7 +2,6 @@ package dialog
 
 import (
 	"net/netip"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -50,13 +49,7 @@ var foreigners = []foreign{
 
 // TestForeignScenarios: SIPp's exit status is the verdict.
 func TestForeignScenarios(t *testing.T) {
-	sipp, err := exec.LookPath("sipp")
-	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("sipp is not installed (package sip-tester)")
-		}
-		t.Skip("sipp is not installed (package sip-tester)")
-	}
+	sipp := testdata.Program(t, "sipp")
 	dir := testdata.Path(t, "10-sipp-pjproject", "scripts-sipp")
 	for _, c := range foreigners {
 		t.Run(c.file, func(t *testing.T) {

@@ -3,7 +3,6 @@ package dialog
 import (
 	"net"
 	"net/netip"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -42,13 +41,7 @@ var sippCases = []sippCase{
 
 // TestSIPpPjproject runs scenarios of the pjproject suite with the real SIPp.
 func TestSIPpPjproject(t *testing.T) {
-	sipp, err := exec.LookPath("sipp")
-	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("sipp is not installed (package sip-tester)")
-		}
-		t.Skip("sipp is not installed (package sip-tester)")
-	}
+	sipp := testdata.Program(t, "sipp")
 	dir := testdata.Path(t, "10-sipp-pjproject", "scripts-sipp")
 	for _, c := range sippCases {
 		t.Run(c.file, func(t *testing.T) {

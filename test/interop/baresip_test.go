@@ -12,6 +12,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/hometone/hometone/internal/testdata"
 )
 
 // baresip is a running baresip, driven over its control connection (netstrings
@@ -30,7 +32,7 @@ type baresip struct {
 // newBaresip registers a baresip at a node.
 func newBaresip(t *testing.T, n *node, user, transport string, o options) phone {
 	t.Helper()
-	path := need(t, "baresip")
+	path := testdata.Program(t, "baresip")
 	dir := t.TempDir()
 	control, local := freePort(t, "tcp"), freePort(t, "udp")
 	host := "127.0.0.1"

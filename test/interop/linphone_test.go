@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/hometone/hometone/internal/testdata"
 )
 
 // linphone is a running linphonec, driven over standard input, with files
@@ -21,7 +23,7 @@ type linphone struct {
 // newLinphone registers a linphonec at a node.
 func newLinphone(t *testing.T, n *node, user, transport string, o options) phone {
 	t.Helper()
-	path := need(t, "linphonec")
+	path := testdata.Program(t, "linphonec")
 	dir := t.TempDir()
 	if err := os.MkdirAll(filepath.Join(dir, "linphone"), 0o755); err != nil {
 		t.Fatal(err)

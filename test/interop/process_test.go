@@ -16,20 +16,6 @@ import (
 	"github.com/hometone/hometone/internal/testdata"
 )
 
-// need skips a test whose peer is not installed, or fails it under CI=true.
-func need(t *testing.T, command string) string {
-	t.Helper()
-	path, err := exec.LookPath(command)
-	if err == nil {
-		return path
-	}
-	if os.Getenv("CI") == "true" {
-		t.Fatalf("%s is not installed; scripts/setup.sh installs it", command)
-	}
-	t.Skipf("%s is not installed; scripts/setup.sh installs it", command)
-	return ""
-}
-
 // process is one program that a test started: its output, and its end.
 type process struct {
 	t     *testing.T

@@ -17,7 +17,7 @@ var sippTransports = map[string]string{"udp": "u1", "tcp": "t1"}
 // sipp runs a scenario of testdata against a node, for one call.
 func sipp(t *testing.T, n *node, dir, scenario, user, transport, port string, more ...string) *process {
 	t.Helper()
-	path := need(t, "sipp")
+	path := testdata.Program(t, "sipp")
 	args := []string{
 		n.server(transport), "-sf", filepath.Join(testdata.Root(t), "test", "interop", "testdata", scenario+".xml"),
 		"-s", user, "-au", "8005", "-ap", "8005", "-i", "127.0.0.1", "-mi", "127.0.0.1", "-p", port,
@@ -116,7 +116,7 @@ func evenPort(t *testing.T) string {
 
 // TestSipsak registers and probes with sipsak.
 func TestSipsak(t *testing.T) {
-	path := need(t, "sipsak")
+	path := testdata.Program(t, "sipsak")
 	n := startNode(t)
 	for _, test := range []struct {
 		what string

@@ -3,9 +3,10 @@ package wire_test
 import (
 	"fmt"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
+
+	"github.com/hometone/hometone/internal/testdata"
 )
 
 // strangers are the classes of datagrams that somebody without credentials can
@@ -57,9 +58,9 @@ func TestStrangersCostLittle(t *testing.T) {
 	for name, template := range strangers {
 		t.Run(name, func(t *testing.T) {
 			send(t, template, warm) // pools and tables grow once
-			before, cpu := measure(), processTime(t)
+			before, cpu := measure(), testdata.ProcessorTime(t)
 			octets := send(t, template, batches*batch)
-			spent := (processTime(t) - cpu) / (batches * batch)
+			spent := (testdata.ProcessorTime(t) - cpu) / (batches * batch)
 			grown := int64(measure().heap) - int64(before.heap)
 			t.Logf("%d octets each: %d bytes retained, %v of CPU", octets/(batches*batch), grown/(batches*batch), spent)
 			if grown > 10*int64(octets) {
@@ -70,14 +71,4 @@ func TestStrangersCostLittle(t *testing.T) {
 			}
 		})
 	}
-}
-
-// processTime is the CPU time of this process.
-func processTime(t *testing.T) time.Duration {
-	t.Helper()
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		t.Fatal(err)
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
