@@ -1,6 +1,7 @@
 package dialog
 
 import (
+	"math/rand/v2"
 	"net"
 	"net/netip"
 	"os/exec"
@@ -110,12 +111,17 @@ func awaitPort(port int) {
 	}
 }
 
+// freePort is a port for SIPp, which binds it only later: one below the ports
+// that the system gives to other sockets meanwhile.
 func freePort(t *testing.T) int {
 	t.Helper()
-	c, err := net.ListenPacket("udp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		port := 10_000 + rand.IntN(20_000)
+		if c, err := net.ListenPacket("udp4", "127.0.0.1:"+strconv.Itoa(port)); err == nil {
+			c.Close()
+			return port
+		}
 	}
-	defer c.Close()
-	return c.LocalAddr().(*net.UDPAddr).Port
+	t.Fatal("no free port between 10000 and 29999")
+	return 0
 }
