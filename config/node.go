@@ -59,7 +59,8 @@ type Edge struct {
 	Patience   time.Duration `yaml:"patience"`    // how long a destination may be silent to a call; default 2s
 	RetryAfter time.Duration `yaml:"retry_after"` // in the 503 when all are down; default 5s
 	HashHeader string        `yaml:"hash_header"` // header field that algorithm hash-custom looks at
-	Resources  []string      `yaml:"resources"`   // what a call uses, for algorithm resources
+	Resources  []string      `yaml:"resources"`   // what a call uses, for algorithm resources: NAME, or NAME=PATTERN of dialled numbers that use it
+	Services   []string      `yaml:"srv"`         // SRV names like _sip._udp.example.org whose records are destinations
 	SlowStart  time.Duration `yaml:"slow_start"`  // until a destination that came back has its whole share; default 5s
 	Names      []string      `yaml:"names"`       // host names that mean this node, besides its addresses
 	Path       bool          `yaml:"path"`        // add Path to REGISTERs for registrars behind the edge

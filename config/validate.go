@@ -61,7 +61,7 @@ func (n *Node) validateEdge(d *decoder) {
 	if e == nil {
 		return
 	}
-	if e.Dispatcher == "" && len(e.Locations) == 0 {
+	if e.Dispatcher == "" && len(e.Locations) == 0 && len(e.Services) == 0 {
 		d.errorf(n.At("edge"), "add dispatcher: ./dispatcher.list", "edge: no destinations")
 	}
 	if _, ok := e.Algorithm.Number(); !ok {
@@ -165,7 +165,7 @@ var algorithms = [...]struct {
 	{4, "round-robin"}, {5, "hash-auth-user"}, {6, "random"}, {7, "hash-custom"},
 	{8, "priority"}, {9, "weight"}, {10, "call-load"}, {11, "relative-weight"},
 	{12, "parallel"}, {13, "latency"}, {14, "round-robin-tie"}, {15, "first"}, {64, "overload"},
-	{100, "resources"}, {101, "bounded-hash"}, {102, "two-choices"},
+	{100, "resources"}, {101, "bounded-hash"}, {102, "two-choices"}, {103, "tiers"},
 }
 
 func algorithmNames() []string {

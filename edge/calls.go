@@ -28,7 +28,8 @@ type callShard struct {
 
 type callEntry struct {
 	dest *dispatch.Destination
-	seen int64 // Unix seconds of the last request
+	uses []string // resources
+	seen int64    // Unix seconds of the last request
 }
 
 func newCallTable(limit int, life time.Duration) *callTable {
@@ -58,17 +59,17 @@ func (t *callTable) keyOf(callID, a, b string) uint64 {
 
 func (t *callTable) shard(key uint64) *callShard { return &t.shards[key%callShards] }
 
-// begin enters a dialog whose call is counted at d already. It reports whether
-// the table counts the end; false means that the dialog is there already, or
-// the table is full.
-func (t *callTable) begin(key uint64, d *dispatch.Destination, now time.Time) bool {
+// begin enters a dialog whose call, with the resources it uses, is counted at d
+// already. It reports whether the table counts the end; false means that the
+// dialog is there already, or the table is full.
+func (t *callTable) begin(key uint64, d *dispatch.Destination, uses []string, now time.Time) bool {
 	s := t.shard(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if _, known := s.calls[key]; known || len(s.calls) >= t.max {
 		return false
 	}
-	s.calls[key] = callEntry{d, now.Unix()}
+	s.calls[key] = callEntry{d, uses, now.Unix()}
 	return true
 }
 
@@ -93,7 +94,7 @@ func (t *callTable) end(key uint64) {
 	delete(s.calls, key)
 	s.mu.Unlock()
 	if ok {
-		e.dest.End()
+		e.dest.End(e.uses...)
 	}
 }
 
@@ -106,7 +107,7 @@ func (t *callTable) sweep(now time.Time) {
 		for key, e := range s.calls {
 			if e.seen < before {
 				delete(s.calls, key)
-				e.dest.End()
+				e.dest.End(e.uses...)
 			}
 		}
 		s.mu.Unlock()

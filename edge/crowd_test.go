@@ -246,6 +246,9 @@ func (c *crowd) inDialog(invite *sip.Request, res *sip.Response, m sip.Method, s
 // run makes n calls, rate a second, and waits until all have ended.
 func (c *crowd) run(n, rate int, each func(i int)) {
 	c.t.Helper()
+	c.mu.Lock()
+	c.prefix = sip.NewTag() // of this run
+	c.mu.Unlock()
 	calls := make([]*crowdCall, 0, n)
 	begin := time.Now()
 	for i := range n {

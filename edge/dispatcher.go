@@ -59,7 +59,9 @@ type Dispatcher struct {
 
 	mu     sync.Mutex // guards the following
 	places map[placeKey]*place
-	down   []*dispatch.Destination // found dead, the proxy is still to be told
+	// services are the SRV names that destinations are taken from.
+	services map[string]*service
+	down     []*dispatch.Destination // found dead, the proxy is still to be told
 }
 
 // board is a configuration in force; immutable.
@@ -84,6 +86,7 @@ type place struct {
 	branch   atomic.Pointer[[]Branch] // one
 	hop      sip.URI                  // of the outbound proxy or the destination
 	listener string                   // attribute socket
+	domain   string                   // what its certificate must show; "": its host
 	ailing   atomic.Bool              // the last sign was a bad one
 
 	// The following are guarded by Dispatcher.mu.
@@ -119,16 +122,21 @@ func (d *Dispatcher) Use(layer *transaction.Layer, proxy *Proxy) {
 // calls, states and what probes have found. It returns what is odd about the
 // destinations; they are used all the same.
 func (d *Dispatcher) Apply(s Settings, now time.Time) []error {
-	s = s.withDefaults()
 	d.self.refresh()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.serve(s.Services, now)
+	return d.apply(s.withDefaults(), now)
+}
+
+// apply makes a new board. The caller holds mu.
+func (d *Dispatcher) apply(s Settings, now time.Time) []error {
 	next := &board{settings: s, sets: make(map[int]*dispatch.Set), byDest: make(map[*dispatch.Destination]*place)}
 	next.failover = func(status int) bool { return slices.Contains(s.Failover, status) }
 	var faults []error
-	d.mu.Lock()
-	defer d.mu.Unlock()
 	old, known := d.board.Load(), d.places
 	d.places = make(map[placeKey]*place)
-	for _, c := range s.Sets {
+	for _, c := range d.withServices(s) {
 		set, bad := dispatch.New(c)
 		faults = append(faults, bad...)
 		if was := old.sets[c.ID]; was != nil {
@@ -176,6 +184,8 @@ func (d *Dispatcher) newPlace(set *dispatch.Set, dest *dispatch.Destination, b *
 			pl.listener = d.listener(a.Value)
 		case "obproxy":
 			uri = a.Value
+		case domainAttr:
+			pl.domain = a.Value
 		}
 	}
 	var err error
@@ -343,6 +353,7 @@ func (d *Dispatcher) dispatch(b *board, req *sip.Request, plan *Plan) {
 	for _, dest := range chosen[:min(len(chosen), b.settings.Tries)] {
 		plan.Groups = append(plan.Groups, *b.byDest[dest].branch.Load())
 	}
+	plan.Uses = key.Resources
 }
 
 // unavailable answers when no destination takes calls.
@@ -379,7 +390,7 @@ func (b *board) key(alg dispatch.Algorithm, req *sip.Request) dispatch.Key {
 			k.Custom = req.CallID()
 		}
 	case dispatch.Resources:
-		k.Resources = b.settings.Resources
+		k.Resources = b.settings.uses(req)
 	}
 	return k
 }

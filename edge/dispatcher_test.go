@@ -98,30 +98,42 @@ func TestKamailioSplit(t *testing.T) {
 // it gets calls again.
 func TestDestinationDies(t *testing.T) {
 	one, two := newGateway(t, 20*time.Millisecond), newGateway(t, 20*time.Millisecond)
-	b, _ := balancer(t, Settings{
+	b, d := balancer(t, Settings{
 		Set: 1, Algorithm: dispatch.Weight, Sets: []dispatch.Config{{ID: 1, Destinations: kamailioList(t, one, two)}},
 		Health: dispatch.HealthConfig{Interval: 200 * time.Millisecond, Rise: 2, Fall: 3}, PingTime: 2 * time.Second, // a busy machine is no dead one
 	}, Config{Patience: 1200 * time.Millisecond})
 	c := newCrowd(t, b.addr("udp"))
-	var before int64
+	is := func(want dispatch.State) {
+		t.Helper()
+		for range 3000 { // 30 s
+			if state := d.Destinations()[0].State; state == want || want == dispatch.Active && state == dispatch.Trying {
+				return
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		t.Fatalf("the destination is never %v", want)
+	}
 	c.run(1000, 300, func(i int) {
 		switch i {
 		case 200:
 			go one.down() // in the middle of calls; ends when its socket is closed
-		case 700:
-			before = one.calls.Load()
-			one.up()
+		case 900:
+			is(dispatch.Inactive)
+			one.up() // the calls that it had wait to be ended
 		}
 	})
-	if got := c.statuses[200].Load(); got != 1000 {
+	is(dispatch.Active)
+	before := one.byes.Load()
+	c.run(300, 300, nil)
+	if got := c.statuses[200].Load(); got != 1300 {
 		for status := range c.statuses {
 			if n := c.statuses[status].Load(); n > 0 {
 				t.Logf("%d times %d", n, status)
 			}
 		}
-		t.Errorf("%d of 1000 calls were accepted; want all", got)
+		t.Errorf("%d of 1300 calls were accepted; want all", got)
 	}
-	if back := one.calls.Load() - before; back < 50 {
-		t.Errorf("the destination that came back got %d of the last 300 calls", back)
+	if back := one.byes.Load() - before; back < 140 {
+		t.Errorf("the destination that came back carried %d of the last 300 calls, want its half", back)
 	}
 }

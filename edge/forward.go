@@ -223,7 +223,7 @@ func (l *leg) send(req *sip.Request, targets []transport.Target) int {
 	method := req.Method()
 	if l.dest != nil && method == sip.INVITE && fw.call == 0 {
 		l.counted = true
-		l.dest.Begin()
+		l.dest.Begin(fw.plan.Uses...)
 	}
 	l.client = fw.tx.Layer().RequestBranch(req, targets, l, fw.suffix)
 	p.deadlines.set(l, l.firstPhase(method))
@@ -385,11 +385,11 @@ func (l *leg) account(res *sip.Response) {
 	if _, method, _ := res.CSeq(); method != sip.INVITE {
 		return
 	}
-	if !calls.begin(calls.key(&res.Message), d, time.Now()) {
+	if !calls.begin(calls.key(&res.Message), d, fw.plan.Uses, time.Now()) {
 		return // a retransmission, or no room: then the count ends below
 	}
 	if !l.counted {
-		d.Begin() // it had been given up, and was accepted all the same
+		d.Begin(fw.plan.Uses...) // it had been given up, and was accepted all the same
 	}
 	l.counted = false // the table counts now
 }
@@ -397,7 +397,7 @@ func (l *leg) account(res *sip.Response) {
 func (l *leg) uncount() {
 	if l.counted {
 		l.counted = false
-		l.dest.End()
+		l.dest.End(l.fw.plan.Uses...)
 	}
 }
 

@@ -13,6 +13,8 @@ import (
 type Plan struct {
 	// Groups may share memory with the Router: it is read, never changed.
 	Groups [][]Branch
+	// Uses names the resources that the call uses at its destination.
+	Uses []string
 	// Status refuses the request instead, with Reason or the standard phrase.
 	Status int
 	Reason string

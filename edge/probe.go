@@ -28,7 +28,7 @@ const resolveAfter = 15 * time.Second
 func (d *Dispatcher) Run(ctx context.Context) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	found := make(chan finding)
+	found := make(chan func())
 	asking, looked := 0, time.Now()
 	defer func() {
 		for ; asking > 0; asking-- {
@@ -41,9 +41,9 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 			return nil
 		case <-timer.C:
 		case <-d.wake:
-		case a := <-found:
+		case learn := <-found:
 			asking--
-			d.resolved(a)
+			learn()
 		}
 		d.tellProxy()
 		now := time.Now()
@@ -51,42 +51,49 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 			looked = now
 			d.self.refresh()
 		}
-		next, names := d.round(now)
-		for _, pl := range names {
+		next, questions := d.round(now)
+		for _, ask := range questions {
 			asking++
 			go func() { // ends when Run has its answer
 				inner, cancel := context.WithTimeout(ctx, lookupTime)
 				defer cancel()
-				targets, err := d.cfg.Transport.Resolve(inner, pl.hop)
-				found <- finding{pl, targets, err}
+				found <- ask(inner)
 			}()
 		}
 		timer.Reset(max(time.Until(next), time.Millisecond))
 	}
 }
 
-// finding is what a look-up has found.
-type finding struct {
-	at      *place
-	targets []transport.Target
-	err     error
+// A question is a look-up that is due. It blocks, and returns what is to be done
+// with the answer by the goroutine of Run.
+type question func(ctx context.Context) (learn func())
+
+// whereIs asks for the addresses of a destination.
+func (d *Dispatcher) whereIs(pl *place) question {
+	return func(ctx context.Context) func() {
+		targets, err := d.cfg.Transport.Resolve(ctx, pl.hop)
+		return func() { d.resolved(pl, targets, err) }
+	}
 }
 
-func (d *Dispatcher) resolved(a finding) {
+func (d *Dispatcher) resolved(pl *place, targets []transport.Target, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	a.at.resolve = time.Now().Add(resolveAfter)
-	if a.err != nil {
-		d.log.Warn("edge: destination not found", "peer", a.at.dest.URI, "error", a.err)
-		if len(a.at.dest.Targets()) == 0 {
-			d.sign(a.at, false, a.err.Error())
+	pl.resolve = time.Now().Add(resolveAfter)
+	if err != nil {
+		d.log.Warn("edge: destination not found", "peer", pl.dest.URI, "error", err)
+		if len(pl.dest.Targets()) == 0 {
+			d.sign(pl, false, err.Error())
 		}
 		return // what was known stays in use
 	}
-	for i := range a.targets {
-		a.targets[i].Listener = a.at.listener
+	for i := range targets {
+		targets[i].Listener = pl.listener
+		if pl.domain != "" && targets[i].Proto.Secure() {
+			targets[i].ServerName = pl.domain
+		}
 	}
-	a.at.use(d.board.Load().failover, a.targets)
+	pl.use(d.board.Load().failover, targets)
 	d.learnSources()
 }
 
@@ -104,8 +111,8 @@ func (d *Dispatcher) tellProxy() {
 }
 
 // round sends the probes that are due and counts those that took too long. It
-// returns when the next round is, and the places to be looked up.
-func (d *Dispatcher) round(now time.Time) (next time.Time, names []*place) {
+// returns when the next round is, and what is to be looked up.
+func (d *Dispatcher) round(now time.Time) (next time.Time, ask []question) {
 	s := &d.board.Load().settings
 	next = now.Add(resolveAfter)
 	soonest := func(t time.Time) {
@@ -115,10 +122,17 @@ func (d *Dispatcher) round(now time.Time) (next time.Time, names []*place) {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	for _, s := range d.services {
+		if !now.Before(s.next) {
+			ask = append(ask, d.whoServes(s))
+			s.next = now.Add(lookupTime + resolveAfter)
+		}
+		soonest(s.next)
+	}
 	for _, pl := range d.places {
 		if !pl.resolve.IsZero() {
 			if !now.Before(pl.resolve) {
-				names = append(names, pl)
+				ask = append(ask, d.whereIs(pl))
 				pl.resolve = now.Add(lookupTime + resolveAfter)
 			}
 			soonest(pl.resolve)
@@ -139,10 +153,13 @@ func (d *Dispatcher) round(now time.Time) (next time.Time, names []*place) {
 			if pl.probe == nil {
 				d.ping(pl, s, now)
 			}
+			if pl.probe != nil {
+				soonest(pl.probe.sent.Add(s.PingTime))
+			}
 		}
 		soonest(pl.health.Next())
 	}
-	return next, names
+	return next, ask
 }
 
 // ping sends one OPTIONS. The caller holds mu.
@@ -196,10 +213,11 @@ func (p *probe) Failed(_ *transaction.Client, err error) {
 // sign takes a good or bad sign of a destination. The caller holds mu.
 func (d *Dispatcher) sign(pl *place, good bool, what string) {
 	was := pl.dest.State()
-	to := pl.health.Bad(was)
+	count := pl.health.Bad
 	if good {
-		to = pl.health.Good(was)
+		count = pl.health.Good
 	}
+	to := count(was)
 	pl.ailing.Store(!good || to != dispatch.Active)
 	pl.lastSign = what
 	if to == was {

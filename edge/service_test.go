@@ -183,6 +183,45 @@ func TestStickyWithoutRoute(t *testing.T) {
 	`, alice, pbx)
 }
 
+// As OpenSIPS' load_balancer: a call takes the resources that its number says, its
+// end gives them back, and what has no room for it does not get it.
+func TestResources(t *testing.T) {
+	b, d := balancer(t, Settings{Set: 1}, Config{})
+	alice, gateway, bridge := b.udp("alice"), b.udp("gateway"), b.udp("bridge")
+	d.Apply(Settings{Set: 1, Algorithm: dispatch.Resources, NoPing: true, Resources: []Use{{"pstn", "0*"}, {"conf", "8*"}, {"all", ""}},
+		Sets: []dispatch.Config{{ID: 1, Destinations: []dispatch.Spec{
+			{URI: "sip:" + gateway.Address(), Attrs: []dispatch.Attr{{Name: "resources", Value: "pstn:1,all:100"}}},
+			{URI: "sip:" + bridge.Address(), Attrs: []dispatch.Attr{{Name: "resources", Value: "conf:5,all:100"}}},
+		}}}}, time.Now())
+	b.play(`
+		alice -> INVITE sip:8000@{sut}
+		bridge <- INVITE
+		bridge -> 486
+		bridge <- ACK
+		alice <- 486
+		alice -> ACK
+		alice -> INVITE sip:0301234@{sut} | new
+		gateway <- INVITE
+		gateway -> 200
+		alice <- 200 INVITE | call: held
+		alice -> ACK
+		gateway <- ACK
+		alice -> INVITE sip:0305678@{sut} | new
+		alice <- 503                              # the only line is taken
+		alice -> ACK
+		alice -> BYE | call: held
+		gateway <- BYE
+		gateway -> 200
+		alice <- 200
+		alice -> INVITE sip:0305678@{sut} | new
+		gateway <- INVITE
+		gateway -> 200
+		alice <- 200 INVITE
+		alice -> ACK
+		gateway <- ACK
+	`, alice, gateway, bridge)
+}
+
 // What happens when nobody can take a call.
 func TestNobodyThere(t *testing.T) {
 	for _, c := range []struct {

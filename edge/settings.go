@@ -31,7 +31,11 @@ type Settings struct {
 	NotFound   bool
 	RetryAfter time.Duration // in the 503; 0: 5 s
 	HashHeader string        // the field that dispatch.HashCustom looks at; "" or missing: the Call-ID
-	Resources  []string      // what a call uses, for dispatch.Resources
+	Resources  []Use         // for dispatch.Resources
+	// Services are SRV names (_sip._udp.example.org) whose records are
+	// destinations of Set, as well as those of Sets.
+	Services  []string
+	SlowStart time.Duration // of a set that has destinations from Services only
 
 	Health dispatch.HealthConfig
 	NoPing bool // send no probes
@@ -66,15 +70,16 @@ func Load(e *config.Edge, n *config.Node) (Settings, []config.Problem) {
 	number, _ := e.Algorithm.Number() // checked when the file was read
 	s := Settings{
 		Set: e.Set, Algorithm: dispatch.Algorithm(number), NotFound: e.NotFound,
-		Backup: e.Backup, Tries: e.Tries, Failover: e.Failover, RetryAfter: e.RetryAfter, HashHeader: e.HashHeader, Resources: e.Resources,
-		Health: dispatch.HealthConfig{Interval: e.Probe.Interval, Rise: e.Probe.Rise, Fall: e.Probe.Fall},
-		NoPing: e.Probe.Off, PingTime: e.Probe.Timeout, PingFrom: e.Probe.From, PingGood: goodCodes(e.Probe.Codes),
+		Backup: e.Backup, Tries: e.Tries, Failover: e.Failover, RetryAfter: e.RetryAfter, HashHeader: e.HashHeader, Services: e.Services,
+		SlowStart: cmp.Or(e.SlowStart, slowStart),
+		Health:    dispatch.HealthConfig{Interval: e.Probe.Interval, Rise: e.Probe.Rise, Fall: e.Probe.Fall},
+		NoPing:    e.Probe.Off, PingTime: e.Probe.Timeout, PingFrom: e.Probe.From, PingGood: goodCodes(e.Probe.Codes),
 	}
 	sets := map[int]*dispatch.Config{}
 	var order []int
 	add := func(set int, spec dispatch.Spec) {
 		if sets[set] == nil {
-			sets[set] = &dispatch.Config{ID: set, SlowStart: cmp.Or(e.SlowStart, slowStart)}
+			sets[set] = &dispatch.Config{ID: set, SlowStart: s.SlowStart}
 			order = append(order, set)
 		}
 		sets[set].Destinations = append(sets[set].Destinations, spec)
@@ -95,6 +100,15 @@ func Load(e *config.Edge, n *config.Node) (Settings, []config.Problem) {
 	}
 	for _, id := range order {
 		s.Sets = append(s.Sets, *sets[id])
+	}
+	var odd []config.Problem
+	if s.Resources, odd = readUses(e.Resources, n); len(odd) > 0 {
+		problems = append(problems, odd...)
+	}
+	for i, name := range e.Services {
+		if _, _, ok := serviceName(name); !ok {
+			problems = append(problems, n.At(fmt.Sprintf("edge.srv[%d]", i)).Problem(config.Error, "write _sip._udp.example.org, _sip._tcp or _sips._tcp", "%q is no SRV name of SIP", name))
+		}
 	}
 	return s, append(problems, s.check(e, n)...)
 }
@@ -160,7 +174,7 @@ func (s *Settings) check(e *config.Edge, n *config.Node) []config.Problem {
 			count = len(c.Destinations)
 		}
 	}
-	if count == 0 {
+	if count == 0 && len(s.Services) == 0 {
 		problems = append(problems, n.At("edge.set").Problem(config.Error, "name a set that the list has", "edge.set: set %d has no destinations", s.Set))
 	}
 	if s.Algorithm == dispatch.Weight && count > 0 && !s.weighted() {

@@ -156,13 +156,13 @@ func (o operated) Reload() (console.Answer, error) {
 
 // Destinations implements console.Node.
 func (o operated) Destinations() console.Answer {
-	a := console.Answer{Columns: []string{"set", "destination", "flags", "calls", "latency_ms", "since", "last_sign"}}
+	a := console.Answer{Columns: []string{"set", "destination", "flags", "state", "calls", "latency_ms", "since", "last_sign"}}
 	r, _ := o.now()
 	if r == nil || r.edge == nil {
 		return a
 	}
 	for _, d := range r.edge.Dispatcher.Destinations() {
-		a.Rows = append(a.Rows, []string{strconv.Itoa(d.Set), d.ID, d.Flags, strconv.FormatInt(d.Calls, 10),
+		a.Rows = append(a.Rows, []string{strconv.Itoa(d.Set), d.ID, d.Flags, d.State.String(), strconv.FormatInt(d.Calls, 10),
 			strconv.FormatFloat(d.LatencyMS, 'f', 1, 64), d.Since.Format(time.TimeOnly), d.LastSign})
 	}
 	return a

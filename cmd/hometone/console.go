@@ -10,10 +10,12 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/hometone/hometone/config"
 	"github.com/hometone/hometone/console"
@@ -26,6 +28,7 @@ type consoleCommand struct {
 	Verbose int      `short:"v" type:"counter" help:"Follow events: -v warnings, -vv calls, -vvv everything."`
 	Call    string   `placeholder:"ID" help:"Only events of this Call-ID or channel."`
 	User    string   `placeholder:"NAME" help:"Only events of this number or endpoint."`
+	Watch   bool     `help:"Repeat a show command every second until it is interrupted."`
 	JSON    bool     `name:"json" help:"Print JSON, one object per row or event."`
 	Command []string `arg:"" optional:"" passthrough:"partial" help:"A command, for instance: show calls. See: hometone console help."`
 }
@@ -43,16 +46,48 @@ Examples:
 
   hometone console show calls
   hometone console --data /var/lib/hometone --json show registrations
+  hometone console show dispatcher --watch
   hometone console dialplan match office 102
   hometone console -vv --user 8005`
 }
 
-// Run sends one request and prints what comes back.
+// watchEvery is how often a watched table is shown.
+const watchEvery = time.Second
+
+// Run sends one request and prints what comes back, or does so again and again.
 func (c *consoleCommand) Run(ctx context.Context, t *terminal) error {
 	dir, err := c.directory()
 	if err != nil {
 		return failure{exitUsage, err}
 	}
+	if last := len(c.Command) - 1; last > 0 && c.Command[last] == "--watch" {
+		c.Command, c.Watch = c.Command[:last], true
+	}
+	if !c.Watch {
+		return c.ask(ctx, t, dir)
+	}
+	if len(c.Command) == 0 || c.Command[0] != "show" {
+		return failure{exitUsage, errors.New("console: --watch repeats show commands, for instance: show dispatcher --watch")}
+	}
+	tick := time.NewTicker(watchEvery)
+	defer tick.Stop()
+	for {
+		if screen, ok := t.out.(*os.File); ok && !c.JSON && isTerminal(screen) {
+			fmt.Fprint(t.out, "\x1b[H\x1b[2J") // to the top of an empty screen
+		}
+		if err := c.ask(ctx, t, dir); err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return nil // interrupted: that is how watching ends
+		case <-tick.C:
+		}
+	}
+}
+
+// ask sends the request of the command line.
+func (c *consoleCommand) ask(ctx context.Context, t *terminal, dir string) error {
 	req := console.Request{Command: c.Command}
 	switch follow := c.Verbose > 0 || c.Call != "" || c.User != ""; {
 	case len(c.Command) == 0 && !follow:

@@ -32,6 +32,7 @@ const (
 	Resources   Algorithm = 100 // the largest share of free resources, as OpenSIPS' load_balancer
 	BoundedHash Algorithm = 101 // HashCallID that passes over destinations with much more than the mean load
 	TwoChoices  Algorithm = 102 // the less loaded of two taken at random
+	Tiers       Algorithm = 103 // those of the highest priority by rweight, the next priority when none of them is left (RFC 2782)
 )
 
 var algorithmNames = map[Algorithm]string{
@@ -39,7 +40,7 @@ var algorithmNames = map[Algorithm]string{
 	RoundRobin: "round-robin", HashAuthUser: "hash-auth-user", Random: "random", HashCustom: "hash-custom",
 	Priority: "priority", Weight: "weight", CallLoad: "call-load", RelativeWeight: "relative-weight",
 	Parallel: "parallel", Latency: "latency", RoundRobinTie: "round-robin-tie", First: "first", Overload: "overload",
-	Resources: "resources", BoundedHash: "bounded-hash", TwoChoices: "two-choices",
+	Resources: "resources", BoundedHash: "bounded-hash", TwoChoices: "two-choices", Tiers: "tiers",
 }
 
 // String returns the algorithm's name.
@@ -57,7 +58,7 @@ func ParseAlgorithm(text string) (Algorithm, error) {
 		if _, ok := algorithmNames[Algorithm(n)]; ok {
 			return Algorithm(n), nil
 		}
-		return 0, fmt.Errorf("dispatch: no algorithm %d: there are 0 to 15, 64 and 100 to 102", n)
+		return 0, fmt.Errorf("dispatch: no algorithm %d: there are 0 to 15, 64 and 100 to 103", n)
 	}
 	for a, name := range algorithmNames {
 		if strings.EqualFold(name, text) {

@@ -71,7 +71,7 @@ type Destination struct {
 	maxLoad           int64
 	congestionControl bool
 	ocMin, ocRate     int // percent
-	resources         []Attr
+	resources         []resource
 	seed              uint64 // of the rendezvous hash
 
 	state     atomic.Uint32
@@ -81,13 +81,19 @@ type Destination struct {
 
 // live is what outlives a reload.
 type live struct {
-	load     atomic.Int64  // calls, from the dialog table
-	latency  atomic.Uint64 // float64 bits, ms: recent estimate
-	normal   atomic.Uint64 // float64 bits, ms: long-term average
-	upSince  atomic.Int64  // Unix nanoseconds of the last change to Active, 0: always was
-	warming  atomic.Uint64 // counts the offers during slow start
-	resource []atomic.Int64
-	targets  atomic.Pointer[[]transport.Target]
+	load    atomic.Int64  // calls, from the dialog table
+	latency atomic.Uint64 // float64 bits, ms: recent estimate
+	normal  atomic.Uint64 // float64 bits, ms: long-term average
+	upSince atomic.Int64  // Unix nanoseconds of the last change to Active, 0: always was
+	warming atomic.Uint64 // counts the offers during slow start
+	targets atomic.Pointer[[]transport.Target]
+}
+
+// resource is something of which a destination has only so much.
+type resource struct {
+	name     string
+	capacity int64
+	used     *atomic.Int64 // by calls in progress; outlives a reload
 }
 
 func newDestination(spec Spec) (*Destination, []error) {
@@ -131,7 +137,6 @@ func newDestination(spec Spec) (*Destination, []error) {
 			faults = append(faults, d.parseResources(a.Value)...)
 		}
 	}
-	d.live.resource = make([]atomic.Int64, len(d.resources))
 	d.seed = mix(hashText(d.ID))
 	d.state.Store(uint32(initialState(spec.Flags)))
 	return d, faults
@@ -154,11 +159,12 @@ func (d *Destination) parseResources(text string) []error {
 	var faults []error
 	for item := range strings.SplitSeq(text, ",") {
 		name, capacity, found := strings.Cut(item, ":")
-		if n, err := strconv.ParseInt(capacity, 10, 64); !found || err != nil || n <= 0 {
+		n, err := strconv.ParseInt(capacity, 10, 64)
+		if !found || name == "" || err != nil || n <= 0 {
 			faults = append(faults, fmt.Errorf("dispatch: %s: resource %q is not name:capacity", d.URI, item))
 			continue
 		}
-		d.resources = append(d.resources, Attr{name, capacity})
+		d.resources = append(d.resources, resource{name, n, new(atomic.Int64)})
 	}
 	return faults
 }
@@ -174,20 +180,34 @@ func (d *Destination) Load() int64 { return d.live.load.Load() }
 // in the dialog table, so the count cannot drift from it.
 func (d *Destination) Begin(resources ...string) { d.count(1, resources) }
 
-// End is the counterpart of Begin.
+// End is the counterpart of Begin, with the same resources.
 func (d *Destination) End(resources ...string) { d.count(-1, resources) }
 
 func (d *Destination) count(by int64, resources []string) {
 	d.live.load.Add(by)
 	for _, name := range resources {
 		if i := d.resourceIndex(name); i >= 0 {
-			d.live.resource[i].Add(by)
+			d.resources[i].used.Add(by)
 		}
 	}
 }
 
 func (d *Destination) resourceIndex(name string) int {
-	return slices.IndexFunc(d.resources, func(r Attr) bool { return r.Name == name })
+	return slices.IndexFunc(d.resources, func(r resource) bool { return r.name == name })
+}
+
+// inherit takes over what is known of was, the same destination before a reload.
+// Calls count on at was, which shares its counters with d.
+func (d *Destination) inherit(was *Destination) {
+	d.live = was.live
+	for i := range d.resources {
+		if old := was.resourceIndex(d.resources[i].name); old >= 0 {
+			d.resources[i].used = was.resources[old].used
+		}
+	}
+	if d.Flags == was.Flags {
+		d.state.Store(uint32(was.State()))
+	}
 }
 
 // full reports whether maxload is reached.
@@ -205,8 +225,8 @@ func (d *Destination) free(resources []string) float64 {
 		if i < 0 {
 			return 0
 		}
-		capacity, _ := strconv.ParseFloat(d.resources[i].Value, 64) // checked when it was parsed
-		least = min(least, 1-float64(d.live.resource[i].Load())/capacity)
+		r := &d.resources[i]
+		least = min(least, 1-float64(r.used.Load())/float64(r.capacity))
 	}
 	return max(least, 0)
 }

@@ -321,7 +321,7 @@ func TestNobody(t *testing.T) {
 	empty, down := many(t, 0), many(t, 2)
 	setState(t, down, "d00", dispatch.Disabled)
 	setState(t, down, "d01", dispatch.Draining)
-	for alg := range dispatch.Algorithm(103) {
+	for alg := range dispatch.Tiers + 1 {
 		if got := empty.Select(nil, alg, dispatch.Key{}, now); got != nil {
 			t.Errorf("%v selects %s of an empty set", alg, names(got))
 		}
@@ -334,7 +334,7 @@ func TestNobody(t *testing.T) {
 // Every algorithm gives each usable destination once, so that failover reaches all.
 func TestFailoverReachesAll(t *testing.T) {
 	s := set(t, "a 3 weight=20;rweight=5;maxload=9;resources=r:5", "b 3 weight=30;rweight=5;resources=r:5", "c 3 weight=50;rweight=5;resources=r:5")
-	for alg := range dispatch.Algorithm(103) {
+	for alg := range dispatch.Tiers + 1 {
 		if _, err := dispatch.ParseAlgorithm(fmt.Sprint(int(alg))); err != nil {
 			continue
 		}
@@ -343,6 +343,82 @@ func TestFailoverReachesAll(t *testing.T) {
 		if strings.Join(sorted, " ") != "a b c" {
 			t.Errorf("%v gives %s, want each of a, b and c once", alg, names(all))
 		}
+	}
+}
+
+// What is full, or lacks what the call needs, does not get it by failover either.
+func TestFailoverNotToTheFull(t *testing.T) {
+	s := set(t, "a 0 maxload=1;resources=pstn:1", "b 0 maxload=5;resources=pstn:5", "c 0 maxload=5;resources=conf:5")
+	a, _ := s.Find("sip:a")
+	b, _ := s.Find("sip:b")
+	a.Begin("pstn")
+	b.Begin("pstn")
+	for alg, want := range map[dispatch.Algorithm]string{dispatch.CallLoad: "c b", dispatch.Resources: "b"} {
+		if got := names(s.Select(nil, alg, dispatch.Key{Resources: []string{"pstn"}}, now)); got != want {
+			t.Errorf("%v gives %q, want %q", alg, got, want)
+		}
+	}
+}
+
+// Sixty destinations share as the definition says, whatever the algorithm that
+// has one for equals: nobody is left out, nobody gets much more.
+func TestSixty(t *testing.T) {
+	lines := make([]string, 60)
+	for i := range lines {
+		lines[i] = fmt.Sprintf("d%02d 7 weight=%d;rweight=1;maxload=1000;resources=r:1000", i, 1+i/20%2)
+	}
+	for alg, maxMean := range map[dispatch.Algorithm]float64{
+		dispatch.RoundRobin: 1, dispatch.HashAuthUser: 1, dispatch.Random: 1.25, dispatch.CallLoad: 1, dispatch.RelativeWeight: 1, dispatch.Latency: 1,
+		dispatch.RoundRobinTie: 1, dispatch.Overload: 1, dispatch.Resources: 1, dispatch.TwoChoices: 1.1, dispatch.Tiers: 1,
+	} {
+		s := set(t, lines...)
+		got := make(map[string]int)
+		for range 6000 {
+			d := s.Select(nil, alg, dispatch.Key{Resources: []string{"r"}}, now)[0]
+			d.Begin("r")
+			got[d.URI]++
+		}
+		t.Run(alg.String(), func(t *testing.T) { spread(t, got, 6000, 60, maxMean) })
+	}
+	got := calls(set(t, lines...), dispatch.Weight, 100, noKey)
+	for i := range 60 {
+		want := 1 + i/20%2
+		if i == 59 {
+			want += 20 // "the last one fills what is missing to 100"
+		}
+		if name := fmt.Sprintf("d%02d", i); got[name] != want {
+			t.Errorf("weight: %s gets %d of 100 calls, want %d", name, got[name], want)
+		}
+	}
+	for _, alg := range []dispatch.Algorithm{dispatch.Priority, dispatch.First} {
+		if got := calls(set(t, lines...), alg, 100, noKey); got["d00"] != 100 {
+			t.Errorf("%v: the first of equals gets %d of 100 calls, want all", alg, got["d00"])
+		}
+	}
+	if all := set(t, lines...).Select(nil, dispatch.Parallel, dispatch.Key{}, now); len(all) != 60 {
+		t.Errorf("parallel: %d are called at once, want all 60", len(all))
+	}
+}
+
+// 103: RFC 2782's order: the highest priority by weight, the next one only when
+// none of it takes calls.
+func TestTiers(t *testing.T) {
+	s := set(t, "a 9 rweight=75", "b 9 rweight=25", "c 5 rweight=100")
+	if got := calls(s, dispatch.Tiers, 100, noKey); got["a"] != 75 || got["b"] != 25 {
+		t.Errorf("100 calls split %v, want 75/25", got)
+	}
+	for range 8 {
+		if got := names(s.Select(nil, dispatch.Tiers, dispatch.Key{}, now)); got != "a b c" && got != "b a c" {
+			t.Errorf("the order is %q, want c last", got)
+		}
+	}
+	setState(t, s, "a", dispatch.Inactive)
+	if got := calls(s, dispatch.Tiers, 100, noKey); got["b"] != 100 {
+		t.Errorf("with a down 100 calls split %v, want all at b", got)
+	}
+	setState(t, s, "b", dispatch.Draining)
+	if got := calls(s, dispatch.Tiers, 100, noKey); got["c"] != 100 {
+		t.Errorf("with a and b out of service 100 calls split %v, want all at c", got)
 	}
 }
 
@@ -385,6 +461,22 @@ func TestInherit(t *testing.T) {
 	a.End() // the old call ends later
 	if again, _ := fresh.Find("sip:a"); again.Load() != 0 {
 		t.Errorf("a has %d calls after its call ended, want 0", again.Load())
+	}
+	// Resources count on too, whatever the new configuration has of them.
+	before := set(t, "a 0 resources=pstn:10,conf:2")
+	of, _ := before.Find("sip:a")
+	of.Begin("pstn", "conf")
+	after := set(t, "a 0 resources=pstn:1,fax:1")
+	after.Inherit(before)
+	pick := func(name string) string {
+		return names(after.Select(nil, dispatch.Resources, dispatch.Key{Resources: []string{name}}, now))
+	}
+	if got := pick("pstn"); got != "" {
+		t.Errorf("pstn goes to %q although its one place is taken since before the reload", got)
+	}
+	of.End("pstn", "conf")
+	if pick("pstn") != "a" || pick("fax") != "a" {
+		t.Errorf("pstn goes to %q and fax to %q when the call has ended, want a", pick("pstn"), pick("fax"))
 	}
 	if b, _ := fresh.Find("sip:b"); b.State() != dispatch.Inactive {
 		t.Errorf("b is %v after the reload, want inactive as before", b.State())

@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"time"
@@ -48,6 +49,16 @@ func (s *Set) Select(dst []*Destination, alg Algorithm, key Key, now time.Time) 
 			break
 		}
 		dst = rotate(dst, v.usable, s.next(v))
+	case CallLoad:
+		dst = ranked(dst, v.usable, func(d *Destination) (float64, bool) { return -float64(d.Load()), !d.full() })
+	case Resources:
+		dst = ranked(dst, v.usable, func(d *Destination) (float64, bool) {
+			free := d.free(key.Resources)
+			return free, free > 0 && !d.full()
+		})
+	case Tiers:
+		top := v.usable[:v.top]
+		dst = append(rotate(dst, top, slot(v, v.tier, s.tierTurn.Add(1)-1)), v.usable[v.top:]...)
 	case Random:
 		dst = rotate(dst, v.usable, int(random()%uint64(len(v.usable))))
 	case BoundedHash:
@@ -85,13 +96,6 @@ func (s *Set) choose(v *view, alg Algorithm, key Key) int {
 		return slot(v, v.weights, s.weightTurn.Add(1)-1)
 	case RelativeWeight:
 		return s.relative(v)
-	case CallLoad:
-		return best(v.usable, func(d *Destination) (float64, bool) { return -float64(d.Load()), !d.full() })
-	case Resources:
-		return best(v.usable, func(d *Destination) (float64, bool) {
-			free := d.free(key.Resources)
-			return free, free > 0 && !d.full()
-		})
 	case TwoChoices:
 		return twoChoices(v.usable)
 	case Latency:
@@ -205,6 +209,23 @@ func (s *Set) overload(v *view) int {
 		}
 	}
 	return -1
+}
+
+// ranked appends the eligible destinations, the highest value first, equals as
+// configured. What is not eligible does not get the call by failover either.
+func ranked(dst, all []*Destination, value func(*Destination) (float64, bool)) []*Destination {
+	start := len(dst)
+	for _, d := range all {
+		if _, eligible := value(d); eligible {
+			dst = append(dst, d)
+		}
+	}
+	slices.SortStableFunc(dst[start:], func(a, b *Destination) int {
+		x, _ := value(a)
+		y, _ := value(b)
+		return cmp.Compare(y, x)
+	})
+	return dst
 }
 
 // rotate appends all destinations in a circle from the chosen one on.

@@ -25,7 +25,7 @@ type Set struct {
 	mu   sync.Mutex // serialises changes of states and of view
 	view atomic.Pointer[view]
 
-	turn, weightTurn, relativeTurn, latencyTurn atomic.Uint64
+	turn, weightTurn, relativeTurn, latencyTurn, tierTurn atomic.Uint64
 }
 
 // view is what Select works on: the destinations that take calls.
@@ -33,7 +33,9 @@ type view struct {
 	usable   []*Destination
 	weights  []*Destination // one entry per percent
 	relative []*Destination
-	tie      bool // all have the same priority above 0
+	top      int            // how many of usable have the highest priority
+	tier     []*Destination // these by rweight
+	tie      bool           // all have the same priority above 0
 }
 
 // New makes a set. The errors name attributes that were ignored; the set is
@@ -72,17 +74,8 @@ func (s *Set) Inherit(old *Set) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, d := range s.all {
-		was, found := old.Find(d.ID)
-		if !found {
-			continue
-		}
-		if slices.Equal(d.resources, was.resources) {
-			d.live = was.live
-		} else {
-			d.live.load.Store(was.live.load.Load())
-		}
-		if d.Flags == was.Flags {
-			d.state.Store(uint32(was.State()))
+		if was, found := old.Find(d.ID); found {
+			d.inherit(was)
 		}
 	}
 	s.refresh()
@@ -114,6 +107,10 @@ func (s *Set) refresh() {
 	}
 	v.weights = interleave(v.usable, func(d *Destination) int { return d.weight })
 	v.relative = interleave(v.usable, func(d *Destination) int { return d.rweight })
+	for v.top < len(v.usable) && v.usable[v.top].Priority == v.usable[0].Priority {
+		v.top++
+	}
+	v.tier = interleave(v.usable[:v.top], func(d *Destination) int { return max(d.rweight, 1) })
 	v.tie = len(v.usable) > 0 && v.usable[0].Priority > 0 && v.usable[0].Priority == v.usable[len(v.usable)-1].Priority
 	s.view.Store(v)
 }

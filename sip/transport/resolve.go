@@ -204,16 +204,45 @@ func (q *inquiry) naptr(ctx context.Context, host string) []pointer {
 	return list
 }
 
-// srv adds the targets of an SRV name, by priority and weight (RFC 2782). A
-// target of "." says that the service is not there.
-func (q *inquiry) srv(ctx context.Context, name string, p Proto) {
-	var list []*dns.SRV
-	for _, rr := range q.ask(ctx, name, dns.TypeSRV) {
+// Service is one SRV record (RFC 2782).
+type Service struct {
+	Host             string // without the final dot
+	Port             uint16
+	Priority, Weight uint16
+}
+
+// LookupService returns the SRV records of a name like _sip._udp.example.org in
+// the order of the answer; which of them is used is the caller's choice. It
+// blocks on the network. The error may be the DNS server's or ErrNoAddress.
+func (l *Layer) LookupService(ctx context.Context, name string) ([]Service, error) {
+	rrs, err := l.resolver.Query(ctx, name, dns.TypeSRV)
+	if err != nil {
+		return nil, fmt.Errorf("transport: look up %s: %w", name, err)
+	}
+	var list []Service
+	for _, s := range present(rrs) {
+		list = append(list, Service{strings.TrimSuffix(s.Target, "."), s.Port, s.Priority, s.Weight})
+	}
+	if len(list) == 0 {
+		return nil, fmt.Errorf("transport: look up %s: %w", name, ErrNoAddress)
+	}
+	return list, nil
+}
+
+// present are the SRV records that lead somewhere: a target of "." says that the
+// service is not there.
+func present(rrs []dns.RR) (list []*dns.SRV) {
+	for _, rr := range rrs {
 		if s, ok := rr.(*dns.SRV); ok && s.Target != "." && s.Port != 0 {
 			list = append(list, s)
 		}
 	}
-	for _, s := range orderSRV(list, q.resolver.random) {
+	return list
+}
+
+// srv adds the targets of an SRV name, by priority and weight (RFC 2782).
+func (q *inquiry) srv(ctx context.Context, name string, p Proto) {
+	for _, s := range orderSRV(present(q.ask(ctx, name, dns.TypeSRV)), q.resolver.random) {
 		if len(q.targets) >= maxTargets {
 			return
 		}

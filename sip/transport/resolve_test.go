@@ -231,6 +231,25 @@ func TestSRVWeights(t *testing.T) {
 	}
 }
 
+// The records of a service as they are, for who chooses himself.
+func TestLookupService(t *testing.T) {
+	l, _ := resolving(t, "_sip._udp.example.org. 60 IN SRV 10 60 5060 a.example.org.\n"+
+		"_sip._udp.example.org. 60 IN SRV 20 0 5080 b.example.org.\n_sip._tcp.example.org. 60 IN SRV 0 0 0 .\n")
+	got, err := l.LookupService(t.Context(), "_sip._udp.example.org")
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.SortFunc(got, func(a, b Service) int { return int(a.Priority) - int(b.Priority) })
+	if want := []Service{{"a.example.org", 5060, 10, 60}, {"b.example.org", 5080, 20, 0}}; !slices.Equal(got, want) {
+		t.Errorf("the records are %v, want %v", got, want)
+	}
+	for _, name := range []string{"_sip._tcp.example.org", "_sip._udp.nowhere.example.org"} {
+		if got, err := l.LookupService(t.Context(), name); err == nil {
+			t.Errorf("%s has %v; a service that is not there is an error", name, got)
+		}
+	}
+}
+
 func TestCacheFollowsTTL(t *testing.T) {
 	l, s := resolving(t, "$TTL 1\nh A 192.0.2.1\n")
 	if got := resolve(t, l, "sip:h.example.com:5060"); got != "udp 192.0.2.1:5060" {
