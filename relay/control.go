@@ -6,28 +6,17 @@ import (
 	"github.com/hometone/hometone/rtp"
 )
 
-// readRTCP takes what waits on a leg's RTCP socket.
+// readRTCP takes a batch from a leg's RTCP socket.
 func (lp *loop) readRTCP(l *Leg, now time.Duration) {
-	for range helpings {
-		if lp.readReports(l, now) < batchSize {
-			return
-		}
-	}
-	l.again(kindRTCP)
-}
-
-// readReports takes one batch of RTCP.
-func (lp *loop) readReports(l *Leg, now time.Duration) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closed {
-		return 0
+		return
 	}
 	n := lp.batch.receive(l.pair.rtcp, false)
 	for i := range n {
 		l.arriveRTCP(lp.batch, i, now)
 	}
-	return n
 }
 
 // arriveRTCP takes one RTCP packet if it is the peer's: from the address of

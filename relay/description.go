@@ -31,15 +31,14 @@ type Format struct {
 	SendPT    uint8  // in packets we send to the peer
 	RecvPT    uint8  // in packets the peer sends
 
-	codec media.Codec // of Encoding and ClockRate; set by normal
+	codec     media.Codec // of Encoding and ClockRate; set by normal
+	telephone bool        // telephone-event; set by normal
 }
 
 // Same says whether packets of both can be exchanged as they are.
 func (f Format) Same(g Format) bool {
 	return f.ClockRate == g.ClockRate && strings.EqualFold(f.Encoding, g.Encoding)
 }
-
-func (f Format) event() bool { return strings.EqualFold(f.Encoding, "telephone-event") }
 
 // normal fills the defaults.
 func (d Description) normal() Description {
@@ -49,6 +48,7 @@ func (d Description) normal() Description {
 			d.Formats[i].ClockRate = media.Rate
 		}
 		d.Formats[i].codec = media.CodecOf(d.Formats[i].Encoding, d.Formats[i].ClockRate)
+		d.Formats[i].telephone = strings.EqualFold(d.Formats[i].Encoding, "telephone-event")
 	}
 	if d.Ptime <= 0 {
 		d.Ptime = 20 * time.Millisecond

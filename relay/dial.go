@@ -96,7 +96,7 @@ func spell(digits string, on, gap time.Duration) (all []digit, err error) {
 func (d *Description) events() (found *Format) {
 	for i := range d.Formats {
 		f := &d.Formats[i]
-		if f.event() && (found == nil || f.ClockRate == d.Formats[0].ClockRate) {
+		if f.telephone && (found == nil || f.ClockRate == d.Formats[0].ClockRate) {
 			found = f
 		}
 	}

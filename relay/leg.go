@@ -55,7 +55,9 @@ type Leg struct {
 	closed    bool
 	desc      Description
 	described bool
-	peer      *Leg // forwards to; itself for an echo; nil: nobody
+	routed    routed // of the latest packet
+	round     uint32 // of the loop, in which RTP was read last
+	peer      *Leg   // forwards to; itself for an echo; nil: nobody
 	sink      func(Packet)
 	taps      []*tap // replaced, never changed
 	player    player
@@ -105,7 +107,7 @@ func (l *Leg) Set(d Description) {
 	if d.Remote != l.desc.Remote || d.RTCP != l.desc.RTCP {
 		l.rtcpFrom = netip.AddrPort{}
 	}
-	l.desc, l.described = d, true
+	l.desc, l.described, l.routed = d, true, routed{}
 	l.latch.describe(d.Remote, d.Signalling)
 	l.aim()
 }
@@ -128,6 +130,22 @@ func (l *Leg) aim() {
 		}
 	}
 	l.to, l.toRTCP = rawOf(to, local), rawOf(control, local)
+}
+
+// routed is how packets of one format go to a leg's peer, see Description.route.
+type routed struct {
+	from, to  *Format
+	transcode bool
+}
+
+// route is Description.route, which is worked out when the format is another than
+// that of the packet before. Needs mu.
+func (l *Leg) route(f *Format) (to *Format, transcode bool) {
+	if l.routed.from != f {
+		l.routed.from = f
+		l.routed.to, l.routed.transcode = l.desc.route(f)
+	}
+	return l.routed.to, l.routed.transcode
 }
 
 // forwardTo sets who gets what this leg receives; false if it is closed.

@@ -23,14 +23,14 @@ const (
 // wake-ups. It is the delay the relay may add to a packet under load.
 const gather = 2 * time.Millisecond
 
-// helpings is how many full batches of one socket are served in a row.
-const helpings = 4
-
 // loop is one epoll set with its legs and timers, served by one goroutine that
 // waits in the kernel, on a thread of its own: the runtime's poller, which wakes
 // and searches with several threads, costs more than the packets do
-// (docs/adr/0044-loops-wait-in-the-kernel.md). The sockets are edge-triggered, so
-// that a packet costs one look of the kernel at its socket and not two.
+// (docs/adr/0044-loops-wait-in-the-kernel.md). It works in rounds: it looks at the
+// set, takes one packet from each socket that has some, and looks again until there are
+// none. A socket that is met twice in a round is read in batches from then on, one for each
+// look, so a flood on one port neither costs a system call for every packet
+// nor starves the others (docs/adr/0160-one-packet-a-look.md).
 type loop struct {
 	relay *Relay
 	ep    int
@@ -54,6 +54,8 @@ type loop struct {
 	keeping  []*Leg
 	woke     time.Duration // start of the last round
 	busy     bool          // packets come faster than gather
+	round    uint32        // its number
+	again    bool          // the last look found something
 }
 
 // due is the next frame of a player.
@@ -113,7 +115,7 @@ func (lp *loop) add(l *Leg) error {
 	}
 	lp.legs[l.slot] = l
 	for kind, fd := range [...]int{kindRTP: l.pair.rtp, kindRTCP: l.pair.rtcp} {
-		if err := lp.watch(unix.EPOLL_CTL_ADD, l.slot, kind, fd); err != nil {
+		if err := lp.watch(l.slot, kind, fd); err != nil {
 			lp.drop(l.slot)
 			return err
 		}
@@ -121,9 +123,9 @@ func (lp *loop) add(l *Leg) error {
 	return nil
 }
 
-// watch puts a socket into the set, or has the set look at it again.
-func (lp *loop) watch(op int, slot int32, kind, fd int) error {
-	return unix.EpollCtl(lp.ep, op, fd, &unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLET, Fd: slot<<1 | int32(kind)})
+// watch puts a socket into the set.
+func (lp *loop) watch(slot int32, kind, fd int) error {
+	return unix.EpollCtl(lp.ep, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: slot<<1 | int32(kind)})
 }
 
 // remove forgets a leg; its sockets leave the set when they are closed.
@@ -199,6 +201,12 @@ func (lp *loop) run() {
 // ready waits for events and returns how many there are, 0 when it was
 // interrupted; -1 if the set is gone.
 func (lp *loop) ready() int {
+	if lp.again {
+		if n := lp.look(); n > 0 {
+			return n // of the same round
+		}
+	}
+	lp.round++
 	if since := lp.relay.now() - lp.woke; lp.busy && since < gather {
 		rest(gather - since)
 	}
@@ -209,6 +217,7 @@ func (lp *loop) ready() int {
 	}
 	lp.woke = lp.relay.now()
 	lp.busy = lp.woke-began < gather
+	lp.again = n > 0
 	return n
 }
 

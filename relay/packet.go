@@ -3,8 +3,6 @@ package relay
 import (
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/hometone/hometone/rtp"
 )
 
@@ -27,42 +25,23 @@ type arrivals struct {
 	coded [packetSize]byte
 }
 
-// readRTP takes what waits on a leg's RTP socket. If there is more than fits
-// into a few batches, the rest is left for the next round.
+// readRTP takes a packet from a leg's RTP socket, or a batch if it has taken one in
+// this round already, judges it under the leg's lock, and passes it on without.
 func (lp *loop) readRTP(l *Leg, now time.Duration) {
-	for range helpings {
-		if lp.readBatch(l, now) < batchSize {
-			return
-		}
-	}
-	l.again(kindRTP)
-}
-
-// again has the set tell once more that a socket is readable.
-func (l *Leg) again(kind int) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.closed {
-		return
-	}
-	fd := l.pair.rtp
-	if kind == kindRTCP {
-		fd = l.pair.rtcp
-	}
-	_ = l.loop.watch(unix.EPOLL_CTL_MOD, l.slot, kind, fd) // it is in the set
-}
-
-// readBatch takes one batch, judges it under the leg's lock, and passes it on
-// without. It returns how many datagrams there were.
-func (lp *loop) readBatch(l *Leg, now time.Duration) int {
 	a := &lp.arrivals
 	a.n, a.moved = 0, false
 	l.mu.Lock()
 	if l.closed {
 		l.mu.Unlock()
-		return 0
+		return
 	}
-	n := lp.batch.receive(l.pair.rtp, l.pair.any)
+	var n int
+	if l.pair.any || l.round == lp.round {
+		n = lp.batch.receive(l.pair.rtp, l.pair.any)
+	} else {
+		n = lp.batch.receiveOne(l.pair.rtp)
+	}
+	l.round = lp.round
 	for i := range n {
 		l.arrive(lp, i, now, a)
 	}
@@ -83,7 +62,6 @@ func (lp *loop) readBatch(l *Leg, now time.Duration) int {
 	if a.peer != nil && a.n > 0 {
 		a.peer.forward(a, now)
 	}
-	return n
 }
 
 // arrive judges one datagram. Needs mu.
@@ -127,7 +105,7 @@ func (l *Leg) arrive(lp *loop, i int, now time.Duration, a *arrivals) {
 	}
 	l.active, l.quiet = now, false
 	l.octets += uint64(h.End - h.Start)
-	switch l.in.Update(h, now, f.ClockRate, f.event()) {
+	switch l.in.Update(h, now, f.ClockRate, f.telephone) {
 	case rtp.Duplicate:
 		l.drops.Duplicate++
 		return
@@ -158,7 +136,7 @@ func (l *Leg) forward(a *arrivals, now time.Duration) {
 			return
 		}
 		r := &a.list[i]
-		if aside, yes := l.displaced(); yes && !r.format.event() {
+		if aside, yes := l.displaced(); yes && !r.format.telephone {
 			if l.player.source != nil {
 				aside = nil // what plays has taken its place already
 			}
@@ -178,7 +156,7 @@ func (l *Leg) pass(r *received, now time.Duration, spare []byte) (sent Packet) {
 	if l.player.source != nil {
 		return sent
 	}
-	to, transcode := l.desc.route(r.format)
+	to, transcode := l.route(r.format)
 	switch {
 	case to == nil:
 		l.drops.Format++
@@ -201,7 +179,7 @@ func (l *Leg) pass(r *received, now time.Duration, spare []byte) (sent Packet) {
 		}
 	}
 	frame := uint32(l.desc.Ptime * time.Duration(clock) / time.Second)
-	if !l.out.number(&h, r.from, now, clock, frame, to.event()) {
+	if !l.out.number(&h, r.from, now, clock, frame, to.telephone) {
 		l.drops.Unsent++
 		return sent
 	}
