@@ -92,6 +92,10 @@ type Config struct {
 	// system's roots, TLS 1.2 or newer.
 	TLS    *tls.Config
 	Logger *slog.Logger // nil: discard
+	// Inline says that the Handler has done its work when it returns and wakes no
+	// other goroutine, as a proxy's does. The readers of datagrams then wait in the
+	// kernel, a thread for each, instead of gathering what comes (Linux).
+	Inline bool
 	// Sockets is the number of UDP sockets per listener; 0: one per core.
 	Sockets int
 	// Buffer is the kernel's receive and send buffer in bytes for each UDP

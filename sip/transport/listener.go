@@ -51,7 +51,7 @@ func (ln *listener) bind(l *Layer) (err error) {
 		return err
 	}
 	for range n {
-		s, err := openUDP(ln.network("udp"), ln.bound, n > 1, l.cfg.Buffer)
+		s, err := openUDP(ln.network("udp"), ln.bound, n > 1, !l.cfg.Inline, l.cfg.Buffer)
 		if err != nil {
 			return err
 		}
@@ -68,7 +68,7 @@ func (ln *listener) free(sockets int) error {
 	if sockets < 2 || ln.bound.Port() == 0 {
 		return nil
 	}
-	alone, err := openUDP(ln.network("udp"), ln.bound, false, 0)
+	alone, err := openUDP(ln.network("udp"), ln.bound, false, false, 0)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -73,7 +74,11 @@ func (s *udpSocket) watch(op int, events uint32) error {
 func (s *udpSocket) read(l *Layer, ln *listener) {
 	r := &reader{socket: s, layer: l, listener: ln, receiver: newReceiver(s.wildcard)}
 	var err error
-	if e := s.raw.Control(func(fd uintptr) { r.fd = fd; err = r.run() }); e != nil {
+	run := r.run
+	if l.cfg.Inline {
+		run = r.block
+	}
+	if e := s.raw.Control(func(fd uintptr) { r.fd = fd; err = run() }); e != nil {
 		err = e
 	}
 	if err != nil && !s.closed.Load() {
@@ -129,6 +134,33 @@ func (r *reader) atIntervals() {
 		}
 		if empty++; n > 0 {
 			empty = 0
+		}
+	}
+}
+
+// turn is how long a reader that waits in the kernel runs without letting the
+// scheduler see it: after 10 ms on one processor it would be interrupted by a
+// signal, as a computation that does not end.
+const turn = 4 * time.Millisecond
+
+// block serves the socket, until it is closed, on a thread that waits in the
+// kernel (Config.Inline).
+func (r *reader) block() error {
+	since := time.Now()
+	for {
+		n, errno := r.receiver.wait(r.fd, r.socket.wildcard)
+		if r.socket.closed.Load() {
+			return nil
+		}
+		for i := range n {
+			r.socket.deliver(r.layer, r.listener, r.receiver, i)
+		}
+		switch now := time.Now(); {
+		case errno != 0 && errno != unix.EINTR:
+			time.Sleep(time.Millisecond) // an ICMP error is gone when it was read; nothing else may spin
+		case now.Sub(since) > turn:
+			runtime.Gosched()
+			since = now
 		}
 	}
 }

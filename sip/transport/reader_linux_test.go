@@ -1,6 +1,8 @@
 package transport
 
 import (
+	"net"
+	"net/netip"
 	"testing"
 	"time"
 )
@@ -62,5 +64,72 @@ func TestBusyReaderEnds(t *testing.T) {
 	}
 	if h.n.Load() < 100 {
 		t.Errorf("%d served while the traffic runs", h.n.Load())
+	}
+}
+
+// inline runs a layer whose readers wait in the kernel.
+func inline(t *testing.T, h *nobody, addrs ...string) *Layer {
+	var listen []Listen
+	for _, a := range addrs {
+		listen = append(listen, Listen{Name: a, Proto: UDP, Addr: at(a)})
+	}
+	return startWith(t, Config{Listen: listen, Inline: true}, h)
+}
+
+// TestInlineReader: a reader that waits in the kernel serves what comes alone and
+// what comes in crowds, on every kind of socket, and ends with its layer while it
+// waits (startWith fails the test if it does not).
+func TestInlineReader(t *testing.T) {
+	for _, addr := range []string{"127.0.0.1:0", "0.0.0.0:0", "[::1]:0", "[::]:0"} {
+		h := new(nobody)
+		l := inline(t, h, addr)
+		port := l.Addrs()[0].Addr.Port()
+		host := at("127.0.0.1:0")
+		if l.Addrs()[0].Addr.Addr().Is6() {
+			host = at("[::1]:0")
+		}
+		c := dialUDP(t, netip.AddrPortFrom(host.Addr(), port))
+		msg := []byte(options("SIP/2.0/UDP h;branch=z9hG4bK1;rport"))
+		sent := int64(0)
+		for _, crowd := range []int{1, 1, 100, 1} {
+			for range crowd {
+				c.Write(msg)
+				sent++
+			}
+			for end := time.Now().Add(5 * time.Second); h.n.Load() < sent; time.Sleep(time.Millisecond) {
+				if time.Now().After(end) {
+					t.Fatalf("%s: %d of %d served", addr, h.n.Load(), sent)
+				}
+			}
+		}
+	}
+}
+
+// TestInlineReaderReleased: a listener that is closed alone lets go of its thread
+// and its port while the layer goes on.
+func TestInlineReaderReleased(t *testing.T) {
+	h := new(nobody)
+	l := inline(t, h, "127.0.0.1:0", "127.0.0.2:0")
+	gone, stays := l.Addrs()[0], l.Addrs()[1]
+	if err := l.Relisten([]Listen{{Name: stays.Name, Proto: UDP, Addr: at("127.0.0.2:0")}}); err != nil {
+		t.Fatal(err)
+	}
+	l.Release(time.Now().Add(time.Second))
+	for end := time.Now().Add(5 * time.Second); ; time.Sleep(time.Millisecond) {
+		c, err := net.ListenUDP("udp4", net.UDPAddrFromAddrPort(gone.Addr))
+		if err == nil {
+			c.Close()
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatal("the port of a released listener is still taken: ", err)
+		}
+	}
+	c := dialUDP(t, stays.Addr)
+	c.Write([]byte(options("SIP/2.0/UDP h;branch=z9hG4bK1;rport")))
+	for end := time.Now().Add(5 * time.Second); h.n.Load() < 1; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("the listener that stays serves nothing")
+		}
 	}
 }

@@ -30,7 +30,7 @@ const (
 type udpSocket struct {
 	file     *os.File // the socket, unknown to the runtime's poller
 	raw      syscall.RawConn
-	epoll    *os.File // holds the socket alone; the runtime polls this
+	epoll    *os.File // holds the socket alone; the runtime polls this. nil: the reader waits in the kernel
 	ready    syscall.RawConn
 	ip4      bool
 	wildcard bool // bound to all addresses: ask for and give IP_PKTINFO
@@ -39,8 +39,8 @@ type udpSocket struct {
 	senders  sync.Pool // of *sender
 }
 
-// openUDP binds one socket to addr.
-func openUDP(network string, addr netip.AddrPort, share bool, buffer int) (*udpSocket, error) {
+// openUDP binds one socket to addr. Without poll its reader waits in the kernel.
+func openUDP(network string, addr netip.AddrPort, share, poll bool, buffer int) (*udpSocket, error) {
 	s := &udpSocket{ip4: addr.Addr().Is4(), wildcard: addr.Addr().IsUnspecified()}
 	if buffer <= 0 {
 		buffer = bufferSize
@@ -63,7 +63,7 @@ func openUDP(network string, addr netip.AddrPort, share bool, buffer int) (*udpS
 	if e := conn.Close(); err == nil {
 		err = e
 	}
-	if err == nil {
+	if err == nil && poll {
 		err = s.openPoll()
 	}
 	if err != nil {
@@ -123,6 +123,9 @@ func (s *udpSocket) port() uint16 { return s.local.Port() }
 // close makes the reader end; the descriptors go with the last who uses them.
 func (s *udpSocket) close() {
 	s.closed.Store(true)
+	if s.raw != nil && s.epoll == nil { // the reader may wait in the kernel: closing does not wake it
+		_ = s.raw.Control(func(fd uintptr) { _ = unix.Shutdown(int(fd), unix.SHUT_RD) }) // ENOTCONN, and it wakes all the same
+	}
 	for _, f := range [...]*os.File{s.epoll, s.file} {
 		if f != nil {
 			_ = f.Close()
@@ -161,8 +164,8 @@ func newReceiver(control bool) *receiver {
 	return r
 }
 
-// receive fills the receiver without waiting and returns the number of datagrams.
-func (r *receiver) receive(fd uintptr, control bool) (int, syscall.Errno) {
+// ready makes room for a batch.
+func (r *receiver) ready(control bool) {
 	for i := range r.hdrs {
 		h := &r.hdrs[i].hdr
 		h.Namelen = unix.SizeofSockaddrInet6
@@ -170,8 +173,22 @@ func (r *receiver) receive(fd uintptr, control bool) (int, syscall.Errno) {
 			h.SetControllen(controlSize)
 		}
 	}
-	n, _, errno := unix.RawSyscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(&r.hdrs[0])),
-		readBatch, unix.MSG_DONTWAIT, 0, 0)
+}
+
+// receive fills the receiver without waiting and returns the number of datagrams.
+func (r *receiver) receive(fd uintptr, control bool) (int, syscall.Errno) {
+	r.ready(control)
+	n, _, errno := unix.RawSyscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(&r.hdrs[0])), readBatch, unix.MSG_DONTWAIT, 0, 0)
+	if errno != 0 {
+		return 0, errno
+	}
+	return int(n), 0
+}
+
+// wait is receive, but the calling thread waits for the first datagram.
+func (r *receiver) wait(fd uintptr, control bool) (int, syscall.Errno) {
+	r.ready(control)
+	n, _, errno := unix.Syscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(&r.hdrs[0])), readBatch, unix.MSG_WAITFORONE, 0, 0)
 	if errno != 0 {
 		return 0, errno
 	}

@@ -21,7 +21,7 @@ type udpSocket struct {
 }
 
 // openUDP binds one socket to addr. Without SO_REUSEPORT a listener has one.
-func openUDP(network string, addr netip.AddrPort, _ bool, _ int) (*udpSocket, error) {
+func openUDP(network string, addr netip.AddrPort, _, _ bool, _ int) (*udpSocket, error) {
 	var lc net.ListenConfig
 	pc, err := lc.ListenPacket(context.Background(), network, addr.String())
 	if err != nil {
