@@ -2,6 +2,7 @@ package console
 
 import (
 	"context"
+	"encoding/json"
 	"log/slog"
 	"slices"
 	"strings"
@@ -13,7 +14,7 @@ import (
 // Event is something that has happened at the node.
 type Event struct {
 	Time   time.Time         `json:"time"`
-	Level  string            `json:"level"` // DEBUG, INFO, WARN, ERROR
+	Level  string            `json:"level"` // DEBUG, STEP, INFO, WARN, ERROR
 	Text   string            `json:"text"`
 	Fields map[string]string `json:"fields,omitempty"` // call_id, channel, endpoint …
 }
@@ -41,13 +42,50 @@ func (f *Filter) passes(e *Event) bool {
 	return strings.HasPrefix(e.Fields["channel"], "PJSIP/"+f.User+"-")
 }
 
-// queueLength is how many events wait for a subscriber that is slow.
-const queueLength = 256
+// LevelStep is the level of the dialplan's steps, between the calls' and the rest.
+const LevelStep = slog.LevelDebug + 2
 
-// Subscription is one subscriber's queue. Lost counts what did not fit.
-type Subscription struct {
-	Events chan Event
-	Lost   atomic.Uint64
+// levelName is a level's name in an Event.
+func levelName(l slog.Level) string {
+	if l == LevelStep {
+		return "STEP"
+	}
+	return l.String()
+}
+
+// Verbosity is the least level that so many -v ask for: warnings, calls, steps of
+// the dialplan, everything.
+func Verbosity(n int) slog.Level {
+	levels := [...]slog.Level{slog.LevelWarn, slog.LevelInfo, LevelStep, slog.LevelDebug}
+	return levels[max(1, min(n, len(levels)))-1]
+}
+
+// queueLength is how many events wait for a subscriber that is slow.
+const queueLength = 2048
+
+// published is an event that all its subscribers share, with the line that the
+// first of them writes.
+type published struct {
+	Event
+	once sync.Once
+	line []byte
+}
+
+// reply is the event's line for a connection.
+func (p *published) reply() []byte {
+	p.once.Do(func() {
+		line, err := json.Marshal(Reply{Event: &p.Event})
+		if err == nil {
+			p.line = append(line, '\n')
+		}
+	})
+	return p.line
+}
+
+// subscription is one subscriber's queue. lost counts what did not fit.
+type subscription struct {
+	events chan *published
+	lost   atomic.Uint64
 	filter Filter
 }
 
@@ -59,7 +97,7 @@ type Bus struct {
 	least atomic.Int64 // the least severe level that somebody wants
 
 	mu   sync.RWMutex // guards the following
-	subs []*Subscription
+	subs []*subscription
 }
 
 // NewBus returns a Bus without subscribers.
@@ -69,9 +107,9 @@ func NewBus() *Bus {
 	return b
 }
 
-// Subscribe begins a subscription.
-func (b *Bus) Subscribe(f Filter) *Subscription {
-	s := &Subscription{Events: make(chan Event, queueLength), filter: f}
+// subscribe begins a subscription.
+func (b *Bus) subscribe(f Filter) *subscription {
+	s := &subscription{events: make(chan *published, queueLength), filter: f}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.subs = append(b.subs, s)
@@ -79,11 +117,11 @@ func (b *Bus) Subscribe(f Filter) *Subscription {
 	return s
 }
 
-// Unsubscribe ends it.
-func (b *Bus) Unsubscribe(s *Subscription) {
+// unsubscribe ends it.
+func (b *Bus) unsubscribe(s *subscription) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.subs = slices.DeleteFunc(b.subs, func(x *Subscription) bool { return x == s })
+	b.subs = slices.DeleteFunc(b.subs, func(x *subscription) bool { return x == s })
 	b.weigh()
 }
 
@@ -103,14 +141,15 @@ func (b *Bus) Wants(l slog.Level) bool { return int64(l) >= b.least.Load() }
 func (b *Bus) publish(l slog.Level, e Event) {
 	b.mu.RLock()
 	defer b.mu.RUnlock()
+	shared := &published{Event: e}
 	for _, s := range b.subs {
 		if l < s.filter.Level || !s.filter.passes(&e) {
 			continue
 		}
 		select {
-		case s.Events <- e:
+		case s.events <- shared:
 		default:
-			s.Lost.Add(1)
+			s.lost.Add(1)
 		}
 	}
 }
@@ -142,9 +181,13 @@ func (h *handler) Handle(ctx context.Context, r slog.Record) error {
 }
 
 func (h *handler) event(r slog.Record) Event {
-	e := Event{Time: r.Time, Level: r.Level.String(), Text: r.Message, Fields: make(map[string]string, r.NumAttrs()+len(h.attrs))}
+	e := Event{Time: r.Time, Level: levelName(r.Level), Text: r.Message, Fields: make(map[string]string, r.NumAttrs()+len(h.attrs))}
 	add := func(a slog.Attr) bool {
-		e.Fields[a.Key] = a.Value.Resolve().String()
+		v := a.Value.Resolve()
+		if v.Kind() == slog.KindDuration {
+			v = slog.DurationValue(v.Duration().Round(time.Millisecond))
+		}
+		e.Fields[a.Key] = v.String()
 		return true
 	}
 	for _, a := range h.attrs {

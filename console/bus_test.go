@@ -9,14 +9,14 @@ import (
 func TestSlowSubscriber(t *testing.T) {
 	b := NewBus()
 	log := slog.New(b.Handler(slog.DiscardHandler))
-	s := b.Subscribe(Filter{Level: slog.LevelInfo})
+	s := b.subscribe(Filter{Level: slog.LevelInfo})
 	for range queueLength + 7 {
 		log.Info("call")
 	}
-	if len(s.Events) != queueLength || s.Lost.Load() != 7 {
-		t.Errorf("%d events wait and %d are lost, want %d and 7", len(s.Events), s.Lost.Load(), queueLength)
+	if len(s.events) != queueLength || s.lost.Load() != 7 {
+		t.Errorf("%d events wait and %d are lost, want %d and 7", len(s.events), s.lost.Load(), queueLength)
 	}
-	b.Unsubscribe(s)
+	b.unsubscribe(s)
 	if b.Wants(slog.LevelError) {
 		t.Error("somebody wants events after the last has gone")
 	}
@@ -26,15 +26,15 @@ func TestSlowSubscriber(t *testing.T) {
 func TestFilter(t *testing.T) {
 	b := NewBus()
 	log := slog.New(b.Handler(slog.DiscardHandler)).With("node", "n1")
-	call := b.Subscribe(Filter{Level: slog.LevelInfo, Call: "c1"})
-	user := b.Subscribe(Filter{Level: slog.LevelDebug, User: "8005"})
+	call := b.subscribe(Filter{Level: slog.LevelInfo, Call: "c1"})
+	user := b.subscribe(Filter{Level: slog.LevelDebug, User: "8005"})
 	log.Info("a", "call_id", "c1", "channel", "PJSIP/8006-00000001")
 	log.Info("b", "call_id", "c2", "channel", "PJSIP/8005-00000002")
 	log.Debug("c", "call_id", "c1", "from", "8005")
-	if len(call.Events) != 1 || len(user.Events) != 2 {
-		t.Fatalf("%d and %d events, want 1 (a) and 2 (b, c)", len(call.Events), len(user.Events))
+	if len(call.events) != 1 || len(user.events) != 2 {
+		t.Fatalf("%d and %d events, want 1 (a) and 2 (b, c)", len(call.events), len(user.events))
 	}
-	if e := <-call.Events; e.Text != "a" || e.Fields["node"] != "n1" {
+	if e := <-call.events; e.Text != "a" || e.Fields["node"] != "n1" {
 		t.Errorf("got %+v", e)
 	}
 }

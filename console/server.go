@@ -25,23 +25,28 @@ const (
 	maxConnections = 128
 	maxRequest     = 16 << 10 // bytes
 	requestTime    = 5 * time.Second
-	writeTime      = 10 * time.Second
+	writeTime      = 10 * time.Second // for an answer
+	pauseTime      = 5 * time.Minute  // how long a console that follows may stand still
+	gatherTime     = 100 * time.Millisecond
 )
 
-// Request is what a client sends: a command, or a wish for events.
+// Request is what a client sends: a command, the words of one to complete, or a
+// wish for events.
 type Request struct {
-	Command []string `json:"command,omitempty"`
-	Follow  *Filter  `json:"follow,omitempty"`
+	Command  []string `json:"command,omitempty"`
+	Complete []string `json:"complete,omitempty"`
+	Follow   *Filter  `json:"follow,omitempty"`
 }
 
 // Reply is one line of the answer.
 type Reply struct {
-	Event  *Event  `json:"event,omitempty"`
-	Lost   uint64  `json:"lost,omitempty"` // events that did not fit since the last line
-	Answer *Answer `json:"answer,omitempty"`
-	Error  string  `json:"error,omitempty"`
-	Usage  bool    `json:"usage,omitempty"` // the error is the client's
-	Done   bool    `json:"done,omitempty"`
+	Event  *Event   `json:"event,omitempty"`
+	Lost   uint64   `json:"lost,omitempty"` // events that did not fit since the last line
+	Answer *Answer  `json:"answer,omitempty"`
+	Error  string   `json:"error,omitempty"`
+	Usage  bool     `json:"usage,omitempty"` // the error is the client's
+	Words  []string `json:"words,omitempty"` // that complete the last one
+	Done   bool     `json:"done,omitempty"`
 }
 
 // Server answers consoles.
@@ -123,6 +128,10 @@ func (s *Server) serve(ctx context.Context, c *net.UnixConn) {
 		s.follow(ctx, c, *req.Follow)
 		return
 	}
+	if req.Complete != nil {
+		send(c, Reply{Words: Complete(s.node, req.Complete), Done: true})
+		return
+	}
 	answer, err := Execute(s.node, req.Command)
 	reply := Reply{Answer: &answer, Done: true}
 	if err != nil {
@@ -131,27 +140,59 @@ func (s *Server) serve(ctx context.Context, c *net.UnixConn) {
 	send(c, reply)
 }
 
-// follow sends events until the client goes.
+// follow sends events until the client goes. What comes within gatherTime of an
+// event is sent with it: people do not see the difference, and fifty consoles cost
+// a few writes a second.
 func (s *Server) follow(ctx context.Context, c *net.UnixConn, f Filter) {
-	sub := s.bus.Subscribe(f)
-	defer s.bus.Unsubscribe(sub)
+	sub := s.bus.subscribe(f)
+	defer s.bus.unsubscribe(sub)
 	gone := make(chan struct{})
 	s.wg.Go(func() { // reads the client's end; ends with the connection
 		defer close(gone)
 		_, _ = c.Read(make([]byte, 1))
 	})
-	for {
+	pause := time.NewTimer(0)
+	defer pause.Stop()
+	var batch []byte
+	for wake := sub.events; ; {
 		select {
 		case <-ctx.Done():
 			return
 		case <-gone:
 			return
-		case e := <-sub.Events:
-			if !send(c, Reply{Event: &e, Lost: sub.Lost.Swap(0)}) {
+		case e := <-wake: // the first of a batch: nothing else wakes until it is sent
+			batch = append(batch, e.reply()...)
+			wake = nil
+			pause.Reset(gatherTime)
+		case <-pause.C:
+			if wake != nil {
+				continue // the timer's first breath
+			}
+			batch = sub.drain(batch)
+			_ = c.SetWriteDeadline(time.Now().Add(pauseTime))
+			if _, err := c.Write(batch); err != nil {
 				return
 			}
+			batch, wake = batch[:0], sub.events
 		}
 	}
+}
+
+// drain appends the lines of all events that wait, and how many were lost.
+func (s *subscription) drain(batch []byte) []byte {
+	for range queueLength {
+		select {
+		case e := <-s.events:
+			batch = append(batch, e.reply()...)
+			continue
+		default:
+		}
+		break
+	}
+	if lost := s.lost.Swap(0); lost > 0 {
+		batch = fmt.Appendf(batch, "{\"lost\":%d}\n", lost)
+	}
+	return batch
 }
 
 func send(c net.Conn, r Reply) bool {

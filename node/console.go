@@ -4,10 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/hometone/hometone/config"
 	"github.com/hometone/hometone/console"
@@ -35,40 +34,116 @@ func (o operated) now() (*rooms, *plan) {
 	return o.n.rooms, o.n.plan
 }
 
-// Calls implements console.Node.
-func (o operated) Calls() console.Answer {
-	a := console.Answer{Columns: []string{"channel", "from", "to", "context", "seconds", "call_id"}}
-	if r, _ := o.now(); r != nil && r.exchange != nil {
-		for _, c := range r.exchange.List() {
-			a.Rows = append(a.Rows, []string{c.Channel, c.From, c.To, c.Context, strconv.Itoa(int(time.Since(c.Start).Seconds())), c.CallID})
-		}
-	}
-	return a
-}
-
 // Hangup implements console.Node.
-func (o operated) Hangup(channel string) error {
-	if r, _ := o.now(); r == nil || r.exchange == nil || !r.exchange.Hangup(channel) {
-		return fmt.Errorf("there is no channel %q; show calls lists them", channel)
+func (o operated) Hangup(channel string) (console.Answer, error) {
+	r, _ := o.now()
+	if r == nil || r.exchange == nil || !r.exchange.Hangup(channel) {
+		return console.Answer{}, fmt.Errorf("there is no channel %q; show calls lists them", channel)
 	}
-	return nil
+	return console.Note("%s has been asked to end", channel), nil
 }
 
-// Registrations implements console.Node.
-func (o operated) Registrations() console.Answer {
-	a := console.Answer{Columns: []string{"aor", "contact", "transport", "source", "expires", "user_agent"}}
-	r, p := o.now()
-	if r == nil || r.places == nil {
-		return a
+// Reload implements console.Node.
+func (o operated) Reload() (console.Answer, error) {
+	problems := o.n.Reload()
+	a := console.Answer{Columns: []string{"problem"}}
+	for _, p := range problems {
+		a.Add(p.String())
 	}
-	for _, aor := range sorted(p.pjsip.AORs) {
-		bindings := r.places.Lookup(aor)
-		for i := range bindings {
-			b := &bindings[i]
-			a.Rows = append(a.Rows, []string{aor, b.Contact, b.Proto.String(), b.Source.String(), strconv.Itoa(int(time.Until(b.Expires).Seconds())), b.UserAgent})
+	if config.HasErrors(problems) {
+		return a, errors.New("reload refused; the node runs on as it was")
+	}
+	if len(problems) == 0 {
+		return console.Note("reloaded"), nil
+	}
+	return a, nil
+}
+
+// LogLevel implements console.Node.
+func (o operated) LogLevel(name string) (console.Answer, error) {
+	level := o.n.cfg.Level
+	if level == nil {
+		return console.Answer{}, errors.New("the log of this node has a level that cannot be changed")
+	}
+	if name != "" {
+		var to slog.Level
+		if err := to.UnmarshalText([]byte(name)); err != nil {
+			return console.Answer{}, console.Misused("%q is no level; debug, info, warn or error", name)
+		}
+		level.Set(to)
+	}
+	a := console.About()
+	a.Add("log_level", strings.ToLower(level.Level().String()))
+	return a, nil
+}
+
+// Destination implements console.Node.
+func (o operated) Destination(action, id string) (console.Answer, error) {
+	r, _ := o.now()
+	if r == nil || r.edge == nil {
+		return console.Answer{}, errors.New("this node is no balancer")
+	}
+	d := r.edge.Dispatcher
+	do := map[string]func(string) error{"drain": d.Drain, "enable": d.Enable, "disable": d.Disable}[action]
+	if err := do(id); err != nil {
+		return console.Answer{}, err
+	}
+	return console.Note("%s: %s", id, action), nil
+}
+
+// Names implements console.Node.
+func (o operated) Names(kind console.Kind, before []string) (list []string) {
+	r, p := o.now()
+	if r == nil {
+		return nil
+	}
+	switch kind {
+	case console.Channel, console.AnyCall:
+		if r.exchange == nil {
+			return nil
+		}
+		for _, c := range r.exchange.List() {
+			if list = append(list, c.Channel); kind == console.AnyCall && c.CallID != "" {
+				list = append(list, c.CallID)
+			}
+		}
+	case console.Context:
+		for c := range p.settings.Plan.Contexts() {
+			list = append(list, c.Name)
+		}
+	case console.Exten:
+		list = extensions(p, before)
+	case console.Endpoint:
+		list = sorted(p.pjsip.Endpoints)
+	case console.Mailbox:
+		if p.settings.Voicemail != nil {
+			list = sorted(p.settings.Voicemail.Boxes)
+		}
+	case console.Destination:
+		if r.edge != nil {
+			for _, d := range r.edge.Dispatcher.Destinations() {
+				list = append(list, d.ID)
+			}
 		}
 	}
-	return a
+	return list
+}
+
+// extensions are those of the context before, without patterns, which nobody dials.
+func extensions(p *plan, before []string) (list []string) {
+	if len(before) == 0 {
+		return nil
+	}
+	c := p.settings.Plan.Context(before[len(before)-1])
+	if c == nil {
+		return nil
+	}
+	for x := range c.Extensions() {
+		if !strings.HasPrefix(x.Name, "_") {
+			list = append(list, x.Name)
+		}
+	}
+	return list
 }
 
 // sorted are the names of a table in order.
@@ -81,105 +156,4 @@ func sorted[V any](m map[string]V) []string {
 	return list
 }
 
-// Endpoints implements console.Node.
-func (o operated) Endpoints() console.Answer {
-	a := console.Answer{Columns: []string{"endpoint", "state", "context", "aors"}}
-	r, p := o.now()
-	if r == nil || r.board == nil {
-		return a
-	}
-	for _, name := range sorted(p.pjsip.Endpoints) {
-		e := p.pjsip.Endpoints[name]
-		a.Rows = append(a.Rows, []string{name, r.board.State("PJSIP/" + name).String(), e.Context, strings.Join(e.AORs, ",")})
-	}
-	return a
-}
-
-// Transports implements console.Node.
-func (o operated) Transports() console.Answer {
-	a := console.Answer{Columns: []string{"name", "transport", "address", "state"}}
-	r, _ := o.now()
-	if r == nil {
-		return a
-	}
-	for _, l := range r.addrs() {
-		a.Rows = append(a.Rows, []string{l.Name, l.Proto, l.Addr.String(), "open"})
-	}
-	for l := range r.wire.Retired {
-		a.Rows = append(a.Rows, []string{l.Name, l.Proto.String(), l.Addr.String(), "retired"})
-	}
-	return a
-}
-
-// Status implements console.Node.
-func (o operated) Status() console.Answer {
-	s := o.n.Status()
-	a := console.Answer{Columns: []string{"what", "value"}}
-	for _, line := range []struct {
-		what  string
-		value int
-	}{
-		{"calls", s.Calls}, {"dialogs", s.Dialogs}, {"transactions", s.Transactions}, {"bindings", s.Bindings},
-		{"legs", s.Legs}, {"goroutines", s.Goroutines}, {"heap", int(s.Heap)},
-	} {
-		a.Rows = append(a.Rows, []string{line.what, strconv.Itoa(line.value)})
-	}
-	return a
-}
-
-// Match implements console.Node.
-func (o operated) Match(where, exten string) (console.Answer, error) {
-	a := console.Answer{Columns: []string{"context", "extension", "priority", "application", "arguments"}}
-	_, p := o.now()
-	m, ok := p.settings.Plan.Match(where, exten, 1, "", time.Now())
-	if !ok {
-		return a, fmt.Errorf("nothing in [%s] matches %s", where, exten)
-	}
-	for s := range m.Extension.Steps() {
-		a.Rows = append(a.Rows, []string{m.Extension.Context.Name, m.Extension.Name, strconv.Itoa(s.Priority), s.App, s.Args})
-	}
-	return a, nil
-}
-
-// Reload implements console.Node.
-func (o operated) Reload() (console.Answer, error) {
-	problems := o.n.Reload()
-	a := console.Answer{Columns: []string{"problem"}}
-	for _, p := range problems {
-		a.Rows = append(a.Rows, []string{p.String()})
-	}
-	if config.HasErrors(problems) {
-		return a, errors.New("reload refused; the node runs on as it was")
-	}
-	return a, nil
-}
-
-// Destinations implements console.Node.
-func (o operated) Destinations() console.Answer {
-	a := console.Answer{Columns: []string{"set", "destination", "flags", "state", "calls", "latency_ms", "since", "last_sign"}}
-	r, _ := o.now()
-	if r == nil || r.edge == nil {
-		return a
-	}
-	for _, d := range r.edge.Dispatcher.Destinations() {
-		a.Rows = append(a.Rows, []string{strconv.Itoa(d.Set), d.ID, d.Flags, d.State.String(), strconv.FormatInt(d.Calls, 10),
-			strconv.FormatFloat(d.LatencyMS, 'f', 1, 64), d.Since.Format(time.TimeOnly), d.LastSign})
-	}
-	return a
-}
-
-// Destination implements console.Node.
-func (o operated) Destination(action, id string) error {
-	r, _ := o.now()
-	if r == nil || r.edge == nil {
-		return errors.New("this node is no balancer")
-	}
-	switch d := r.edge.Dispatcher; action {
-	case "drain":
-		return d.Drain(id)
-	case "enable":
-		return d.Enable(id)
-	default:
-		return d.Disable(id)
-	}
-}
+var _ console.Node = operated{}

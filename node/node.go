@@ -45,6 +45,11 @@ type Config struct {
 	Out io.Writer
 	// Logger is the root of all logs. nil = discarded.
 	Logger *slog.Logger
+	// Level is what Logger lets through, for the console to change. nil = it
+	// cannot be changed.
+	Level *slog.LevelVar
+	// Version is what the console says the node is.
+	Version string
 }
 
 // defaultDrain is how long calls may go on after the end has been asked for.
@@ -67,6 +72,8 @@ type Node struct {
 	mu    sync.Mutex // guards the following
 	plan  *plan      // the configuration in force
 	rooms *rooms     // nil before and after Run
+	began time.Time  // when Run was called
+	read  time.Time  // when plan came into force
 }
 
 // New reads and validates the configuration. The node is nil if any problem is
@@ -97,6 +104,8 @@ func New(cfg Config) (*Node, []config.Problem) {
 func (n *Node) Run(ctx context.Context) error {
 	n.mu.Lock()
 	p := n.plan
+	n.began = time.Now()
+	n.read = n.began
 	n.mu.Unlock()
 	r, err := open(ctx, n.cfg, p, n.log)
 	if err != nil {
@@ -160,7 +169,7 @@ func (n *Node) Reload() []config.Problem {
 			return problems
 		}
 	}
-	n.plan = next
+	n.plan, n.read = next, time.Now()
 	n.log.Info("configuration reloaded", "problems", len(problems))
 	return problems
 }

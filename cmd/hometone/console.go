@@ -1,20 +1,11 @@
 package main
 
 import (
-	"bufio"
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"log/slog"
-	"net"
-	"os"
-	"path/filepath"
 	"slices"
-	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/hometone/hometone/config"
@@ -25,7 +16,7 @@ import (
 type consoleCommand struct {
 	Config  string   `short:"c" placeholder:"FILE" help:"hometone.yaml of the node; default: ./hometone.yaml if it exists."`
 	Data    string   `placeholder:"DIR" help:"The node's data directory; default: as the configuration says."`
-	Verbose int      `short:"v" type:"counter" help:"Follow events: -v warnings, -vv calls, -vvv everything."`
+	Verbose int      `short:"v" type:"counter" help:"Follow events: -v warnings, -vv calls, -vvv steps of the dialplan, -vvvv everything."`
 	Call    string   `placeholder:"ID" help:"Only events of this Call-ID or channel."`
 	User    string   `placeholder:"NAME" help:"Only events of this number or endpoint."`
 	Watch   bool     `help:"Repeat a show command every second until it is interrupted."`
@@ -36,25 +27,25 @@ type consoleCommand struct {
 // Help shows examples and the exit codes.
 func (consoleCommand) Help() string {
 	return `Talks to the node of a data directory over its local socket, which only the
-node's own user and root may use. With a command it prints the answer; with -v,
---call or --user and no command it prints events until it is interrupted.
+node's own user and root may use. With a command it prints the answer. Without
+one, on a terminal, it prompts for commands, with history and completion by Tab,
+and prints events meanwhile; elsewhere it prints events until it is interrupted.
 
 Exit codes: 0 done, 1 the node refuses or does not run, 2 there is no such
 command.
 
 Examples:
 
+  hometone console
   hometone console show calls
   hometone console --data /var/lib/hometone --json show registrations
   hometone console show dispatcher --watch
   hometone console dialplan match office 102
-  hometone console -vv --user 8005`
+  hometone console -vv --user 8005
+  hometone console -vvv --json >events.jsonl`
 }
 
-// watchEvery is how often a watched table is shown.
-const watchEvery = time.Second
-
-// Run sends one request and prints what comes back, or does so again and again.
+// Run carries out one command, prompts, or follows.
 func (c *consoleCommand) Run(ctx context.Context, t *terminal) error {
 	dir, err := c.directory()
 	if err != nil {
@@ -63,19 +54,39 @@ func (c *consoleCommand) Run(ctx context.Context, t *terminal) error {
 	if last := len(c.Command) - 1; last > 0 && c.Command[last] == "--watch" {
 		c.Command, c.Watch = c.Command[:last], true
 	}
-	if !c.Watch {
-		return c.ask(ctx, t, dir)
+	client := console.Client{Dir: dir}
+	view := view{json: c.JSON, t: t}
+	filter := console.Filter{Level: console.Verbosity(cmp.Or(c.Verbose, 2)), Call: c.Call, User: c.User}
+	switch {
+	case c.Watch:
+		return c.watch(ctx, client, view)
+	case len(c.Command) > 0:
+		return c.once(ctx, client, view)
+	case t.prompts && !c.JSON:
+		return newPrompt(client, t, filter).run(ctx)
 	}
+	err = client.Follow(ctx, filter, view.reply)
+	if ctx.Err() != nil {
+		return nil // interrupted: that is how following ends
+	}
+	return noNode(err)
+}
+
+// watchEvery is how often a watched table is shown.
+const watchEvery = time.Second
+
+// watch prints the answer to a command again and again.
+func (c *consoleCommand) watch(ctx context.Context, client console.Client, v view) error {
 	if len(c.Command) == 0 || c.Command[0] != "show" {
 		return failure{exitUsage, errors.New("console: --watch repeats show commands, for instance: show dispatcher --watch")}
 	}
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
 	for {
-		if screen, ok := t.out.(*os.File); ok && !c.JSON && isTerminal(screen) {
-			fmt.Fprint(t.out, "\x1b[H\x1b[2J") // to the top of an empty screen
+		if v.t.prompts && !c.JSON {
+			fmt.Fprint(v.t.out, "\x1b[H\x1b[2J") // to the top of an empty screen
 		}
-		if err := c.ask(ctx, t, dir); err != nil {
+		if err := c.once(ctx, client, v); err != nil {
 			return err
 		}
 		select {
@@ -86,31 +97,32 @@ func (c *consoleCommand) Run(ctx context.Context, t *terminal) error {
 	}
 }
 
-// ask sends the request of the command line.
-func (c *consoleCommand) ask(ctx context.Context, t *terminal, dir string) error {
-	req := console.Request{Command: c.Command}
-	switch follow := c.Verbose > 0 || c.Call != "" || c.User != ""; {
-	case len(c.Command) == 0 && !follow:
-		req.Command = []string{"help"}
-	case len(c.Command) == 0:
-		levels := []slog.Level{slog.LevelInfo, slog.LevelWarn, slog.LevelInfo, slog.LevelDebug}
-		req.Follow = &console.Filter{Level: levels[min(c.Verbose, len(levels)-1)], Call: c.Call, User: c.User}
-	}
-	path := filepath.Join(dir, console.SocketName)
-	conn, err := net.Dial("unix", path)
+// once prints the answer to one command.
+func (c *consoleCommand) once(ctx context.Context, client console.Client, v view) error {
+	done := v.t.progress("waiting for the node")
+	reply, err := client.Do(ctx, c.Command)
+	done()
 	if err != nil {
-		return failure{exitNegative, fmt.Errorf("no node answers at %s (%w); --data names the data directory of a running node", path, err)}
+		return noNode(err)
 	}
-	defer conn.Close()
-	defer context.AfterFunc(ctx, func() { conn.Close() })()
-	if err := json.NewEncoder(conn).Encode(req); err != nil {
-		return fmt.Errorf("console: %w", err)
+	if err := v.reply(reply); err != nil {
+		return err
 	}
-	err = c.receive(t, conn)
-	if ctx.Err() != nil {
-		return nil // interrupted: that is how following ends
+	switch {
+	case reply.Error != "" && reply.Usage:
+		return failure{exitUsage, errors.New(reply.Error)}
+	case reply.Error != "":
+		return failure{exitNegative, errors.New(reply.Error)}
 	}
-	return err
+	return nil
+}
+
+// noNode says what to do if no node answers.
+func noNode(err error) error {
+	if errors.Is(err, console.ErrNoNode) {
+		err = fmt.Errorf("%w; --data names the data directory of a running node", err)
+	}
+	return failure{exitNegative, err}
 }
 
 // directory is the node's data directory.
@@ -126,90 +138,4 @@ func (c *consoleCommand) directory() (string, error) {
 		return "", errors.New(problems[i].String())
 	}
 	return file.Node.Data, nil
-}
-
-// receive prints replies until the last.
-func (c *consoleCommand) receive(t *terminal, r io.Reader) error {
-	for replies := json.NewDecoder(bufio.NewReader(r)); ; {
-		var reply console.Reply
-		if err := replies.Decode(&reply); err != nil {
-			return errors.New("console: the node has closed the connection")
-		}
-		if reply.Lost > 0 {
-			fmt.Fprintf(t.err, "hometone: %d events lost: this console is too slow\n", reply.Lost)
-		}
-		if reply.Event != nil {
-			if err := c.event(t, reply.Event); err != nil {
-				return err
-			}
-		}
-		if !reply.Done {
-			continue
-		}
-		if reply.Answer != nil {
-			if err := c.table(t, reply.Answer); err != nil {
-				return err
-			}
-		}
-		switch {
-		case reply.Error != "" && reply.Usage:
-			return failure{exitUsage, errors.New(reply.Error)}
-		case reply.Error != "":
-			return failure{exitNegative, errors.New(reply.Error)}
-		}
-		return nil
-	}
-}
-
-func (c *consoleCommand) event(t *terminal, e *console.Event) error {
-	if c.JSON {
-		return t.printJSON(e)
-	}
-	var fields []string
-	for name, value := range e.Fields {
-		fields = append(fields, fmt.Sprintf("%s=%q", name, value))
-	}
-	slices.Sort(fields)
-	_, err := fmt.Fprintf(t.out, "%s %-5s %q %s\n", e.Time.Format("15:04:05.000"), e.Level, e.Text, strings.Join(fields, " "))
-	return err
-}
-
-// table prints an answer. Quoting keeps what strangers have sent (a
-// User-Agent, a Call-ID) from steering the terminal.
-func (c *consoleCommand) table(t *terminal, a *console.Answer) error {
-	if c.JSON {
-		for _, row := range a.Rows {
-			object := map[string]string{}
-			for i, name := range a.Columns {
-				object[name] = row[i]
-			}
-			if err := t.printJSON(object); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	if len(a.Columns) == 0 {
-		return nil
-	}
-	w := tabwriter.NewWriter(t.out, 0, 8, 2, ' ', 0)
-	fmt.Fprintln(w, strings.Join(a.Columns, "\t"))
-	for _, row := range a.Rows {
-		cells := slices.Clone(row)
-		for i, cell := range cells {
-			cells[i] = printable(cell)
-		}
-		fmt.Fprintln(w, strings.Join(cells, "\t"))
-	}
-	return w.Flush()
-}
-
-// printable is a text without control characters.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r >= 0x7f && r < 0xa0 {
-			return '?'
-		}
-		return r
-	}, s)
 }

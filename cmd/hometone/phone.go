@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"os"
 	"strings"
@@ -132,7 +133,7 @@ func (c *phoneCommand) config(t *terminal) (phone.Config, error) {
 	conf := phone.Config{
 		Account: c.Account, User: c.User, Password: c.Password, Display: c.Display, Server: c.Server,
 		Listen: c.Listen, Codecs: c.Codec, Ptime: c.Ptime, Expires: c.Expires, Busy: c.Busy,
-		UserAgent: "hometone/" + version, Logger: c.logger(t),
+		UserAgent: "hometone/" + version, Logger: c.logger(t, &slog.LevelVar{}),
 		TLS: &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: c.Insecure}, //nolint:gosec // asked for by --insecure
 	}
 	if c.CA != "" {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/signal"
 	"sync"
@@ -46,8 +47,9 @@ type readyLine struct {
 
 // Run serves until a signal comes.
 func (c *serveCommand) Run(ctx context.Context, t *terminal) error {
-	log := c.logger(t)
-	conf := node.Config{File: c.Config, Asterisk: c.Asterisk, Data: c.Data, User: c.User, Logger: log}
+	level := &slog.LevelVar{}
+	log := c.logger(t, level)
+	conf := node.Config{File: c.Config, Asterisk: c.Asterisk, Data: c.Data, User: c.User, Logger: log, Level: level, Version: version}
 	if !c.JSON {
 		conf.Out = t.out
 	}

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/term"
+
 	"github.com/hometone/hometone/config"
 )
 
@@ -18,6 +20,7 @@ type terminal struct {
 	out, err io.Writer
 	color    bool // standard output is a terminal that wants color
 	watched  bool // standard error is a terminal, so that progress is seen
+	prompts  bool // somebody types: standard input and output are a terminal that can be edited on
 }
 
 func newTerminal() *terminal {
@@ -25,12 +28,12 @@ func newTerminal() *terminal {
 		in: os.Stdin, out: os.Stdout, err: os.Stderr,
 		color:   isTerminal(os.Stdout) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb",
 		watched: isTerminal(os.Stderr),
+		prompts: isTerminal(os.Stdin) && isTerminal(os.Stdout) && os.Getenv("TERM") != "dumb",
 	}
 }
 
 func isTerminal(f *os.File) bool {
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
+	return term.IsTerminal(int(f.Fd()))
 }
 
 // paint wraps text in a color if somebody sees it.
@@ -102,9 +105,11 @@ type logFlags struct {
 	LogFormat string     `help:"Format of the log: text or json." enum:"text,json" default:"text"`
 }
 
-// logger writes to standard error.
-func (f logFlags) logger(t *terminal) *slog.Logger {
-	opt := &slog.HandlerOptions{Level: f.LogLevel}
+// logger writes to standard error what level lets through, which begins as the
+// flag says.
+func (f logFlags) logger(t *terminal, level *slog.LevelVar) *slog.Logger {
+	level.Set(f.LogLevel)
+	opt := &slog.HandlerOptions{Level: level}
 	if f.LogFormat == "json" {
 		return slog.New(slog.NewJSONHandler(t.err, opt))
 	}
