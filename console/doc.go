@@ -5,10 +5,12 @@
 // interface [Node], so that an HTTP API can share both. [Server] listens with
 // mode 0600 and answers only processes of the node's own user and root. A
 // client sends one [Request] as a line of JSON on a connection of its own and
-// reads [Reply] lines until one says Done.
+// reads [Reply] lines until one says Done; [Client] does that. What an argument
+// names is a [Kind], which is how the node completes it.
 //
 // Events pass a [Bus]. It never blocks a call: each subscriber has a queue of
-// its own, and what does not fit is counted and told. With no subscriber an
+// its own, and what does not fit is counted and told. An event is encoded once for
+// all, and sent with what follows it closely. With no subscriber an
 // event costs one atomic load. [Bus.Handler] makes events of what the rooms
 // log; no secret is logged, so none is shown.
 //

@@ -27,7 +27,7 @@ const (
 	requestTime    = 5 * time.Second
 	writeTime      = 10 * time.Second // for an answer
 	pauseTime      = 5 * time.Minute  // how long a console that follows may stand still
-	gatherTime     = 100 * time.Millisecond
+	gatherTime     = 250 * time.Millisecond
 )
 
 // Request is what a client sends: a command, the words of one to complete, or a

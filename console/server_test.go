@@ -90,7 +90,13 @@ func TestSlowConsole(t *testing.T) {
 			}
 		}
 	}
-	for got.Load() == 0 { // until it follows
+	bus := log.Handler().(*handler).bus
+	both := func() bool {
+		bus.mu.Lock()
+		defer bus.mu.Unlock()
+		return len(bus.subs) == 2
+	}
+	for got.Load() == 0 || !both() { // until both follow
 		log.Info("begin")
 		time.Sleep(time.Millisecond)
 	}
@@ -100,9 +106,11 @@ func TestSlowConsole(t *testing.T) {
 			reaches(int64(n + 2))
 		}
 	}
-	bus := log.Handler().(*handler).bus
 	bus.mu.Lock()
-	held := bus.subs[0].lost.Load()
+	held := uint64(0)
+	for _, s := range bus.subs {
+		held += s.lost.Load()
+	}
 	bus.mu.Unlock()
 	if held == 0 {
 		t.Error("the console that does not read has lost nothing: it was not slow")

@@ -35,7 +35,7 @@ type Node interface {
 	Names(kind Kind, before []string) []string
 }
 
-// Answer is a table: cells are strings, numbers or booleans.
+// Answer is a table: cells are strings, numbers, booleans or lists of strings.
 type Answer struct {
 	Columns []string `json:"columns,omitempty"`
 	Rows    [][]any  `json:"rows,omitempty"`

@@ -148,31 +148,30 @@ func (o operated) Endpoint(name string) (console.Answer, error) {
 	a.Add("state", r.board.State("PJSIP/"+name).String())
 	a.Add("from", fmt.Sprintf("%s:%d", e.File, e.Line))
 	a.Add("context", e.Context)
-	a.Add("codecs", strings.Join(e.Codecs, ","))
+	a.Add("codecs", e.Codecs)
 	a.Add("dtmf_mode", e.DTMFMode)
 	a.Add("authenticates", len(e.Auth) > 0)
-	a.Add("mailboxes", strings.Join(e.Mailboxes, ","))
+	a.Add("mailboxes", e.Mailboxes)
 	if e.Transport != "" {
 		a.Add("transport", e.Transport)
 	}
+	contacts, calls := []string{}, []string{}
 	for _, aor := range e.AORs {
-		a.Add("aor", aor)
 		if s := p.pjsip.AORs[aor]; s != nil {
-			for _, uri := range s.Contacts {
-				a.Add("contact", uri+" (of the file)")
-			}
+			contacts = append(contacts, s.Contacts...)
 		}
-		bindings := r.places.Lookup(aor)
-		for i := range bindings {
-			b := &bindings[i]
-			a.Add("contact", fmt.Sprintf("%s from %s %s for %d s more, %s", b.Contact, b.Proto, b.Source, int(time.Until(b.Expires).Seconds()), b.UserAgent))
+		for _, b := range r.places.Lookup(aor) {
+			contacts = append(contacts, b.Contact)
 		}
 	}
 	for _, c := range r.exchange.List() {
 		if strings.HasPrefix(c.Channel, "PJSIP/"+name+"-") {
-			a.Add("call", c.Channel)
+			calls = append(calls, c.Channel)
 		}
 	}
+	a.Add("aors", e.AORs)
+	a.Add("contacts", contacts)
+	a.Add("calls", calls)
 	return a, nil
 }
 

@@ -63,6 +63,7 @@ func (c *consoleCommand) Run(ctx context.Context, t *terminal) error {
 	case len(c.Command) > 0:
 		return c.once(ctx, client, view)
 	case t.prompts && !c.JSON:
+		filter.Level = console.Verbosity(max(c.Verbose, 1)) // who types wants to see the line
 		return newPrompt(client, t, filter).run(ctx)
 	}
 	err = client.Follow(ctx, filter, view.reply)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
@@ -94,18 +95,18 @@ func word(s string) string {
 func (v view) answer(a *console.Answer) error {
 	switch {
 	case v.json && a.One:
-		object := map[string]any{}
+		var o object
 		for _, row := range a.Rows {
-			object[fmt.Sprint(row[0])] = row[1]
+			o = append(o, row)
 		}
-		return v.t.printJSON(object)
+		return v.t.printJSON(o)
 	case v.json:
 		for _, row := range a.Rows {
-			object := map[string]any{}
+			var o object
 			for i, name := range a.Columns {
-				object[name] = row[i]
+				o = append(o, []any{name, row[i]})
 			}
-			if err := v.t.printJSON(object); err != nil {
+			if err := v.t.printJSON(o); err != nil {
 				return err
 			}
 		}
@@ -121,6 +122,42 @@ func (v view) answer(a *console.Answer) error {
 	return nil
 }
 
+// object is a JSON object whose members, name and value, stay in order.
+type object [][]any
+
+// MarshalJSON implements json.Marshaler.
+func (o object) MarshalJSON() ([]byte, error) {
+	b := []byte{'{'}
+	for i, member := range o {
+		for j, v := range member {
+			text, err := json.Marshal(v)
+			if err != nil {
+				return nil, err
+			}
+			if b = append(b, text...); j == 0 {
+				b = append(b, ':')
+			}
+		}
+		if i < len(o)-1 {
+			b = append(b, ',')
+		}
+	}
+	return append(b, '}'), nil
+}
+
+// text is a cell for people.
+func text(cell any) string {
+	list, ok := cell.([]any)
+	if !ok {
+		return printable(fmt.Sprint(cell))
+	}
+	words := make([]string, len(list))
+	for i, v := range list {
+		words[i] = text(v)
+	}
+	return strings.Join(words, ", ")
+}
+
 func (v view) table(a *console.Answer) error {
 	if len(a.Columns) == 0 {
 		return nil
@@ -132,7 +169,7 @@ func (v view) table(a *console.Answer) error {
 	for _, row := range a.Rows {
 		cells := make([]string, len(row))
 		for i, cell := range row {
-			cells[i] = printable(fmt.Sprint(cell))
+			cells[i] = text(cell)
 		}
 		fmt.Fprintln(w, strings.Join(cells, "\t"))
 	}
