@@ -1,6 +1,7 @@
 package pbx
 
 import (
+	"context"
 	"time"
 
 	"github.com/hometone/hometone/config/pjsip"
@@ -52,13 +53,16 @@ func (s *Server) admit(set *Settings, tx *transaction.Server, req *sip.Request) 
 	return nil
 }
 
-// options answers a probe. It is the same for every user part, known or not,
-// and asks for no credentials, so that balancers and monitors can probe us
-// (RFC 3261 §11.2).
-func (s *Server) options(tx *transaction.Server, req *sip.Request) {
+// options answers a probe. It asks for no credentials, so that balancers and
+// monitors can probe us (RFC 3261 §11.2). An endpoint that calls without
+// credentials is told 404 for an extension that it could not call, as Asterisk
+// does; everybody else gets the same answer for every user part.
+func (s *Server) options(set *Settings, tx *transaction.Server, req *sip.Request) {
 	status := 200
 	if s.draining.Load() {
 		status = 503
+	} else if e := set.Identify(req, tx.Flow().Remote()); e != nil && len(e.Auth) == 0 && !set.answers(e, req, time.Now()) {
+		status = 404
 	}
 	res := sip.NewResponse(req, status, "")
 	res.Set(sip.HeaderAccept, "application/sdp, application/dtmf-relay, application/dtmf")
@@ -68,8 +72,18 @@ func (s *Server) options(tx *transaction.Server, req *sip.Request) {
 	_ = tx.Respond(res)
 }
 
+// answers reports whether a request of the endpoint names an extension that it
+// may call, or none at all.
+func (s *Settings) answers(e *pjsip.Endpoint, req *sip.Request, now time.Time) bool {
+	uri, err := req.ParsedURI()
+	if err != nil || uri.Username() == "" {
+		return true
+	}
+	return s.Plan.Exists(e.Context, s.bareUser(uri.Username()), 1, "", now)
+}
+
 // outside answers a request that is not a call and belongs to no dialog.
-func (s *Server) outside(set *Settings, tx *transaction.Server, req *sip.Request) {
+func (s *Server) outside(ctx context.Context, set *Settings, tx *transaction.Server, req *sip.Request) {
 	switch req.Method() {
 	case sip.INFO, sip.UPDATE, sip.BYE, sip.PRACK, sip.NOTIFY:
 		// RFC 3261 §12.2.2: a request in a dialog that does not exist.
@@ -86,6 +100,6 @@ func (s *Server) outside(set *Settings, tx *transaction.Server, req *sip.Request
 	case sip.REFER:
 		respond(tx, req, 603, "")
 	default:
-		s.message(e, tx, req)
+		s.message(ctx, set, e, tx, req)
 	}
 }

@@ -81,8 +81,12 @@ type Channel interface {
 	// Redirect sends the caller to a SIP URI, endpoint or number: by 302 before
 	// the answer, which ends the channel, by REFER after it.
 	Redirect(ctx context.Context, destination string) error
+	// SendMessage sends the text of MESSAGE() outside a call (RFC 3428); from and
+	// to may be empty. status is a value of MESSAGE_SEND_STATUS, err says why it is
+	// not SUCCESS.
+	SendMessage(ctx context.Context, destination, from, to string) (status string, err error)
 	// SendText sends a text to the caller within the call.
-	SendText(ctx context.Context, contentType, text string) error
+	SendText(ctx context.Context, t Text) error
 
 	// StartTone plays a call progress tone (dial, ring, busy, congestion, milliwatt …)
 	// until StopTone, beneath whatever follows.
@@ -96,6 +100,13 @@ type Channel interface {
 	Exec(ctx context.Context, name, args string) error
 	// Log returns the call's logger.
 	Log() *slog.Logger
+}
+
+// Text is what SendText sends.
+type Text struct {
+	ContentType string
+	Body        string
+	From, To    string // names to show instead of the dialog's; "" = none
 }
 
 // Script is the dialplan as an application that moves about in it sees it;

@@ -58,6 +58,7 @@ type channel struct {
 	monitored  uint64 // numbers monitors
 	patience   patience
 	connected  *party            // whom CONNECTEDLINE() says that the caller talks with; nil = nobody
+	text       *text             // the message that came in, or that MessageSend sends; nil = none
 	notes      map[string]string // what functions keep for the dialplan alone; nil = nothing
 	lastActs   []string          // hangup handlers, the latest last
 	causes     []calleeEnd       // why called channels ended
@@ -154,7 +155,7 @@ func (ch *channel) begin() bool {
 		Plan: func() *dialplan.Plan { return ch.set.Plan }, Apps: ch, Channel: ch, Functions: ch.srv.functions,
 		Globals: ch.srv.cfg.Globals, Services: ch.srv.cfg.Services, Now: time.Now, Logger: ch.srv.log,
 	})
-	ch.event("call", slog.String("from", ch.caller.number), slog.String("to", ch.start.Exten), slog.String("endpoint", ch.caller.endpoint.Name))
+	ch.event(ch.kind(), slog.String("from", ch.caller.number), slog.String("to", ch.start.Exten), slog.String("endpoint", ch.caller.endpoint.Name))
 	if err := ch.caller.readOffer(ch.caller.takeBody()); err != nil {
 		ch.log().Info("offer refused", "error", err)
 		ch.cause = CauseBearerNotAvailable
@@ -171,6 +172,14 @@ func (ch *channel) begin() bool {
 	ch.inherited = nil
 	ch.interp.Start(ch.start)
 	return true
+}
+
+// kind is what the log calls the beginning of the channel.
+func (ch *channel) kind() string {
+	if ch.text != nil {
+		return "message"
+	}
+	return "call"
 }
 
 // setVariables sets what set_var of the endpoint says.

@@ -224,14 +224,7 @@ func (d *dialing) branch(ctx context.Context, e *pjsip.Endpoint, number string, 
 		l.invite(c.Targets, nil)
 		return
 	}
-	next := c.URI
-	if len(c.Path) > 0 {
-		next = c.Path[0]
-		if a, err := sip.ParseAddress(next); err == nil {
-			next = a.URI
-		}
-	}
-	uri, err := sip.ParseURI(next)
+	uri, err := sip.ParseURI(c.next())
 	if err != nil {
 		l.invite(nil, err)
 		return
@@ -268,7 +261,7 @@ func (l *leg) invite(targets []transport.Target, err error) {
 		l.state, l.cause = legGone, CauseDestinationOutOfOrd
 		return
 	}
-	targets = l.through(targets)
+	targets = l.ch.set.through(l.endpoint, targets)
 	l.remoteAddr = targets[0].Addr.Addr().Unmap()
 	if f := targets[0].Flow; f.Valid() {
 		l.remoteAddr = f.Remote().Addr().Unmap()
@@ -288,12 +281,12 @@ func (l *leg) invite(targets []transport.Target, err error) {
 
 // through names the endpoint's transport as the listener to send from, for
 // targets that it can reach.
-func (l *leg) through(targets []transport.Target) []transport.Target {
-	name := l.endpoint.Transport
+func (s *Settings) through(e *pjsip.Endpoint, targets []transport.Target) []transport.Target {
+	name := e.Transport
 	if name == "" {
 		return targets
 	}
-	for _, t := range l.ch.set.Endpoints.Transports {
+	for _, t := range s.Endpoints.Transports {
 		if t.Name != name {
 			continue
 		}

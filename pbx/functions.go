@@ -28,6 +28,8 @@ func channelFunctions() map[string]channelFunction {
 		"IMPORT":                     {read: (*channel).imports, doc: "A variable or function of another channel."},
 		"JITTERBUFFER":               {read: readNote("JITTERBUFFER"), write: writeNote("JITTERBUFFER"), doc: "Accepted: packets are passed on as they come."},
 		"MASTER_CHANNEL":             {read: (*channel).readMaster, write: (*channel).writeMaster, doc: "A variable of the channel that the call began with."},
+		"MESSAGE":                    {read: (*channel).readText, write: (*channel).writeText, doc: "The message that came in, or that MessageSend sends."},
+		"MESSAGE_DATA":               {read: (*channel).readTextData, write: (*channel).writeTextData, doc: "A header of the message."},
 		"PJSIP_AOR":                  {read: (*channel).pjsipAOR, doc: "An option of an aor, or its contacts."},
 		"PJSIP_CONTACT":              {read: (*channel).pjsipContact, doc: "What is known of a contact."},
 		"PJSIP_DIAL_CONTACTS":        {read: (*channel).pjsipDialContacts, doc: "What Dial is told to call all contacts of an endpoint."},

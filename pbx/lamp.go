@@ -13,8 +13,8 @@ func device(e *pjsip.Endpoint) string { return "PJSIP/" + e.Name }
 // lamp tells the board what the leg's telephone is doing.
 func (l *leg) lamp() {
 	b := l.ch.srv.cfg.Board
-	if b == nil {
-		return
+	if b == nil || l.inside {
+		return // an end of a Local channel is no telephone
 	}
 	if s := l.lampState(); s != l.lit {
 		l.lit = s
@@ -65,18 +65,5 @@ func (s *Server) subscribe(e *pjsip.Endpoint, tx *transaction.Server, req *sip.R
 			return
 		}
 		p.Subscribe(tx, req, w)
-	}
-}
-
-// message gives a MESSAGE of an endpoint to the message center. Strangers have
-// no text to leave.
-func (s *Server) message(e *pjsip.Endpoint, tx *transaction.Server, req *sip.Request) {
-	switch {
-	case s.cfg.Messages == nil:
-		notAllowed(tx, req)
-	case e.Name == anonymous:
-		respond(tx, req, 403, "")
-	default:
-		s.cfg.Messages.Serve(tx, req, e.Name, "")
 	}
 }

@@ -74,7 +74,6 @@ func newCallerLeg(ch *channel, e *pjsip.Endpoint, tx *transaction.Server, req *s
 		l.name = ch.name
 	}
 	l.party = callingParty(e, &req.Message)
-	l.body = req.Body()
 	if ch != nil && ch.set.Plan.ReadsHeaders() {
 		l.request = req
 	}

@@ -17,6 +17,17 @@ type Contact struct {
 	Targets []transport.Target
 }
 
+// next is the URI of the next hop towards the contact.
+func (c *Contact) next() string {
+	if len(c.Path) == 0 {
+		return c.URI
+	}
+	if a, err := sip.ParseAddress(c.Path[0]); err == nil {
+		return a.URI
+	}
+	return c.Path[0]
+}
+
 // Locator finds the contacts of an address of record, best first. It answers
 // from memory.
 type Locator interface {

@@ -92,13 +92,7 @@ func (p *probe) start(o *Outbound, ctx context.Context, now time.Time) {
 	p.sent, p.at = now, now.Add(p.aor.QualifyFrequency)
 	set := o.settings.Load()
 	user := set.Endpoints.Global.DefaultFromUser
-	next := p.contact.URI
-	if len(p.contact.Path) > 0 {
-		next = p.contact.Path[0]
-		if a, err := sip.ParseAddress(next); err == nil {
-			next = a.URI
-		}
-	}
+	next := p.contact.next()
 	host, port := "", uint16(0)
 	if len(p.contact.Targets) > 0 {
 		host, port = o.cfg.Transport.SentBy(p.contact.Targets[0])

@@ -10,7 +10,7 @@ import (
 	"github.com/hometone/hometone/sip/dialog"
 )
 
-// ackTime is how long a REFER waits for the ACK to our 200.
+// ackTime is how long a request of ours waits for the ACK to our 200.
 const ackTime = 5 * time.Second
 
 // errNowhere means that a redirection has no usable destination.
@@ -36,10 +36,20 @@ func (ch *channel) Redirect(_ context.Context, destination string) error {
 	if !ok {
 		return errLocal
 	}
-	for until := time.Now().Add(ackTime); !s.Confirmed() && !ch.gone() && ch.step(until); {
-	}
+	ch.awaitACK()
 	_, err := s.Refer("<" + uri + ">")
 	return err
+}
+
+// awaitACK lets the channel live until its caller has acknowledged our 200:
+// telephones expect nothing else of us before that.
+func (ch *channel) awaitACK() {
+	s, ok := ch.caller.session.(*dialog.Session)
+	if !ok {
+		return
+	}
+	for until := time.Now().Add(ackTime); !s.Confirmed() && !ch.gone() && ch.step(until); {
+	}
 }
 
 // redirectURI is the SIP URI of a destination: one as it is, an endpoint's
@@ -65,14 +75,32 @@ func (ch *channel) redirectURI(destination string) string {
 }
 
 // SendText implements Channel: a MESSAGE in the caller's dialog (RFC 3428 §4).
-func (ch *channel) SendText(_ context.Context, contentType, text string) error {
+func (ch *channel) SendText(_ context.Context, t Text) error {
 	if ch.gone() || ch.caller.session == nil {
 		return ErrHangup
 	}
 	if ch.caller.state != legUp {
 		return dialog.ErrState
 	}
-	return ch.caller.session.Send(sip.MESSAGE, contentType, text, nil)
+	if ch.awaitACK(); ch.gone() {
+		return ErrHangup
+	}
+	s := ch.caller.session
+	var names []dialog.Header
+	if t.From != "" {
+		names = append(names, named("From", t.From, s.LocalURI(), s.ID().LocalTag))
+	}
+	if t.To != "" {
+		names = append(names, named("To", t.To, s.RemoteURI(), s.ID().RemoteTag))
+	}
+	return s.Send(sip.MESSAGE, t.ContentType, t.Body, nil, names...)
+}
+
+// named is From or To of a dialog with another name.
+func named(header, display, uri, tag string) dialog.Header {
+	a := sip.Address{Display: display, URI: uri}
+	a.Params = a.Params.With("tag", tag)
+	return dialog.Header{Name: header, Value: a.String()}
 }
 
 // message is a MESSAGE in a leg's dialog: it goes to the one that the leg is

@@ -7,6 +7,9 @@ import (
 	"github.com/hometone/hometone/sip/dialog"
 )
 
+// accepted notes the dialog of the caller's INVITE and the description in it.
+func (l *leg) accepted(s *dialog.Session) { l.session, l.body = s, s.RemoteSDP() }
+
 // takeBody returns the description of the caller's INVITE and forgets it.
 func (l *leg) takeBody() string {
 	body := l.body

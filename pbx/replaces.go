@@ -42,7 +42,7 @@ func (s *Server) replacing(e *pjsip.Endpoint, tx *transaction.Server, req *sip.R
 		s.log.Info("INVITE with Replaces refused", "call_id", req.CallID(), "endpoint", e.Name, "error", err)
 		return
 	}
-	fresh.session = accepted
+	fresh.accepted(accepted)
 	if !fresh.post(takeover{old: old, fresh: fresh, answer: true}, false) {
 		_ = accepted.Reject(481, "")
 	}

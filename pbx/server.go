@@ -67,6 +67,7 @@ type Server struct {
 	legs       atomic.Int64  // with ports at the relay
 	hurry      chan struct{} // closed when calls may not wait for their records any more
 	air        air
+	inboxes    inboxes
 	recordings sync.WaitGroup // goroutines that write files
 
 	mu    sync.Mutex          // guards the following
@@ -234,11 +235,11 @@ func (s *Server) ServeSIP(ctx context.Context, tx *transaction.Server, req *sip.
 	case sip.ACK:
 		// RFC 3261 §17.1.1.3: nobody answers an ACK.
 	case sip.OPTIONS:
-		s.options(tx, req)
+		s.options(set, tx, req)
 	case sip.INVITE:
 		s.invite(ctx, set, tx, req)
 	case sip.MESSAGE, sip.SUBSCRIBE, sip.PUBLISH, sip.REFER, sip.INFO, sip.NOTIFY, sip.UPDATE, sip.BYE, sip.PRACK:
-		s.outside(set, tx, req)
+		s.outside(ctx, set, tx, req)
 	default:
 		notAllowed(tx, req)
 	}
@@ -273,7 +274,7 @@ func (s *Server) invite(ctx context.Context, set *Settings, tx *transaction.Serv
 		s.leave(ch)
 		return
 	}
-	ch.caller.session = session
+	ch.caller.accepted(session)
 	// RFC 3261 §17.2.1 asks for 100 within 200 ms; callers of Asterisk are used
 	// to it at once.
 	respond(tx, req, 100, "")

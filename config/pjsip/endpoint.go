@@ -158,7 +158,7 @@ func endpointTable() table[ep] {
 func endpointRouting() []option[ep] {
 	return []option[ep]{
 		yes("context", "default", str(func(e *ep) *string { return &e.Context })),
-		later("message_context", "", "", "MESSAGE requests are refused", str(func(e *ep) *string { return &e.MessageContext })),
+		yes("message_context", "", str(func(e *ep) *string { return &e.MessageContext })),
 		yes("subscribe_context", "", str(func(e *ep) *string { return &e.SubscribeContext })),
 		later("overlap_context", "", "", "numbers are completed in context", str(func(e *ep) *string { return &e.OverlapContext })),
 		yes("transport", "", str(func(e *ep) *string { return &e.Transport })),

@@ -40,7 +40,7 @@ func globalTable() table[Global] {
 		later("keep_alive_interval", "90", "90", "the interval is ours", seconds(func(o *g) *time.Duration { return &o.KeepAlive })),
 		yes("default_realm", "asterisk", str(func(o *g) *string { return &o.DefaultRealm })),
 		yes("default_from_user", "asterisk", str(func(o *g) *string { return &o.DefaultFromUser })),
-		later("default_outbound_endpoint", "default_outbound_endpoint", "default_outbound_endpoint", "URIs are dialled with an endpoint's name", str(func(o *g) *string { return &o.DefaultOutboundEndpoint })),
+		yes("default_outbound_endpoint", "default_outbound_endpoint", str(func(o *g) *string { return &o.DefaultOutboundEndpoint })),
 		later("default_voicemail_extension", "", "", "message waiting is not indicated", str(func(o *g) *string { return &o.DefaultVoicemail })),
 		yes("endpoint_identifier_order", "ip,username,anonymous", list(func(o *g) *[]string { return &o.EndpointIdentifierOrder })),
 		later("default_auth_algorithms_uas", "", "", "MD5, SHA-256 and SHA-512-256 are offered as far as the secret allows", algorithms(func(o *g) *[]string { return &o.AlgorithmsUAS })),

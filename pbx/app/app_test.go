@@ -129,8 +129,11 @@ func (s *story) Exec(ctx context.Context, name, args string) error {
 	return fmt.Errorf("%w: %q", pbx.ErrNoApp, name)
 }
 func (s *story) Redirect(_ context.Context, to string) error { return s.note("redirect %s", to) }
-func (s *story) SendText(_ context.Context, kind, text string) error {
-	return s.note("text %s %s", kind, text)
+func (s *story) SendMessage(_ context.Context, destination, from, to string) (string, error) {
+	return "SUCCESS", s.note("message %s %s %s", destination, from, to)
+}
+func (s *story) SendText(_ context.Context, t pbx.Text) error {
+	return s.note("text %s %s", t.ContentType, t.Body)
 }
 func (s *story) Studio() pbx.Studio { return s }
 
@@ -229,6 +232,7 @@ func TestApplications(t *testing.T) {
 		{call: "Milliwatt()", want: []string{"answer", "tone milliwatt", "wait -1ns"}},
 		{call: "Transfer(PJSIP/sip:a@b)", want: []string{"redirect sip:a@b"}, vars: map[string]string{"TRANSFERSTATUS": "SUCCESS"}},
 		{call: "Transfer(DAHDI/1)", vars: map[string]string{"TRANSFERSTATUS": "UNSUPPORTED"}},
+		{call: "MessageSend(pjsip:bob,sip:alice@h)", want: []string{"message pjsip:bob sip:alice@h "}, vars: map[string]string{"MESSAGE_SEND_STATUS": "SUCCESS"}},
 		{call: "SendText(hello, you)", want: []string{"text text/plain hello, you"}, vars: map[string]string{"SENDTEXTSTATUS": "SUCCESS"}},
 		{call: "UserEvent(Name,Key: value)"},
 		{call: "DumpChan()"},

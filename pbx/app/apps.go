@@ -40,6 +40,7 @@ func All() []pbx.App {
 		{Name: "Hangup", Run: hangup, Doc: "Ends the call, with a cause if one is given."},
 		{Name: "If", Run: stepIf(pbx.Script.If), Doc: "Runs the lines to EndIf if a condition holds."},
 		{Name: "Log", Run: logLine, Doc: "Writes a line of a level to the log."},
+		{Name: "MessageSend", Run: messageSend, Doc: "Sends a text message outside a call."},
 		{Name: "Milliwatt", Run: milliwatt, Doc: "Plays the 1004 Hz test tone."},
 		{Name: "MixMonitor", Run: mixMonitor, Doc: "Records both sides of the call beneath what follows."},
 		{Name: "MSet", Run: mset, Doc: "Sets several variables."},

@@ -239,6 +239,7 @@ func (l *loader) add(x *Extension, step Step) {
 		}
 	}
 	x.steps = append(x.steps, step)
+	x.messages = x.messages || strings.EqualFold(step.App, "MessageSend") || strings.Contains(step.Args, "MESSAGE(") || strings.Contains(step.Args, "MESSAGE_DATA(")
 }
 
 func (l *loader) hint(x *Extension, devices string, at config.Pos) {

@@ -60,6 +60,7 @@ type Extension struct {
 	steps         []Step   // by priority
 	hint          *Step    // the priority "hint", or nil
 	hintName      string
+	messages      bool // a step reads or sends a message
 	labels        map[string]int
 }
 
@@ -243,6 +244,13 @@ func (p *Plan) match(contextName string, f finder, now time.Time) (Match, bool) 
 func (p *Plan) Exists(contextName, exten string, priority int, callerID string, now time.Time) bool {
 	_, ok := p.Match(contextName, exten, priority, callerID, now)
 	return ok
+}
+
+// TakesMessages reports whether an extension is there for messages: one of its
+// steps is MessageSend, or reads MESSAGE() or MESSAGE_DATA().
+func (p *Plan) TakesMessages(contextName, exten, callerID string, now time.Time) bool {
+	m, ok := p.Match(contextName, exten, 1, callerID, now)
+	return ok && m.Extension.messages
 }
 
 // CanMatch reports whether exten, or exten with more digits after it, matches.

@@ -42,10 +42,7 @@ type Config struct {
 	Network   Network   // required
 	Store     Store     // required
 	Directory Directory // required; it may change what it answers
-	// Dialplan is offered every message first; true means that it took it over,
-	// and the sender is told 202. It must not block. nil: nobody.
-	Dialplan func(m Message, sender string) bool
-	MaxBody  int // bytes; 0: 16 kB, at most 32 kB
+	MaxBody   int       // bytes; 0: 16 kB, at most 32 kB
 	// MaxPerUser bounds the messages that wait for one recipient, MaxWaiting
 	// those of all. 0: 100 and 100,000.
 	MaxPerUser, MaxWaiting int
@@ -197,14 +194,12 @@ func (c *Center) Waiting() int {
 
 // Serve takes a MESSAGE of a sender that is known. from is what the recipient
 // sees; "" is the request's From. It runs on the transaction's shard.
-func (c *Center) Serve(tx *transaction.Server, req *sip.Request, sender, from string) {
+func (c *Center) Serve(tx *transaction.Server, req *sip.Request, from string) {
 	m, status := c.read(req, from, time.Now())
 	switch {
 	case tx.Merged():
 		status = 482
 	case status != 0:
-	case c.cfg.Dialplan != nil && c.cfg.Dialplan(m, sender):
-		status = 202
 	case !c.cfg.Directory.Known(m.To):
 		status = 404
 	}
@@ -231,31 +226,6 @@ func answer(tx *transaction.Server, req *sip.Request, status int) {
 		res.Add(sip.HeaderRetryAfter, "600")
 	}
 	_ = tx.Respond(res) // the transaction tells its own failures
-}
-
-// Send sends a message of ours, as MessageSend of the dialplan does. report,
-// if not nil, is told once: 200 delivered, 202 kept, or why not.
-func (c *Center) Send(m Message, report func(status int)) {
-	now := time.Now()
-	if report == nil {
-		report = func(int) {}
-	}
-	switch {
-	case len(m.Body) > c.cfg.MaxBody:
-		report(413)
-		return
-	case !c.cfg.Directory.Known(m.To):
-		report(404)
-		return
-	}
-	m.ID, m.Created = sip.NewTag(), now
-	if m.Until.IsZero() || m.Until.After(now.Add(c.cfg.Lifetime)) {
-		m.Until = now.Add(c.cfg.Lifetime)
-	}
-	if m.Hops <= 0 || m.Hops > 70 {
-		m.Hops = 70
-	}
-	c.post(m, report)
 }
 
 // Registered tells that a recipient can be reached (again).

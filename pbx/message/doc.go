@@ -6,8 +6,8 @@
 // sender gets 200 when a device of the recipient has taken the message, 202
 // when it is durable here and will be delivered later, and an error when no
 // device will ever take it or nobody has that name. [Center.Registered] tells
-// that a recipient has come back. The dialplan sends with [Center.Send], and
-// takes messages with Config.Dialplan before anybody else.
+// that a recipient has come back. What the dialplan takes and sends does not
+// come here.
 //
 // Messages to one recipient leave in the order in which they came, one at a
 // time, each to all devices; one that takes it is enough. A device that fails

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"sort"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -81,10 +82,12 @@ func (s *shelf) len() int {
 type users struct {
 	mu     sync.Mutex
 	places map[string][]Place
+	asked  atomic.Int64
 }
 
 func (u *users) Known(user string) bool { return user == "bob" || user == "alice" }
 func (u *users) Places(user string) []Place {
+	u.asked.Add(1)
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	return u.places[user]
@@ -110,7 +113,7 @@ type rig struct {
 
 // ServeSIP stands for the exchange.
 func (r *rig) ServeSIP(_ context.Context, tx *transaction.Server, req *sip.Request) {
-	r.center.Serve(tx, req, "alice", "")
+	r.center.Serve(tx, req, "")
 }
 
 // play runs body in a synctest bubble.

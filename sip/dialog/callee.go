@@ -49,6 +49,7 @@ type callee struct {
 type finalAnswer struct {
 	sdp     string
 	headers []Header
+	goBye   *farewell // the session has been hung up meanwhile: BYE follows the ACK
 }
 
 // Accept makes a session of an INVITE outside of a dialog (RFC 3261 §13.3.1).
@@ -203,7 +204,7 @@ func (s *Session) Answer(sdp string, h ...Header) error {
 	case c == nil || c.final || c.waiting != nil:
 		return ErrState
 	case c.reliable.busy():
-		c.waiting = &finalAnswer{sdp, h}
+		c.waiting = &finalAnswer{sdp: sdp, headers: h}
 		return nil
 	}
 	return s.accept(now, sdp, h)

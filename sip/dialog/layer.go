@@ -44,6 +44,8 @@ type Config struct {
 	UserAgent      string        // User-Agent and Server; "": none
 	Allow          []sip.Method  // what our Allow says; nil: all methods handled here
 	Events         []string      // packages of in-dialog SUBSCRIBE that go to Next; nil: only refer is known, here
+	Relays         bool          // MESSAGE in a dialog is passed on: it is answered 202, not 200 (RFC 3428 §7)
+	Packages       []string      // Info Packages that are taken (RFC 6086)
 	Accept         []string      // media types of INFO and MESSAGE bodies; nil: any
 	SessionExpires time.Duration // RFC 4028; 0: 30 minutes; negative: session timers off
 	MinSE          time.Duration // 0: 90 s, the least there is

@@ -40,6 +40,32 @@ func TestReliableAsCallee(t *testing.T) {
 	})
 }
 
+// TestHungUpBeforePrack: a session that was answered and hung up while its 2xx
+// waited for a PRACK is still answered first.
+func TestHungUpBeforePrack(t *testing.T) {
+	memory(t, nil, func(t *testing.T, r *rig) {
+		r.answering()
+		r.do("early", func() error { return r.session().Provisional(183, ourSDP) })
+		r.script.Run(t, `
+			-> INVITE sip:bob@{sut} | Supported: 100rel | sdp
+			do early
+			<- 183 | sdp: 10000 | RSeq: {rseq}
+			do answer
+			do bye
+			silence 300ms
+			-> PRACK | RAck: {rseq} 1 INVITE
+			<- 200 PRACK
+			<- 200 INVITE
+			silence 300ms              # RFC 3261 §15: no BYE before the ACK
+			-> ACK
+			<- BYE
+			-> 200
+		`, r.net.Dial("alice"))
+		r.ended(CauseLocalBye, "BYE")
+		r.empty()
+	})
+}
+
 // TestLatePrack: after a final response the UAS "MUST be prepared to process
 // PRACK requests for those outstanding responses" (RFC 3262 §3), whether the
 // ACK or the PRACK comes first.

@@ -107,9 +107,11 @@ const sdpType = "application/sdp"
 
 // description returns the session description in a message, also from inside
 // of a multipart body (RFC 5621 §3.1). Another body is refused with 415 unless
-// its handling is optional (RFC 3261 §8.2.3, §20.11).
+// its handling is optional (RFC 3261 §8.2.3, §20.11). What has no Content-Type
+// is not a body: "The Content-Type header field MUST be present if the body is
+// not empty" (§20.15).
 func description(m *sip.Message) (string, *refusal) {
-	if m.Body() == "" {
+	if m.Body() == "" || !m.Has(sip.HeaderContentType) {
 		return "", nil
 	}
 	if r := encoded(m); r != nil {

@@ -99,6 +99,10 @@ func TestMultipart(t *testing.T) {
 	if _, r := description(&req.Message); r == nil || r.status != 415 {
 		t.Errorf("a multipart body without boundary was taken: %v", r)
 	}
+	req.Del(sip.HeaderContentType) // RFC 3261 §20.15: a body has one
+	if sdp, r := description(&req.Message); sdp != "" || r != nil {
+		t.Errorf("a body of no type: %q, %v", sdp, r)
+	}
 }
 
 // TestStop: when Run ends every session is told so, once.

@@ -203,6 +203,8 @@ func (s *Session) nextProvisional(now time.Time) {
 		c.waiting = nil
 		if err := s.accept(now, w.sdp, w.headers); err != nil {
 			s.refuseInvite(500, "", nil, Ended{Cause: CauseRejected, Status: 500, Err: err})
+		} else if w.goBye != nil {
+			_ = s.hangUp(now, CauseLocalBye, w.goBye.reason, w.goBye.headers)
 		}
 	}
 }

@@ -121,12 +121,30 @@ func (s *Session) serveText(tx *transaction.Server, req *sip.Request) {
 		s.answerWith(tx, req, refusal{status: 415, headers: []Header{{"Accept", strings.Join(s.layer().cfg.Accept, ", ")}}})
 		return
 	}
-	s.strand.do(respond{tx, s.layer().response(tx, req, 200, "")})
+	pkg := req.Get(sip.HeaderInfoPackage)
+	if req.Method() == sip.INFO && pkg != "" && !s.layer().takes(pkg) {
+		// "If a UA receives an INFO request … associated with an Info Package that
+		// the UA has not indicated willingness to receive, the UA MUST send a 469
+		// (Bad Info Package) response", with Recv-Info (RFC 6086 §4.2.2).
+		s.answerWith(tx, req, refusal{status: 469, headers: []Header{{"Recv-Info", strings.Join(s.layer().cfg.Packages, ", ")}}})
+		return
+	}
+	status := 200
+	if req.Method() == sip.MESSAGE && s.layer().cfg.Relays {
+		status = 202
+	}
+	s.strand.do(respond{tx, s.layer().response(tx, req, status, "")})
 	if req.Method() == sip.INFO {
-		s.tell(Info{Session: s, Package: req.Get(sip.HeaderInfoPackage), ContentType: kind, Body: req.Body(), Req: req})
+		s.tell(Info{Session: s, Package: pkg, ContentType: kind, Body: req.Body(), Req: req})
 		return
 	}
 	s.tell(Message{Session: s, ContentType: kind, Body: req.Body(), Req: req})
+}
+
+// takes reports whether INFO of a package is taken.
+func (l *Layer) takes(pkg string) bool {
+	name, _, _ := strings.Cut(pkg, ";")
+	return containsFold(l.cfg.Packages, strings.TrimSpace(name))
 }
 
 // accepts reports whether INFO and MESSAGE may carry this media type.

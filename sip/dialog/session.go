@@ -171,6 +171,10 @@ func (s *Session) Bye(reason Reason, h ...Header) error {
 func (s *Session) hangUp(now time.Time, cause Cause, reason Reason, h []Header) error {
 	switch s.state {
 	case stateEarly:
+		if s.callee != nil && s.callee.waiting != nil {
+			s.callee.waiting.goBye = &farewell{reason, h} // it has been answered: the 2xx waits for a PRACK
+			return nil
+		}
 		if s.callee != nil {
 			return s.reject(480, "", withReason(h, reason))
 		}
@@ -243,8 +247,9 @@ func (l *Layer) abilities(m *sip.Message) {
 }
 
 // Send sends any other request in the dialog: INFO, MESSAGE, OPTIONS and
-// extensions. reply, if not nil, gets the final response or the error, in
-// order with the events.
+// extensions. A From or To among the headers takes the place of the dialog's; it
+// must have the same URI and tag. reply, if not nil, gets the final response or
+// the error, in order with the events.
 func (s *Session) Send(m sip.Method, contentType, body string, reply func(*sip.Response, error), h ...Header) error {
 	switch m {
 	case sip.INVITE, sip.ACK, sip.CANCEL, sip.BYE, sip.PRACK, sip.UPDATE, sip.REFER, sip.SUBSCRIBE, sip.NOTIFY:
@@ -258,7 +263,14 @@ func (s *Session) Send(m sip.Method, contentType, body string, reply func(*sip.R
 	req := s.newRequest(m, s.nextSeq())
 	s.layer().identify(req)
 	for _, x := range h {
-		req.AddName(x.Name, x.Value)
+		switch x.Name {
+		case "From":
+			req.Set(sip.HeaderFrom, x.Value)
+		case "To":
+			req.Set(sip.HeaderTo, x.Value)
+		default:
+			req.AddName(x.Name, x.Value)
+		}
 	}
 	if body != "" || contentType != "" {
 		req.SetBody(contentType, body)

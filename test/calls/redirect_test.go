@@ -44,7 +44,7 @@ func TestTextInCall(t *testing.T) {
 	req := out.request(sip.MESSAGE, "")
 	req.SetBody("text/plain", "to the other side")
 	caller.send(req.String())
-	caller.response(200, "the text is taken")
+	caller.response(202, "the text is passed on")
 	text = callee.request(sip.MESSAGE, "the text goes to the other side")
 	if text.Body() != "to the other side" {
 		t.Errorf("the text is %q", text.Body())
