@@ -87,7 +87,7 @@ func limit(next []Binding, c *change, events []Event) ([]Binding, []Event, *refu
 }
 
 // displaceable returns the binding that gives way: lost ones first, then the
-// one refreshed longest ago, never one of this very request. -1 = none may.
+// one that expires the soonest, never one of this very request. -1 = none may.
 func displaceable(next []Binding, c *change) int {
 	best := -1
 	for i := range next {
@@ -96,11 +96,19 @@ func displaceable(next []Binding, c *change) int {
 			continue
 		}
 		if best < 0 || b.Lost() && !next[best].Lost() ||
-			b.Lost() == next[best].Lost() && b.Refreshed.Before(next[best].Refreshed) {
+			b.Lost() == next[best].Lost() && sooner(b, &next[best]) {
 			best = i
 		}
 	}
 	return best
+}
+
+// sooner reports whether a gives way before b.
+func sooner(a, b *Binding) bool {
+	if c := a.Expires.Compare(b.Expires); c != 0 {
+		return c < 0
+	}
+	return a.Refreshed.Before(b.Refreshed)
 }
 
 // matches reports whether b is the binding that the contact stands for: the
@@ -118,15 +126,22 @@ func (n *contact) matches(b *Binding) bool {
 }
 
 // newer is the ordering rule of §10.3 step 7: within one Call-ID the CSeq must
-// grow.
-func (c *change) newer(b *Binding) bool { return b.CallID != c.callID || c.cseq > b.CSeq }
+// grow, so that a REGISTER that was overtaken changes nothing. The same CSeq in
+// another transaction tells no order, and clients exist that never count; it is
+// taken (docs/adr/0175).
+func (c *change) newer(b *Binding) bool {
+	return b.CallID != c.callID || c.cseq > b.CSeq || c.cseq == b.CSeq && c.branch != b.branch
+}
 
 // repeats reports whether b was written by this very request.
 func (c *change) repeats(b Binding) bool {
-	return c.branch != 0 && b.branch == c.branch && c.owns(&b)
+	return c.branch != 0 && c.owns(&b)
 }
 
-func (c *change) owns(b *Binding) bool { return b.CallID == c.callID && b.CSeq == c.cseq }
+// owns reports whether b was written by this transaction.
+func (c *change) owns(b *Binding) bool {
+	return b.CallID == c.callID && b.CSeq == c.cseq && b.branch == c.branch
+}
 
 func (c *change) binding(n *contact, now time.Time) Binding {
 	return Binding{

@@ -32,8 +32,8 @@ type Endpoint struct {
 type Full uint8
 
 const (
-	// ReplaceOldest removes the bindings refreshed longest ago, lost ones
-	// first.
+	// ReplaceOldest removes the bindings that expire the soonest, lost ones
+	// first: Asterisk's remove_existing=yes.
 	ReplaceOldest Full = iota
 	// Refuse answers 403: Asterisk's remove_existing=no.
 	Refuse

@@ -339,7 +339,7 @@ func (s *shard) open(e *event, k key) {
 			tx.merged, tx.mergeKey = true, key{}
 		}
 	}
-	if tx.merged && l.cfg.RejectMerged {
+	if tx.merged && l.cfg.RejectMerged && e.req.Method() != sip.REGISTER { // a registrar orders by Call-ID and CSeq, §10.3 step 7
 		s.enter(tx, e)
 		_ = tx.Respond(sip.NewResponse(e.req, 482, "")) // "(Loop Detected) response", §8.2.2.2
 		return
