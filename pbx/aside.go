@@ -105,7 +105,7 @@ func (l *leg) openFor(offer *sdp.Description, local *sdp.Local) error {
 
 // present are the streams that the leg has, the main one first.
 func (l *leg) present() []want {
-	list := []want{{kind: l.mainKind()}}
+	list := []want{{l.mainKind(), l.passed}}
 	for _, a := range l.asides {
 		if a.rtp != nil {
 			list = append(list, a.want)
@@ -162,6 +162,7 @@ func (l *leg) writeOffer(local sdp.Local, wish []want) (string, error) {
 	if len(local.Codecs) == 0 && len(local.Video) == 0 {
 		return "", errNoCodec
 	}
+	local.Direction = wish[0].direction
 	if len(wish) == 1 && len(l.asides) == 0 {
 		return l.talk.Offer(local), nil
 	}

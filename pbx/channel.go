@@ -59,6 +59,7 @@ type channel struct {
 	patience   patience
 	connected  *party            // whom CONNECTEDLINE() says that the caller talks with; nil = nobody
 	text       *text             // the message that came in, or that MessageSend sends; nil = none
+	headers    []dialog.Header   // PJSIP_INHERITABLE_HEADER: of the INVITEs that the channel sends
 	notes      map[string]string // what functions keep for the dialplan alone; nil = nothing
 	lastActs   []string          // hangup handlers, the latest last
 	causes     []calleeEnd       // why called channels ended

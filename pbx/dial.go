@@ -215,6 +215,7 @@ func (d *dialing) branch(ctx context.Context, e *pjsip.Endpoint, number string, 
 	ch := d.ch
 	_, _, n := ch.srv.newID(d.started)
 	l := &leg{ch: ch, home: ch, endpoint: e, name: channelName(e.Name, n), party: calledParty(e, ch.start.Exten), dialed: number, outgoing: true}
+	l.extra = slices.Clone(ch.headers)
 	l.call = &outgoingCall{uri: c.URI, path: c.Path, prefer: d.prefer, streams: d.streams}
 	ch.branches = append(ch.branches, l)
 	if !d.prepare(ctx, l) {
@@ -320,8 +321,9 @@ func (l *leg) inviteConfig(call *outgoingCall, offer string, targets []transport
 	}
 	l.host = host
 	from := sip.Address{Display: caller.display, URI: "sip:" + sip.EscapeUser(user) + "@" + host}
-	if caller.restricted && !l.endpoint.TrustIDOutbound {
-		// RFC 3323 §4.1.1.3: a caller who does not want to be shown.
+	if caller.restricted && l.endpoint.FromUser == "" {
+		// RFC 3323 §4.1.1.3: a caller who does not want to be shown. A peer that is
+		// trusted reads P-Asserted-Identity or Remote-Party-ID.
 		from = sip.Address{Display: "Anonymous", URI: "sip:" + anonymous + "@" + anonymousHost}
 	}
 	cfg := dialog.InviteConfig{
@@ -404,12 +406,17 @@ func (d *dialing) tell(ctx context.Context) error {
 			}
 			d.early = b
 			return d.ch.join(d.ch.caller, b)
-		case b.state >= legRinging:
+		case b.state >= legRinging || b.progressed:
 			d.noteRinging()
-			return d.ch.Indicate(ctx, Ringing)
-		case b.progressed && !d.several && !d.req.Options.Ring:
-			d.noteRinging()
-			return d.ch.Indicate(ctx, Progress)
+			if b.state >= legRinging {
+				if err := d.ch.Indicate(ctx, Ringing); err != nil {
+					return err
+				}
+			}
+			if b.progressed && !d.several && !d.req.Options.Ring {
+				return d.ch.Indicate(ctx, Progress)
+			}
+			return nil
 		}
 	}
 	return nil

@@ -79,6 +79,17 @@ func causeOfReason(reason string) string {
 	return "302"
 }
 
+// divertingHeaders are diversionHeaders for the caller's 181, whose Diversion
+// names whom the call is sent to, as Asterisk has it.
+func (l *leg) divertingHeaders(d *diversion) []dialog.Header {
+	list := l.diversionHeaders(d)
+	if d.to != "" && len(list) > 0 && list[0].Name == "Diversion" {
+		to := diversion{from: party{number: d.to}, reason: d.reason}
+		list[0] = l.diversionHeaders(&to)[0]
+	}
+	return list
+}
+
 // diversionHeaders tell the leg's peer that the call has been sent elsewhere
 // (send_diversion, send_history_info).
 func (l *leg) diversionHeaders(d *diversion) []dialog.Header {
@@ -130,7 +141,7 @@ func (ch *channel) divertedBy(l *leg, m *sip.Message, to string) {
 	if ch.gone() || ch.caller.state >= legUp || ch.caller.state == legGone {
 		return
 	}
-	if err := ch.caller.session.Provisional(181, "", ch.caller.diversionHeaders(&d)...); err != nil {
+	if err := ch.caller.session.Provisional(181, "", ch.caller.divertingHeaders(&d)...); err != nil {
 		ch.log().Info("181 not sent", "error", err)
 	}
 }

@@ -38,6 +38,7 @@ func channelFunctions() map[string]channelFunction {
 		"PJSIP_HEADER":               {read: (*channel).readHeader, write: (*channel).writeHeader, doc: "Reads a header of the INVITE; in a pre-dial handler, adds one."},
 		"PJSIP_HEADERS":              {read: (*channel).readHeaders, doc: "The names of the INVITE's headers that begin with a prefix."},
 		"PJSIP_HEADER_PARAM":         {read: (*channel).readHeaderParam, doc: "A parameter of a header or of its URI."},
+		"PJSIP_INHERITABLE_HEADER":   {write: (*channel).writeInheritedHeader, doc: "Adds a header to the INVITEs of the telephones that the channel calls."},
 		"PJSIP_MEDIA_OFFER":          {read: (*channel).readMediaOffer, write: (*channel).writeMediaOffer, doc: "The codecs of the channel's offer."},
 		"PJSIP_PARSE_URI":            {read: (*channel).parseURI, doc: "A part of a SIP URI."},
 		"PJSIP_PARSE_URI_FROM":       {read: (*channel).parseURIFrom, doc: "A part of the SIP URI in a variable."},

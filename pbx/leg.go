@@ -173,7 +173,7 @@ func (l *leg) progressedTo(status int, body string) {
 	if status == 180 && l.state < legRinging {
 		l.state = legRinging
 	}
-	if status == 183 && l.state < legRinging && !l.endpoint.Ignore183WithoutSDP {
+	if status == 183 && !l.endpoint.Ignore183WithoutSDP {
 		l.progressed = true
 	}
 }

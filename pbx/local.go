@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -159,11 +160,13 @@ func (d *dialing) local(ctx context.Context, resource string) *leg {
 	near := &leg{ch: ch, home: ch, endpoint: ch.caller.endpoint, name: name + ";1", party: party{number: exten}, dialed: target, outgoing: true, remoteAddr: loop, inside: true}
 	far := &leg{ch: inner, home: inner, endpoint: ch.caller.endpoint, name: inner.name, party: ch.caller.party, state: legTrying, remoteAddr: loop, inside: true, callID: ch.caller.callID}
 	inner.caller = far
+	near.extra = slices.Clone(ch.headers)
 	near.session, far.session = &localEnd{other: far}, &localEnd{other: near}
 	if !d.prepare(ctx, near) {
 		d.fail(near.cause)
 		return nil
 	}
+	inner.headers = near.extra
 	offer, err := near.makeOffer(d.prefer)
 	if err != nil || !ch.srv.enter(inner) {
 		ch.log().Warn("Dial: no Local channel", "error", err)

@@ -118,7 +118,7 @@ func (l *leg) held() {
 	if other == nil {
 		return
 	}
-	on := l.talk.Agreed.Held && !(l.endpoint.SuppressMOHOnSendonly && l.talk.Agreed.Direction.Receives())
+	on := !other.endpoint.MOHPassthrough && l.talk.Agreed.Held && !(l.endpoint.SuppressMOHOnSendonly && l.talk.Agreed.Direction.Receives())
 	switch {
 	case on && other.music == nil:
 		class := l.endpoint.MusicOnHold

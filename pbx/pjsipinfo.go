@@ -1,6 +1,8 @@
 package pbx
 
 import (
+	"crypto/md5" //nolint:gosec // the name of a contact
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -129,19 +131,36 @@ func (ch *channel) readResponseHeaders(args string) (string, error) {
 // writeHeader is Set(PJSIP_HEADER(add|update|remove,NAME[,NUMBER])=value), for
 // the INVITE of a telephone that is about to be called.
 func (ch *channel) writeHeader(args, value string) error {
-	list := strings.Split(args, ",")
-	if len(list) < 2 {
-		return errors.New("write PJSIP_HEADER(add|update|remove,NAME)")
+	l := ch.caller
+	if !l.outgoing || l.state != legIdle {
+		return errors.New("PJSIP_HEADER: only a telephone that is about to be called gets headers: use Dial's option b")
+	}
+	return editHeaders("PJSIP_HEADER", &l.extra, args, value)
+}
+
+// writeInheritedHeader is Set(PJSIP_INHERITABLE_HEADER(add|update|remove,NAME[,NUMBER])=value):
+// a header of the INVITEs of all telephones that the channel calls, also by way of
+// Local channels. On a telephone that is about to be called it is that one's.
+func (ch *channel) writeInheritedHeader(args, value string) error {
+	list := &ch.headers
+	if l := ch.caller; l.outgoing && l.state == legIdle {
+		list = &l.extra
+	}
+	return editHeaders("PJSIP_INHERITABLE_HEADER", list, args, value)
+}
+
+// editHeaders carries out what a function that writes headers is told.
+func editHeaders(function string, headers *[]dialog.Header, args, value string) error {
+	list := append(strings.Split(args, ","), "")
+	if len(list) < 3 {
+		return fmt.Errorf("write %s(add|update|remove,NAME)", function)
 	}
 	action, name := strings.ToLower(strings.TrimSpace(list[0])), strings.TrimSpace(list[1])
-	l := ch.caller
 	switch {
-	case !l.outgoing || l.state != legIdle:
-		return errors.New("PJSIP_HEADER: only a telephone that is about to be called gets headers: use Dial's option b")
 	case name == "" || strings.ContainsAny(name, " \t\r\n:") || strings.ContainsAny(value, "\r\n\x00"):
-		return fmt.Errorf("PJSIP_HEADER: %q is no header", clip(name))
+		return fmt.Errorf("%s: %q is no header", function, clip(name))
 	case slices.Contains(reservedHeaders, strings.ToLower(name)):
-		return fmt.Errorf("PJSIP_HEADER: the exchange writes %s itself", name)
+		return fmt.Errorf("%s: the exchange writes %s itself", function, name)
 	}
 	same := func(h dialog.Header) bool {
 		prefix, all := strings.CutSuffix(strings.ToLower(name), "*")
@@ -149,22 +168,29 @@ func (ch *channel) writeHeader(args, value string) error {
 	}
 	switch action {
 	case "add":
-		if len(l.extra) >= maxHeaders || len(value) > maxUserField {
-			return errors.New("PJSIP_HEADER: too many headers, or too long ones")
+		if len(*headers) >= maxHeaders || len(value) > maxUserField {
+			return fmt.Errorf("%s: too many headers, or too long ones", function)
 		}
-		l.extra = append(l.extra, dialog.Header{Name: name, Value: value})
+		*headers = append(*headers, dialog.Header{Name: name, Value: value})
 	case "update":
-		for i := range l.extra {
-			if same(l.extra[i]) {
-				l.extra[i].Value = value
+		number, err := strconv.Atoi(strings.TrimSpace(list[2]))
+		if err != nil {
+			number = 1
+		}
+		for i := range *headers {
+			if !same((*headers)[i]) {
+				continue
+			}
+			if number--; number == 0 {
+				(*headers)[i].Value = value
 				return nil
 			}
 		}
-		return fmt.Errorf("PJSIP_HEADER: there is no %s to update", name)
+		return fmt.Errorf("%s: there is no %s to update", function, name)
 	case "remove":
-		l.extra = slices.DeleteFunc(l.extra, same)
+		*headers = slices.DeleteFunc(*headers, same)
 	default:
-		return fmt.Errorf("PJSIP_HEADER: %q is not add, update or remove", clip(action))
+		return fmt.Errorf("%s: %q is not add, update or remove", function, clip(action))
 	}
 	return nil
 }
@@ -191,8 +217,8 @@ func (ch *channel) pjsipDialContacts(args string) (string, error) {
 	return strings.Join(out, "&"), nil
 }
 
-// pjsipAOR is PJSIP_AOR(name,field); contact lists contacts as NAME;@URI, the
-// names that PJSIP_CONTACT takes.
+// pjsipAOR is PJSIP_AOR(name,field); contact lists the names that
+// PJSIP_CONTACT takes.
 func (ch *channel) pjsipAOR(args string) (string, error) {
 	name, field, _ := strings.Cut(args, ",")
 	a := ch.set.Endpoints.AORs[strings.TrimSpace(name)]
@@ -203,7 +229,7 @@ func (ch *channel) pjsipAOR(args string) (string, error) {
 	case "contact":
 		var list []string
 		for _, c := range ch.srv.cfg.Locator.Lookup(a.Name) {
-			list = append(list, a.Name+";@"+c.URI)
+			list = append(list, contactID(a, c.URI))
 		}
 		return strings.Join(list, ","), nil
 	case "mailboxes":
@@ -211,9 +237,9 @@ func (ch *channel) pjsipAOR(args string) (string, error) {
 	case "max_contacts":
 		return strconv.Itoa(a.MaxContacts), nil
 	case "remove_existing":
-		return yesNo(a.RemoveExisting), nil
+		return trueFalse(a.RemoveExisting), nil
 	case "remove_unavailable":
-		return yesNo(a.RemoveUnavailable), nil
+		return trueFalse(a.RemoveUnavailable), nil
 	case "default_expiration":
 		return whole(a.DefaultExpiration), nil
 	case "minimum_expiration":
@@ -222,8 +248,12 @@ func (ch *channel) pjsipAOR(args string) (string, error) {
 		return whole(a.MaximumExpiration), nil
 	case "qualify_frequency":
 		return whole(a.QualifyFrequency), nil
+	case "authenticate_qualify":
+		return trueFalse(a.AuthenticateQualify), nil
+	case "qualify_timeout":
+		return strconv.FormatFloat(a.QualifyTimeout.Seconds(), 'f', 6, 64), nil
 	case "support_path":
-		return yesNo(a.SupportPath), nil
+		return trueFalse(a.SupportPath), nil
 	case "outbound_proxy":
 		return a.OutboundProxy, nil
 	case "voicemail_extension":
@@ -236,14 +266,17 @@ func (ch *channel) pjsipAOR(args string) (string, error) {
 // returned.
 func (ch *channel) pjsipContact(args string) (string, error) {
 	name, field, _ := strings.Cut(args, ",")
-	aor, uri, ok := strings.Cut(strings.TrimSpace(name), ";@")
-	if !ok {
-		return "", fmt.Errorf("PJSIP_CONTACT: %q is no contact", clip(name))
+	id := strings.TrimSpace(name)
+	end := max(strings.LastIndex(id, ";@"), strings.LastIndex(id, "@@"), 0)
+	a := ch.set.Endpoints.AORs[id[:end]]
+	var found []Contact
+	if a != nil {
+		found = slices.DeleteFunc(ch.srv.cfg.Locator.Lookup(a.Name), func(c Contact) bool { return contactID(a, c.URI) != id })
 	}
-	i := slices.IndexFunc(ch.srv.cfg.Locator.Lookup(aor), func(c Contact) bool { return c.URI == uri })
-	if i < 0 {
+	if len(found) == 0 {
 		return "", fmt.Errorf("PJSIP_CONTACT: there is no contact %q", clip(name))
 	}
+	aor, uri := a.Name, found[0].URI
 	switch strings.ToLower(strings.TrimSpace(field)) {
 	case "uri":
 		return uri, nil
@@ -258,12 +291,18 @@ func (ch *channel) pjsipContact(args string) (string, error) {
 	return "", fmt.Errorf("PJSIP_CONTACT: field %q is not known", clip(field))
 }
 
-// yesNo writes a switch as pjsip.conf does.
-func yesNo(b bool) string {
-	if b {
-		return "yes"
+// trueFalse writes a switch as Asterisk's PJSIP functions do.
+func trueFalse(b bool) string { return strconv.FormatBool(b) }
+
+// contactID is the name of a contact that PJSIP_CONTACT takes: NAME;@HASH, or
+// NAME@@HASH of one that pjsip.conf gives the aor. The hash is MD5 of the URI.
+func contactID(a *pjsip.AOR, uri string) string {
+	sum := md5.Sum([]byte(uri)) //nolint:gosec // a name, as Asterisk makes it, no proof
+	mark := ";@"
+	if slices.Contains(a.Contacts, uri) {
+		mark = "@@"
 	}
-	return "no"
+	return a.Name + mark + hex.EncodeToString(sum[:])
 }
 
 // pjsipEndpoint is PJSIP_ENDPOINT(name,option). Secrets are not options of an
@@ -293,10 +332,10 @@ func endpointOption(e *pjsip.Endpoint, option string) (string, bool) {
 		"moh_suggest": e.MusicOnHold, "call_group": strings.Join(e.CallGroup, ","), "pickup_group": strings.Join(e.PickupGroup, ","),
 		"named_call_group": strings.Join(e.NamedCallGroup, ","), "named_pickup_group": strings.Join(e.NamedPickupGroup, ","),
 		"media_encryption": e.MediaEncryption, "100rel": e.Rel100, "timers": e.Timers, "redirect_method": e.RedirectMethod,
-		"direct_media": yesNo(e.DirectMedia), "rtp_symmetric": yesNo(e.RTPSymmetric), "force_rport": yesNo(e.ForceRport), "rewrite_contact": yesNo(e.RewriteContact),
-		"send_pai": yesNo(e.SendPAI), "send_rpid": yesNo(e.SendRPID), "trust_id_inbound": yesNo(e.TrustIDInbound), "trust_id_outbound": yesNo(e.TrustIDOutbound),
-		"send_diversion": yesNo(e.SendDiversion), "allow_transfer": yesNo(e.AllowTransfer), "allow_overlap": yesNo(e.AllowOverlap), "allow_subscribe": yesNo(e.AllowSubscribe),
-		"ice_support": yesNo(e.ICE), "webrtc": yesNo(e.WebRTC), "inband_progress": yesNo(e.InbandProgress), "device_state_busy_at": strconv.Itoa(e.DeviceStateBusyAt),
+		"direct_media": trueFalse(e.DirectMedia), "rtp_symmetric": trueFalse(e.RTPSymmetric), "force_rport": trueFalse(e.ForceRport), "rewrite_contact": trueFalse(e.RewriteContact),
+		"send_pai": trueFalse(e.SendPAI), "send_rpid": trueFalse(e.SendRPID), "trust_id_inbound": trueFalse(e.TrustIDInbound), "trust_id_outbound": trueFalse(e.TrustIDOutbound),
+		"send_diversion": trueFalse(e.SendDiversion), "allow_transfer": trueFalse(e.AllowTransfer), "allow_overlap": trueFalse(e.AllowOverlap), "allow_subscribe": trueFalse(e.AllowSubscribe),
+		"ice_support": trueFalse(e.ICE), "webrtc": trueFalse(e.WebRTC), "inband_progress": trueFalse(e.InbandProgress), "device_state_busy_at": strconv.Itoa(e.DeviceStateBusyAt),
 		"rtp_timeout": whole(e.RTPTimeout), "rtp_timeout_hold": whole(e.RTPTimeoutHold), "voicemail_extension": e.VoicemailExtension, "tenantid": e.TenantID,
 	}
 	value, ok := texts[option]

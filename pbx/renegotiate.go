@@ -53,10 +53,33 @@ func (l *leg) reoffered(e dialog.Offer) {
 		l.ch.log().Info("hold", "by", l.name, "on", !held)
 		l.held()
 	}
-	if e.SDP != "" {
+	if e.SDP != "" && !l.passHold() {
 		l.share()
 	}
 	l.resume()
+}
+
+// passHold offers the leg's peer the direction that this side's hold leaves, if
+// the peer's endpoint wants music on hold from there (moh_passthrough). It
+// reports whether it did.
+func (l *leg) passHold() bool {
+	p := l.peer
+	if p == nil || p.inside || !p.endpoint.MOHPassthrough || p.state != legUp || p.session == nil {
+		return false
+	}
+	direction := l.talk.Agreed.Direction.Mirror()
+	if direction == p.passed {
+		return false
+	}
+	p.passed = direction
+	p.modify(func() error {
+		offer, err := p.makeOffer(p.talk.Agreed.Formats)
+		if err != nil {
+			return err
+		}
+		return p.session.ReInvite(offer)
+	})
+	return true
 }
 
 // share offers the leg's peer the streams that have come, gone or changed their
@@ -66,7 +89,7 @@ func (l *leg) share() {
 	if p == nil || p.inside || p.state != legUp || p.session == nil {
 		return
 	}
-	wish := []want{{kind: p.mainKind()}}
+	wish := []want{{p.mainKind(), p.passed}}
 	for _, a := range l.asides {
 		if a.rtp != nil {
 			wish = append(wish, want{a.kind, a.media.Direction.Mirror()})

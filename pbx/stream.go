@@ -21,7 +21,8 @@ var errNoCodec = errors.New("pbx: the endpoint allows no codec that is supported
 // of further streams, and what has been agreed about them.
 type stream struct {
 	rtp      *relay.Leg
-	asides   []*aside // further streams, by m-line
+	asides   []*aside      // further streams, by m-line
+	passed   sdp.Direction // of the main stream: what the other side's hold makes us offer (moh_passthrough)
 	talk     sdp.Session
 	offer    *sdp.Description // the caller's, until it is answered
 	wanted   *sdp.Negotiated  // what the caller's offer and we have in common, until Dial has used it

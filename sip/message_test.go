@@ -336,3 +336,18 @@ func TestLinear(t *testing.T) {
 		}
 	}
 }
+
+// A datagram that says that it has no body is whole without its empty line;
+// one that does not say so may have been cut off.
+func TestEmptyLineMissing(t *testing.T) {
+	const head = "BYE sip:a@h SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bKx\r\nFrom: <sip:b@h>;tag=1\r\nTo: <sip:a@h>;tag=2\r\nCall-ID: c\r\nCSeq: 1 BYE\r\n"
+	req, _, err := Parse(head + "Content-Length: 0\r\n")
+	if err != nil || req.Body() != "" || req.String() != head+"Content-Length: 0\r\n\r\n" {
+		t.Errorf("complete: %v, written as %q", err, req.String())
+	}
+	for _, tail := range []string{"", "Content-Length: 5\r\n", "Content-Length: 0\r\nSubject: cut"} {
+		if _, _, err := Parse(head + tail); err == nil {
+			t.Errorf("%q was taken", tail)
+		}
+	}
+}

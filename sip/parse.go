@@ -173,6 +173,10 @@ func (m *Message) parseHeader(pos int, fault **Error) {
 		returns += max(next-end-1, 0)
 		lines++
 		if end == pos && next <= MaxHeaderBytes {
+			if !ok && m.complete() {
+				m.src += "\r\n"
+				next, ok, returns = len(m.src), true, returns+1
+			}
 			m.sepStart, m.bodyStart = pos, next
 			if !ok {
 				setFault(fault, "Header Does Not End", HeaderOther, pos)
@@ -195,6 +199,13 @@ func (m *Message) parseHeader(pos int, fault **Error) {
 		m.parseField(pos, end, next, folded, fault)
 		pos = next
 	}
+}
+
+// complete reports whether a message whose empty line is missing is all there:
+// it says that it has no body. Some peers send no empty line then.
+func (m *Message) complete() bool {
+	f := m.find(HeaderContentLength)
+	return f != nil && m.value(f) == "0" && m.src[len(m.src)-1] == '\n'
 }
 
 // checkLineEnds refuses a CR that ends no line, and makes sure that a message

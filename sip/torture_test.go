@@ -165,7 +165,7 @@ func TestTortureWrite(t *testing.T) {
 				return
 			}
 			checkStable(t, name, m)
-			if m.Has(HeaderContentLength) && !strings.HasPrefix(skipBlank(src), m.String()) {
+			if m.Has(HeaderContentLength) && !strings.HasPrefix(skipBlank(src), strings.TrimSuffix(m.String(), "\r\n")) {
 				t.Errorf("%s: an untouched message is written with changes", name)
 			}
 		}, set)
