@@ -6,6 +6,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/hometone/hometone/internal/rest"
 )
 
 // housekeeping is how often a loop looks after all its legs.
@@ -208,7 +210,7 @@ func (lp *loop) ready() int {
 	}
 	lp.round++
 	if since := lp.relay.now() - lp.woke; lp.busy && since < gather {
-		rest(gather - since)
+		rest.For(gather - since)
 	}
 	began := lp.relay.now()
 	n := lp.look()
@@ -219,14 +221,6 @@ func (lp *loop) ready() int {
 	lp.busy = lp.woke-began < gather
 	lp.again = n > 0
 	return n
-}
-
-// rest waits for d without telling the scheduler, so that it takes no measures:
-// the loop keeps its processor, for which Run has added one. The scheduler's signal, when it
-// wants to stop the world or to preempt the loop, ends the rest.
-func rest(d time.Duration) {
-	spec := unix.NsecToTimespec(int64(d))
-	_, _, _ = unix.RawSyscall(unix.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&spec)), 0, 0)
 }
 
 // look takes the events there are. It cannot block.

@@ -37,6 +37,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/hometone/hometone/internal/rest"
 )
 
 // Config of a Relay. The zero value works.
@@ -107,9 +109,8 @@ func New(c Config) (*Relay, error) {
 // Run serves the legs until ctx ends; then it closes what is left. It may be
 // called once.
 func (r *Relay) Run(ctx context.Context) error {
-	// A loop under load keeps its processor (see rest), so the others get as many more.
-	runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + len(r.loops))
-	defer func() { runtime.GOMAXPROCS(max(1, runtime.GOMAXPROCS(0)-len(r.loops))) }()
+	// A loop under load keeps its processor, so the others get as many more.
+	defer rest.Reserve(len(r.loops))()
 	var all sync.WaitGroup
 	for _, lp := range r.loops {
 		all.Go(lp.run) // owns lp's epoll set and a thread; ends by lp.stop

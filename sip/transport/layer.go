@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/hometone/hometone/internal/report"
+	"github.com/hometone/hometone/internal/rest"
 	"github.com/hometone/hometone/sip"
 )
 
@@ -57,9 +58,11 @@ type Layer struct {
 	report    report.Reporter
 	count     counters
 
-	handler Handler       // set by Run before running is closed
-	running chan struct{} // closed by Run; connections opened before wait for it
-	ended   chan struct{} // closed when Run has closed the listeners
+	handler  Handler       // set by Run before running is closed
+	reserved int32         // processors for readers that rest; set by Run
+	resting  atomic.Int32  // readers that rest
+	running  chan struct{} // closed by Run; connections opened before wait for it
+	ended    chan struct{} // closed when Run has closed the listeners
 
 	change sync.Mutex     // guards the following, and changes of listening
 	bound  bool           // Listen has succeeded
@@ -128,6 +131,13 @@ func (l *Layer) Run(ctx context.Context, h Handler) error {
 		return err
 	}
 	l.handler = h
+	for _, ln := range l.listening.Load().active {
+		if l.cfg.Inline {
+			break // these readers do not look at intervals
+		}
+		l.reserved = max(l.reserved, int32(len(ln.udp)))
+	}
+	defer rest.Reserve(int(l.reserved))()
 	l.change.Lock()
 	close(l.running)
 	for _, ln := range l.listening.Load().numbered {

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -8,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/hometone/hometone/internal/rest"
 )
 
 // While datagrams come faster than one per longestRest, the reader leaves the
@@ -15,10 +18,14 @@ import (
 // which costs more than a message, serves all that has come meanwhile. The
 // interval grows while a look finds few datagrams and shrinks while it finds
 // many, so the delay that a busy node adds to a message is at most longestRest,
-// far below RFC 3261's T1, and falls as the load rises.
+// far below RFC 3261's T1, and falls as the load rises. REGISTERs are in less of
+// a hurry, since nobody waits at the telephone for their answer: while nothing
+// else comes the interval grows to patientRest.
 const (
 	shortestRest = time.Millisecond
-	longestRest  = 2 * time.Millisecond // times a power of two as the shortest
+	longestRest  = 2 * time.Millisecond   // times a power of two as the shortest
+	patientRest  = 8 * time.Millisecond   // likewise
+	calm         = 250 * time.Millisecond // without an urgent datagram, before patientRest holds
 	few, many    = 8, 32
 	busyStreak   = 8 // datagrams in a row, each within longestRest of the last, that make a reader busy
 	idleLooks    = 3 // looks in a row that find nothing end that
@@ -33,6 +40,7 @@ type reader struct {
 	fd       uintptr
 	last     time.Time // of the last wake-up
 	streak   int
+	urgent   bool // the last round found a datagram that is in a hurry
 }
 
 // openPoll makes the epoll set that tells when there is something to read. The
@@ -122,16 +130,25 @@ func (r *reader) woken(uintptr) (busy bool) {
 // of the process who round likewise, share their wake-ups.
 func (r *reader) atIntervals() {
 	r.streak = 0
-	rest := shortestRest
+	interval := shortestRest
+	hurry := time.Now() // when something urgent came last
 	for empty := 0; empty < idleLooks && !r.socket.closed.Load(); {
-		time.Sleep(rest - time.Duration(time.Now().UnixNano())%rest)
+		now := time.Now()
+		r.layer.rest(interval - time.Duration(now.UnixNano())%interval)
 		n := r.round()
-		switch {
-		case n < few:
-			rest = min(2*rest, longestRest)
-		case n > many:
-			rest = max(rest/2, shortestRest)
+		longest := longestRest
+		if r.urgent {
+			hurry = now
+		} else if now.Sub(hurry) > calm {
+			longest = patientRest
 		}
+		switch {
+		case n > many:
+			interval = max(interval/2, shortestRest)
+		case n < few || longest == patientRest:
+			interval *= 2
+		}
+		interval = min(interval, longest)
 		if empty++; n > 0 {
 			empty = 0
 		}
@@ -165,11 +182,32 @@ func (r *reader) block() error {
 	}
 }
 
+// rest waits for d. As many readers as processors were reserved for wait in the
+// kernel, the others, and those of a layer that is not run, by the runtime's timers.
+func (l *Layer) rest(d time.Duration) {
+	if l.resting.Add(1) <= l.reserved {
+		rest.For(d)
+	} else {
+		time.Sleep(d)
+	}
+	l.resting.Add(-1)
+}
+
+var register = []byte("REGISTER ")
+
+// urgent reports whether a datagram is in a hurry: all are but REGISTERs and
+// what keeps NAT bindings open.
+func urgent(data []byte) bool {
+	return len(data) > len(register) && data[0] >= 'A' && !bytes.HasPrefix(data, register)
+}
+
 // round reads until nothing is left and returns the number of datagrams.
 func (r *reader) round() (count int) {
+	r.urgent = false
 	for failed := 0; failed < readBatch; {
 		n, errno := r.receiver.receive(r.fd, r.socket.wildcard)
 		for i := range n {
+			r.urgent = r.urgent || urgent(r.receiver.datagram(i))
 			r.socket.deliver(r.layer, r.listener, r.receiver, i)
 		}
 		count += n

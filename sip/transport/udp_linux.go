@@ -195,6 +195,9 @@ func (r *receiver) wait(fd uintptr, control bool) (int, syscall.Errno) {
 	return int(n), 0
 }
 
+// datagram is the i-th that receive has filled in.
+func (r *receiver) datagram(i int) []byte { return r.data[i][:r.hdrs[i].n] }
+
 func (s *udpSocket) deliver(l *Layer, ln *listener, r *receiver, i int) {
 	remote := addrPort(&r.names[i])
 	if remote.Port() == 0 {
@@ -206,7 +209,7 @@ func (s *udpSocket) deliver(l *Layer, ln *listener, r *receiver, i int) {
 			f.local = netip.AddrPortFrom(a, s.local.Port())
 		}
 	}
-	l.datagram(f, r.data[i][:r.hdrs[i].n])
+	l.datagram(f, r.datagram(i))
 }
 
 // addrPort converts a kernel socket address.

@@ -10,10 +10,11 @@ import (
 // mutable lists the package variables that may change, have no value at start
 // or are given away by address, as "dir.name", with the reason.
 var mutable = map[string]string{
-	"media.ulawLevels": "a table of 512 bytes; its address saves copying it, nobody writes",
-	"media.alawLevels": "a table of 512 bytes; its address saves copying it, nobody writes",
-	"media.ulawToALaw": "a table of 256 bytes; its address saves copying it, nobody writes",
-	"media.alawToULaw": "a table of 256 bytes; its address saves copying it, nobody writes",
+	"internal/rest.reserve": "guards GOMAXPROCS, which belongs to the process and has no change in one step",
+	"media.ulawLevels":      "a table of 512 bytes; its address saves copying it, nobody writes",
+	"media.alawLevels":      "a table of 512 bytes; its address saves copying it, nobody writes",
+	"media.ulawToALaw":      "a table of 256 bytes; its address saves copying it, nobody writes",
+	"media.alawToULaw":      "a table of 256 bytes; its address saves copying it, nobody writes",
 }
 
 // TestNothingRunsBeforeMain proves that there is no init function: what a
