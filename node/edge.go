@@ -63,7 +63,7 @@ func (r *rooms) serveBalancer(ctx context.Context, ready func()) error {
 	run("edge", below, r.edge.Run)
 	run("status", ctx, r.reportStatus)
 	run("listeners", ctx, r.release)
-	run("watchdog", ctx, watch)
+	run("watchdog", ctx, func(ctx context.Context) error { return watch(ctx, r.alive) })
 	run("memory", ctx, tend)
 	ready()
 	notify("READY=1")

@@ -1,10 +1,13 @@
 package node
 
 import (
+	"context"
 	"net"
 	"os"
 	"strconv"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // notify tells the service manager how the node stands, by the datagram that
@@ -34,4 +37,51 @@ func watchdogInterval() time.Duration {
 		return 0
 	}
 	return time.Duration(us) * time.Microsecond / 2
+}
+
+// reloading is the state that begins a reload; systemd wants to know when that was.
+func reloading() string {
+	var now unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil {
+		return "RELOADING=1"
+	}
+	return "RELOADING=1\nMONOTONIC_USEC=" + strconv.FormatInt(now.Nano()/int64(time.Microsecond), 10)
+}
+
+// watch tells the service manager at intervals that the node lives, as long as
+// alive says so before ctx ends. A node that hangs says nothing, and is restarted.
+func watch(ctx context.Context, alive func(context.Context) bool) error {
+	interval := watchdogInterval()
+	if interval == 0 {
+		return nil
+	}
+	tick := time.NewTicker(interval)
+	defer tick.Stop()
+	looked := make(chan bool, 1)
+	for looking := false; ; {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+			if !looking {
+				looking = true
+				go func() { looked <- alive(ctx) }() // ends with the answer; a node that hangs is killed
+			}
+		case ok := <-looked:
+			if looking = false; ok {
+				notify("WATCHDOG=1")
+			}
+		}
+	}
+}
+
+// alive reports whether the node's own loops and locks answer: every shard of the
+// transactions, the dialogs, the registrar and the exchange. It waits for as long
+// as that takes.
+func (r *rooms) alive(ctx context.Context) bool {
+	if !r.shards.Alive(ctx) {
+		return false
+	}
+	r.status()
+	return true
 }

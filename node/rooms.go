@@ -269,7 +269,7 @@ func (r *rooms) serve(ctx context.Context, ready func()) error {
 	run(&people, "outbound", upper, r.outbound.Run)
 	run(&group, "status", ctx, r.reportStatus)
 	run(&group, "listeners", ctx, r.release)
-	run(&group, "watchdog", ctx, watch)
+	run(&group, "watchdog", ctx, func(ctx context.Context) error { return watch(ctx, r.alive) })
 	run(&group, "memory", ctx, tend)
 	ready()
 	notify("READY=1")
@@ -301,24 +301,6 @@ func (r *rooms) settle() {
 	}
 }
 
-// watch tells the service manager at intervals that the node lives.
-func watch(ctx context.Context) error {
-	interval := watchdogInterval()
-	if interval == 0 {
-		return nil
-	}
-	tick := time.NewTicker(interval)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-			notify("WATCHDOG=1")
-		}
-	}
-}
-
 // close closes what is durable; everything else has ended with its Run.
 func (r *rooms) close() {
 	if r.records != nil {
@@ -347,7 +329,7 @@ func (r *rooms) addrs() []Addr {
 // an address that cannot be bound. What cannot change while the node runs is
 // named with a warning and stays as it was.
 func (r *rooms) apply(old, new *plan) []config.Problem {
-	notify("RELOADING=1")
+	notify(reloading())
 	defer notify("READY=1")
 	problems := r.relisten(new)
 	if config.HasErrors(problems) {

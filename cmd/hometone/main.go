@@ -26,6 +26,7 @@ type commands struct {
 	Serve   serveCommand   `cmd:"" help:"Run a node."`
 	Check   checkCommand   `cmd:"" help:"Validate a configuration and name every trap in it."`
 	Console consoleCommand `cmd:"" help:"Ask a running node, or follow what happens there."`
+	Service serviceCommand `cmd:"" help:"Make a node a service of systemd."`
 	Phone   phoneCommand   `cmd:"" help:"Command-line softphone, scriptable from standard input."`
 	Ping    pingCommand    `cmd:"" help:"One SIP OPTIONS probe, with sipsak's exit codes."`
 	Demo    demoCommand    `cmd:"" help:"First call: a node and two phones on this machine."`

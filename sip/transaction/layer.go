@@ -173,6 +173,23 @@ func (l *Layer) Load() (servers, clients int) {
 	return int(l.servers.Load()), int(l.clients.Load())
 }
 
+// Alive reports whether every shard takes an event before ctx ends: none is held by
+// a callback that does not return.
+func (l *Layer) Alive(ctx context.Context) bool {
+	tokens := make(chan struct{}, len(l.shards))
+	for _, s := range l.shards {
+		s.post(&event{kind: evProbe, probe: tokens})
+	}
+	for range l.shards {
+		select {
+		case <-tokens:
+		case <-ctx.Done():
+			return false
+		}
+	}
+	return true
+}
+
 // Drain refuses requests outside of dialogs with 503 from now on. It returns
 // when no server transaction is left, or ctx ends.
 func (l *Layer) Drain(ctx context.Context) error {

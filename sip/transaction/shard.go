@@ -56,6 +56,7 @@ type event struct {
 	key     key
 	fields  []Field
 	err     error
+	probe   chan<- struct{}
 }
 
 type eventKind uint8
@@ -73,6 +74,7 @@ const (
 	evStart   // tx begins
 	evCancel  // client is to be cancelled
 	evSent    // server's response went out over a new connection, or err
+	evProbe   // probe gets a token
 )
 
 func (k eventKind) callsBack() bool { return k < evRespond }
@@ -224,6 +226,8 @@ func (s *shard) handle(e *event) {
 		if e.err != nil {
 			e.server.lost = e.err
 		}
+	case evProbe:
+		e.probe <- struct{}{} // there is room for the tokens of all shards
 	}
 }
 
