@@ -6,14 +6,14 @@ import (
 	"time"
 )
 
-// Blend is a Source that mixes two live streams: Put takes their packets from any
+// Blend is a Source that mixes live streams, two of them unless more are asked for: Put takes their packets from any
 // goroutine, Next gives the mix blendDelay later. It never ends. Losses and
 // pauses are silence; each stream stays at the place that its timestamps say.
 type Blend struct {
 	mu    sync.Mutex
 	start time.Time
-	sides [2]track
-	gain  [2]float64
+	sides []track
+	gain  []float64
 	at    int64 // the sample that is given next
 	voice voice
 	frame []int16
@@ -27,10 +27,14 @@ const (
 )
 
 // NewBlend mixes both sides as loud as they are.
-func NewBlend() *Blend {
-	b := &Blend{start: time.Now(), gain: [2]float64{1, 1}}
+func NewBlend() *Blend { return NewBlendOf(2) }
+
+// NewBlendOf mixes n sides, from 0 on, as loud as they are.
+func NewBlendOf(n int) *Blend {
+	b := &Blend{start: time.Now(), sides: make([]track, n), gain: make([]float64, n)}
 	for i := range b.sides {
 		b.sides[i].ring = make([]int16, Samples(blendBuffer))
+		b.gain[i] = 1
 	}
 	return b
 }
@@ -56,8 +60,11 @@ func (b *Blend) Next(dst []byte, encoding string, samples int) ([]byte, bool) {
 	b.follow(int64(Samples(time.Since(b.start) - blendDelay)))
 	b.frame = b.frame[:0]
 	for range samples {
-		near, far := b.sides[Near].take(b.at), b.sides[Far].take(b.at)
-		b.frame = append(b.frame, clip(float64(near)*b.gain[Near]+float64(far)*b.gain[Far]))
+		sum := 0.0
+		for i := range b.sides {
+			sum += float64(b.sides[i].take(b.at)) * b.gain[i]
+		}
+		b.frame = append(b.frame, clip(sum))
 		b.at++
 	}
 	return b.voice.encode(dst, encoding, b.frame), true
@@ -77,8 +84,9 @@ func (b *Blend) follow(want int64) {
 		return
 	}
 	for ; b.at < want; b.at++ {
-		b.sides[Near].take(b.at)
-		b.sides[Far].take(b.at)
+		for i := range b.sides {
+			b.sides[i].take(b.at)
+		}
 	}
 	b.at = max(want, 0)
 }

@@ -10,7 +10,9 @@ import (
 	"strings"
 
 	"github.com/hometone/hometone/config"
+	"github.com/hometone/hometone/config/features"
 	"github.com/hometone/hometone/config/musiconhold"
+	"github.com/hometone/hometone/config/parking"
 	"github.com/hometone/hometone/config/pjsip"
 	"github.com/hometone/hometone/config/voicemail"
 	"github.com/hometone/hometone/edge"
@@ -124,6 +126,7 @@ func (p *plan) readAsterisk() []config.Problem {
 	p.pjsip = &pjsip.Config{}
 	dialplanFile := &dialplan.Plan{}
 	var problems []config.Problem
+	lots := map[string]*parking.Lot{}
 	if p.asterisk != "" {
 		if _, err := os.Stat(p.asterisk); err != nil {
 			return []config.Problem{problem(p.asterisk, err.Error(), "--asterisk and pbx.asterisk name a directory with pjsip.conf and extensions.conf")}
@@ -133,7 +136,13 @@ func (p *plan) readAsterisk() []config.Problem {
 		if file := filepath.Join(p.asterisk, "extensions.conf"); missing(file) {
 			more = []config.Problem{{File: file, Severity: config.Warning, Text: "there is no extensions.conf: every call is answered 404", Hint: "create it"}}
 		} else {
-			dialplanFile, more = dialplan.Load(p.asterisk)
+			lots, more = parking.Load(p.asterisk)
+			problems = append(problems, more...)
+			var lines strings.Builder
+			for _, l := range parking.Sorted(lots) {
+				lines.WriteString(l.Extensions())
+			}
+			dialplanFile, more = dialplan.LoadWith(p.asterisk, "res_parking.conf", lines.String())
 		}
 		problems = append(problems, more...)
 	}
@@ -147,7 +156,7 @@ func (p *plan) readAsterisk() []config.Problem {
 	media, local := p.externalMedia()
 	p.settings = &pbx.Settings{
 		Endpoints: p.pjsip, Plan: dialplanFile, Media: media, Local: local,
-		Sounds: pbx.NewSounds(p.soundDirs()...), Spool: p.spool(),
+		Sounds: pbx.NewSounds(p.soundDirs()...), Spool: p.spool(), Parking: lots,
 	}
 	if p.asterisk != "" {
 		data := p.conf.directory("astdatadir")
@@ -156,6 +165,8 @@ func (p *plan) readAsterisk() []config.Problem {
 		}
 		var more []config.Problem
 		p.settings.Music, more = musiconhold.Load(p.asterisk, data)
+		problems = append(problems, more...)
+		p.settings.Features, more = features.Load(p.asterisk)
 		problems = append(problems, more...)
 		p.settings.Voicemail, more = voicemail.Load(p.asterisk)
 		problems = append(problems, more...)

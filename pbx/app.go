@@ -74,6 +74,9 @@ type Channel interface {
 	// Studio is what else can be done with the channel's sound.
 	Studio() Studio
 
+	// Switchboard is what can be done with other calls.
+	Switchboard() Switchboard
+
 	// Voicemail is where messages are kept; it has no boxes if voicemail.conf
 	// has none.
 	Voicemail() *voicemail.Office
@@ -140,6 +143,10 @@ type Script interface {
 	DBDelTree(args string) error // family[/keytree]
 	// Press hands over a key that starts the dialling of an extension.
 	Press(digit string)
+	// MatchMore reports whether more keys could follow those of an extension.
+	MatchMore(context, exten string) bool
+	// Expand substitutes ${…} and $[…] in a text.
+	Expand(text string) string
 	// Timeout moves to the extension t (or T) and reports whether there is one.
 	Timeout(absolute bool) bool
 }
@@ -170,11 +177,47 @@ type DialOptions struct {
 	Reset          bool          // C: start the CDR's clock again
 	AnswerLimit    time.Duration // S: hang up this long after the answer; 0 = none
 	CallLimit      time.Duration // L: the most the connected call may last; 0 = none
+	Warn           time.Duration // L: the caller is told so long before the end; 0 = not
+	WarnAgain      time.Duration // L: and so often then; 0 = once
 	NoForward      bool          // i: a callee's 3xx is not followed
 	Music          bool          // m: the caller hears music on hold until somebody answers
 	MusicClass     string        // of Music; "" = the channel's
+	Caller, Callee Powers        // what the two may do by keys
 	Elsewhere      bool          // c: tell every cancelled callee the call was taken elsewhere
 	CalleeFirst    string        // b: subroutine on each callee before it is called; "" = none
 	CallerFirst    string        // B: subroutine on the caller before anybody is called; "" = none
 	Subroutine     string        // U: subroutine on the callee that has answered; "" = none
+
+	AnswerEarly    bool   // a: the caller is answered as soon as somebody has answered
+	AnnounceCallee string // A: sounds, joined by &, for the callee that has answered; "" = none
+	AnnounceCaller string // A: for the caller meanwhile
+	KeyExit        bool   // d: a key pressed while it rings is an extension to go to
+	DigitsCallee   string // D: keys sent to the callee that has answered; "" = none
+	DigitsCaller   string // D: to the caller then
+	DigitsProgress string // D: to a callee whose call makes progress
+	CalleeHangup   bool   // e: the extension h runs for the callee, too
+	ForceID        bool   // f: callees see another caller, ForcedID if that is not empty, else the extension, and that only when the call is forwarded
+	ForcedID       string
+	CalleeGoesOn   bool   // F: the callee goes on in the dialplan when the caller hangs up
+	CalleePlace    string // F: where; "" = the next priority
+	BothGo         string // G: where the two go instead of being connected; "" = they are connected
+	Quiet          bool   // I: changes of who is connected are not passed on
+	Screening      Screening
+	OwnID          bool   // o: the callee's channel has the caller's id, or CalleeID
+	CalleeID       string // o
+	ElsewhereCause Cause  // Q: for those that somebody else was faster than; 0 = answered elsewhere
+	RingTone       string // r: the tone that the caller hears; "" = its telephone's own
+	Tag            string // s
+	Presentation   string // u, with f
+	Patient        bool   // z: a forwarded call has no time limit
+}
+
+// Screening asks the caller for a name and the callee whether it wants the call
+// (Dial's p, P, n and N).
+type Screening struct {
+	On        bool
+	Remember  bool   // P: the answer holds for later calls of this caller
+	Family    string // P: where it is kept; "" = the extension
+	Delete    bool   // n: the recorded name is deleted
+	SkipKnown bool   // N: callers with a number are not asked
 }

@@ -1,6 +1,7 @@
 package pbx
 
 import (
+	"context"
 	"log/slog"
 	"time"
 )
@@ -9,9 +10,14 @@ import (
 // was taken elsewhere.
 func (d *dialing) choose(winner *leg) {
 	ch := d.ch
+	cause := d.req.Options.ElsewhereCause
 	for i := 0; i < len(ch.branches); {
 		if b := ch.branches[i]; b != winner {
-			b.cancelElsewhere()
+			if cause != CauseNone {
+				b.hangUp(cause)
+			} else {
+				b.cancelElsewhere()
+			}
 			ch.forget(b)
 			continue
 		}
@@ -30,6 +36,7 @@ func (d *dialing) connect(winner *leg) error {
 	if d.req.Options.Reset && !ch.cdr.Answer.IsZero() {
 		ch.cdr.Start, ch.cdr.Answer = answered, answered
 	}
+	d.empower(ch.caller, winner)
 	before := ch.caller.state == legUp
 	err := ch.answer(winner)
 	if err == nil {
@@ -43,7 +50,7 @@ func (d *dialing) connect(winner *leg) error {
 		return ErrHangup
 	}
 	ch.event("connected", slog.String("peer", winner.name), slog.String("codec", ch.caller.codec()), slog.String("peer_codec", winner.codec()))
-	if before {
+	if before && !d.req.Options.Quiet {
 		ch.connectedLine(ch.caller, winner)
 	}
 	if d.replaced {
@@ -56,14 +63,18 @@ func (d *dialing) connect(winner *leg) error {
 	}
 	if t := d.req.Options.CallLimit; t > 0 {
 		d.until = earliest(d.until, answered.Add(t))
+		d.armWarning(t)
 	}
 	return nil
 }
 
 // talk is the bridged call: it returns when one side, or the time, has ended.
-func (d *dialing) talk() {
+func (d *dialing) talk(ctx context.Context) {
 	for !d.ch.gone() && d.ch.transfer == nil && d.peer.state == legUp {
-		if !d.ch.step(d.until) {
+		if d.act(ctx) {
+			continue
+		}
+		if !d.ch.step(earliest(d.until, d.warnAt)) && !d.warn() {
 			return
 		}
 	}
@@ -71,7 +82,7 @@ func (d *dialing) talk() {
 
 // after takes the bridge down and decides whether the dialplan goes on: only
 // with option g, and only if the caller is still there.
-func (d *dialing) after() error {
+func (d *dialing) after(ctx context.Context) error {
 	peer, answered := d.peer, d.answered
 	ch := d.ch
 	ch.part(ch.caller, peer)
@@ -84,6 +95,7 @@ func (d *dialing) after() error {
 		cause = CauseNormalClearing
 	}
 	ch.noteMedia()
+	d.peerAfter(ctx, peer)
 	d.hangUpPeer(peer)
 	_ = ch.interp.Set("ANSWEREDTIME", whole(ended.Sub(answered)))
 	_ = ch.interp.Set("ANSWEREDTIME_MS", millis(ended.Sub(answered)))

@@ -117,25 +117,6 @@ func verdictOf(result string) *verdict {
 	return nil
 }
 
-// greet does what comes between the callee's answer and the connection. It
-// returns nil if the two are to be connected.
-func (d *dialing) greet(ctx context.Context, winner *leg) *verdict {
-	o := &d.req.Options
-	if o.Subroutine != "" && winner.state == legUp {
-		c := d.subroutine(ctx, winner, o.Subroutine)
-		if v := verdictOf(c.Get("GOSUB_RESULT")); v != nil {
-			return v
-		}
-	}
-	if d.ch.gone() {
-		return &verdict{StatusCancel, false, ""}
-	}
-	if winner.state != legUp { // it hung up meanwhile
-		return &verdict{StatusAnswer, o.GoOn, ""}
-	}
-	return nil
-}
-
 // decline ends a Dial whose callee has answered and is not connected.
 func (d *dialing) decline(winner *leg, v *verdict) error {
 	ch := d.ch

@@ -94,6 +94,34 @@ func (ch *channel) putCDR(now time.Time) {
 	}
 }
 
+// ForkRecord implements Switchboard.
+func (ch *channel) ForkRecord(keep bool) {
+	if ch.quiet || ch.unrecorded {
+		return
+	}
+	now := time.Now()
+	ch.putCDR(now)
+	id, _, _ := ch.srv.newID(now)
+	ch.cdr.ID, ch.cdr.Start = id, now
+	if !keep && !ch.cdr.Answer.IsZero() {
+		ch.cdr.Answer = now
+	}
+	ch.cdr.Disposition, ch.cdr.Media, ch.cdr.UserField = "", nil, ""
+}
+
+// ResetRecord implements Switchboard.
+func (ch *channel) ResetRecord() {
+	now := time.Now()
+	ch.cdr.Start = now
+	if !ch.cdr.Answer.IsZero() {
+		ch.cdr.Answer = now
+	}
+	ch.cdr.Disposition, ch.cdr.Media = "", nil
+}
+
+// ForgetCauses implements Switchboard.
+func (ch *channel) ForgetCauses() { ch.causes = nil }
+
 // writeCDR writes the call's one record and waits until it is durable.
 func (ch *channel) writeCDR(ctx context.Context, now time.Time) {
 	if ch.quiet || ch.unrecorded {

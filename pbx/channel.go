@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/hometone/hometone/config/features"
 	"github.com/hometone/hometone/config/pjsip"
 	"github.com/hometone/hometone/pbx/dialplan"
 	"github.com/hometone/hometone/sdp"
@@ -34,38 +35,46 @@ type channel struct {
 	branches []*leg // legs that Dial made and that are not gone
 	interp   *dialplan.Interpreter
 
-	cause      Cause               // HANGUPCAUSE: why the last leg, or this one, was released
-	dialing    *dialing            // the Dial under way
-	transfer   *dialplan.Position  // where a transfer sends the caller; nil = nowhere
-	transferer string              // who asked for it, as Referred-By names it
-	referred   *dialog.Notifier    // tells the transferer; nil = nobody waits
-	leaving    []leaving           // legs that wait for their BYE
-	diverted   *diversion          // how the call came to be sent elsewhere; nil = it was not
-	inherited  []dialplan.Variable // of a Local channel, until it starts
-	depth      int                 // of Local channels within Local channels
-	quiet      bool                // a Local channel: no record of its own
-	told180    bool                // the caller knows that it rings
-	ending     bool                // no application may go on: hang-up was asked for
-	afterwards bool                // the extension h runs: applications go on although the call has ended
-	hungUp     string              // name of the leg that ended the call, for the record
-	cdr        records.CDR
-	keys       []rune    // pressed and not yet taken; bounded by maxKeys
-	limit      time.Time // absolute timeout; zero = none
-	rtpCheck   time.Time // next look at the legs' RTP; zero = none
-	lang       string    // set by the dialplan; empty = the endpoint's
-	musicClass string    // set by the dialplan; empty = the endpoint's
-	monitors   []*monitor
-	monitored  uint64 // numbers monitors
-	patience   patience
-	connected  *party            // whom CONNECTEDLINE() says that the caller talks with; nil = nobody
-	text       *text             // the message that came in, or that MessageSend sends; nil = none
-	headers    []dialog.Header   // PJSIP_INHERITABLE_HEADER: of the INVITEs that the channel sends
-	notes      map[string]string // what functions keep for the dialplan alone; nil = nothing
-	lastActs   []string          // hangup handlers, the latest last
-	causes     []calleeEnd       // why called channels ended
-	master     *channel          // of a Local channel: where the call began; nil = here
-	unrecorded bool              // CDR_PROP(disable)
-	host       *channel          // of a callee's channel: whose goroutine runs it; nil = its own
+	cause          Cause               // HANGUPCAUSE: why the last leg, or this one, was released
+	dialing        *dialing            // the Dial under way
+	transfer       *dialplan.Position  // where a transfer sends the caller; nil = nowhere
+	transferer     string              // who asked for it, as Referred-By names it
+	referred       *dialog.Notifier    // tells the transferer; nil = nobody waits
+	leaving        []leaving           // legs that wait for their BYE
+	diverted       *diversion          // how the call came to be sent elsewhere; nil = it was not
+	inherited      []dialplan.Variable // of a Local channel, until it starts
+	depth          int                 // of Local channels within Local channels
+	quiet          bool                // a Local channel: no record of its own
+	told180        bool                // the caller knows that it rings
+	ending         bool                // no application may go on: hang-up was asked for
+	afterwards     bool                // the extension h runs: applications go on although the call has ended
+	hungUp         string              // name of the leg that ended the call, for the record
+	cdr            records.CDR
+	keys           []rune    // pressed and not yet taken; bounded by maxKeys
+	limit          time.Time // absolute timeout; zero = none
+	rtpCheck       time.Time // next look at the legs' RTP; zero = none
+	lang           string    // set by the dialplan; empty = the endpoint's
+	musicClass     string    // set by the dialplan; empty = the endpoint's
+	monitors       []*monitor
+	monitored      uint64 // numbers monitors
+	patience       patience
+	connected      *party            // whom CONNECTEDLINE() says that the caller talks with; nil = nobody
+	text           *text             // the message that came in, or that MessageSend sends; nil = none
+	headers        []dialog.Header   // PJSIP_INHERITABLE_HEADER: of the INVITEs that the channel sends
+	notes          map[string]string // what functions keep for the dialplan alone; nil = nothing
+	lastActs       []string          // hangup handlers, the latest last
+	causes         []calleeEnd       // why called channels ended
+	master         *channel          // of a Local channel: where the call began; nil = here
+	unrecorded     bool              // CDR_PROP(disable)
+	next           *destination      // where the channel is sent, whatever it does; nil = nowhere
+	opening        *destination      // an application that is run before the dialplan; nil = none
+	typer          *leg              // whose keys may become a code; nil = nobody's
+	acts           []act             // codes that have been keyed and wait to be done
+	feature        *features.Config  // of FEATURE() and FEATUREMAP(); nil = the file's
+	featureInherit bool
+	touch          string        // the recording by one touch; empty = none
+	consult        *consultation // an attended transfer under way; nil = none
+	host           *channel      // of a callee's channel: whose goroutine runs it; nil = its own
 }
 
 // maxKeys bounds the keys that wait for an application to take them.
@@ -123,6 +132,10 @@ func dialled(req *sip.Request) string {
 // refuse the call with.
 func (ch *channel) locate() int {
 	p, now := ch.start, ch.cdr.Start
+	if code := ch.features().General.PickupExten; code != "" && p.Exten == code {
+		ch.opening, ch.cause = &destination{app: "Pickup"}, CauseCallRejected
+		return 0
+	}
 	if ch.set.Plan.Exists(p.Context, p.Exten, 1, ch.caller.number, now) {
 		return 0
 	}
@@ -137,7 +150,11 @@ func (ch *channel) locate() int {
 func (ch *channel) run(ctx context.Context) {
 	defer ch.srv.leave(ch)
 	if ch.begin() {
-		ch.conclude(ctx, ch.interp.Run(ctx))
+		for again := true; again; again = ch.relocate() {
+			if !ch.open(ctx) {
+				ch.conclude(ctx, ch.interp.Run(ctx))
+			}
+		}
 		ch.ending, ch.afterwards = true, true
 		ch.interp.RunHangup(ctx)
 		ch.runHangupHandlers(ctx)
@@ -152,10 +169,7 @@ func (ch *channel) run(ctx context.Context) {
 // Dial: a parked goroutine that uses less than 2 KiB of its stack gives half of
 // it back at the next collection.
 func (ch *channel) begin() bool {
-	ch.interp = dialplan.New(dialplan.Config{
-		Plan: func() *dialplan.Plan { return ch.set.Plan }, Apps: ch, Channel: ch, Functions: ch.srv.functions,
-		Globals: ch.srv.cfg.Globals, Services: ch.srv.cfg.Services, Now: time.Now, Logger: ch.srv.log,
-	})
+	ch.prepareInterpreter()
 	ch.event(ch.kind(), slog.String("from", ch.caller.number), slog.String("to", ch.start.Exten), slog.String("endpoint", ch.caller.endpoint.Name))
 	if err := ch.caller.readOffer(ch.caller.takeBody()); err != nil {
 		ch.log().Info("offer refused", "error", err)
@@ -181,6 +195,17 @@ func (ch *channel) kind() string {
 		return "message"
 	}
 	return "call"
+}
+
+// prepareInterpreter makes the dialplan's interpreter, once.
+func (ch *channel) prepareInterpreter() {
+	if ch.interp != nil {
+		return
+	}
+	ch.interp = dialplan.New(dialplan.Config{
+		Plan: func() *dialplan.Plan { return ch.set.Plan }, Apps: ch, Channel: ch, Functions: ch.srv.functions,
+		Globals: ch.srv.cfg.Globals, Services: ch.srv.cfg.Services, Now: time.Now, Logger: ch.srv.log,
+	})
 }
 
 // setVariables sets what set_var of the endpoint says.
@@ -251,7 +276,7 @@ func (ch *channel) collectExtension(ctx context.Context) {
 
 // gone reports whether the channel has ended for applications.
 func (ch *channel) gone() bool {
-	return ch.ending || ch.caller.state == legGone || ch.host != nil && ch.host.gone()
+	return ch.ending || ch.next != nil || ch.caller.state == legGone && ch.consult == nil || ch.host != nil && ch.host.gone()
 }
 
 // step lets the channel live until an event has come or has been handled
@@ -276,6 +301,9 @@ func (ch *channel) attend() bool {
 // alarm is when a channel that waits until a deadline has to wake up.
 func (ch *channel) alarm(deadline time.Time) time.Time {
 	at := earliest(deadline, ch.limit, ch.rtpCheck, ch.goodbye())
+	if ch.typer != nil {
+		at = earliest(at, ch.typer.typeBy)
+	}
 	if ch.host != nil {
 		return ch.host.alarm(at)
 	}
@@ -292,6 +320,7 @@ func (ch *channel) alarmed(deadline time.Time) bool {
 		ch.checkRTP(now)
 	}
 	ch.usher(now, false)
+	ch.typedLate(now)
 	if !ch.limit.IsZero() && !now.Before(ch.limit) {
 		ch.limit = time.Time{}
 		ch.end(CauseNormalClearing, "absolute timeout")
@@ -350,6 +379,10 @@ func (ch *channel) end(cause Cause, by string) {
 // press takes a key of a leg: for the other side if the two are connected, else
 // for the application.
 func (ch *channel) press(from *leg, r rune) {
+	if ch.coded(from) {
+		ch.typed(from, r)
+		return
+	}
 	if peer := ch.peerOf(from); peer != nil {
 		peer.sendKey(r, 0)
 		return

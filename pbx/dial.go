@@ -26,20 +26,27 @@ var errNoDestination = errors.New("pbx: Dial needs a destination")
 
 // dialing is one Dial under way.
 type dialing struct {
-	ch       *channel
-	req      *DialRequest
-	peer     *leg      // who answered
-	until    time.Time // when the connected call has to end; zero = never
-	started  time.Time
-	answered time.Time
-	ringing  time.Time // the first 180 or 183
-	failed   tally
-	several  bool              // more than one leg was called: no early media, as in Asterisk
-	early    *leg              // connected before the answer
-	prefer   []sdp.Format      // the caller's codecs, of all its streams
-	streams  []want            // the caller's, as the callees are offered them, the main one first
-	replaced bool              // the caller is another one than the callees were told
-	callees  map[*leg]*channel // of callees that the dialplan ran for
+	ch        *channel
+	req       *DialRequest
+	peer      *leg      // who answered
+	until     time.Time // when the connected call has to end; zero = never
+	started   time.Time
+	answered  time.Time
+	ringing   time.Time // the first 180 or 183
+	failed    tally
+	several   bool              // more than one leg was called: no early media, as in Asterisk
+	early     *leg              // connected before the answer
+	prefer    []sdp.Format      // the caller's codecs, of all its streams
+	streams   []want            // the caller's, as the callees are offered them, the main one first
+	replaced  bool              // the caller is another one than the callees were told
+	callees   map[*leg]*channel // of callees that the dialplan ran for
+	deadline  time.Time         // of the ringing; zero = none
+	warnAt    time.Time         // when the end of the call is announced next; zero = not
+	inFeature *leg              // for whom an application runs between the two; nil = none
+	wish      *transferWish     // what it asked for; nil = nothing
+	forwarded bool              // a callee has sent the call elsewhere
+	exit      string            // extension that the caller goes to (option d); empty = none
+	sentAt    *leg              // to which D's keys for progress were sent
 }
 
 // resolved is the outcome of a leg's name resolution.
@@ -56,8 +63,8 @@ func (ch *channel) Dial(ctx context.Context, req *DialRequest) error {
 	if d == nil || err != nil {
 		return err
 	}
-	d.talk()
-	return d.after()
+	d.talk(ctx)
+	return d.after(ctx)
 }
 
 // dial is Dial up to the connected call; nil if there is none.
@@ -89,18 +96,29 @@ func (ch *channel) dial(ctx context.Context, req *DialRequest) (*dialing, error)
 	}
 	d.several = len(ch.branches) > 1
 	if req.Options.Ring || req.Options.RingUntilMedia {
-		_ = ch.Indicate(ctx, Ringing)
+		d.startRinging(ctx)
+	}
+	if req.Options.KeyExit || req.Options.Caller&MayDisconnect != 0 {
+		ch.caller.startSink()
 	}
 	if req.Options.Music {
 		d.entertain(ctx)
 	}
+	if s := &req.Options.Screening; s.On {
+		if status := d.introduce(ctx); status != "" || ch.gone() {
+			d.giveUp(status)
+			return nil, ch.orHangup()
+		}
+	}
+	over := d.tellRinging()
 	winner, status := d.ring(ctx)
+	over()
 	if winner == nil {
 		d.giveUp(status)
-		if ch.gone() {
-			return nil, ErrHangup
+		if d.exit != "" && !ch.gone() {
+			return nil, ch.interp.Goto(d.exit)
 		}
-		return nil, nil
+		return nil, ch.orHangup()
 	}
 	d.choose(winner)
 	if v := d.greet(ctx, winner); v != nil {
@@ -217,6 +235,7 @@ func (d *dialing) branch(ctx context.Context, e *pjsip.Endpoint, number string, 
 	l := &leg{ch: ch, home: ch, endpoint: e, name: channelName(e.Name, n), party: calledParty(e, ch.start.Exten), dialed: number, outgoing: true}
 	l.extra = slices.Clone(ch.headers)
 	l.call = &outgoingCall{uri: c.URI, path: c.Path, prefer: d.prefer, streams: d.streams}
+	d.disguise(l)
 	ch.branches = append(ch.branches, l)
 	if !d.prepare(ctx, l) {
 		return
@@ -248,6 +267,7 @@ type outgoingCall struct {
 	path    []string
 	prefer  []sdp.Format
 	streams []want
+	from    *party // who calls, as the callee is to see it; nil = the caller
 }
 
 // invite sends the leg's INVITE.
@@ -304,7 +324,10 @@ func (s *Settings) through(e *pjsip.Endpoint, targets []transport.Target) []tran
 // inviteConfig fills in an INVITE: the caller's identity in From, at our
 // address or the endpoint's from_domain.
 func (l *leg) inviteConfig(call *outgoingCall, offer string, targets []transport.Target) dialog.InviteConfig {
-	caller := l.ch.caller
+	caller := l.ch.caller.party
+	if call.from != nil {
+		caller = *call.from
+	}
 	host := l.endpoint.FromDomain
 	if host == "" {
 		host, _ = l.ch.srv.cfg.Transport.SentBy(targets[0])
@@ -327,8 +350,8 @@ func (l *leg) inviteConfig(call *outgoingCall, offer string, targets []transport
 		from = sip.Address{Display: "Anonymous", URI: "sip:" + anonymous + "@" + anonymousHost}
 	}
 	cfg := dialog.InviteConfig{
-		URI: call.uri, Contact: l.contact(targets[0], caller.party), From: from.String(), Targets: targets, Route: call.path, SDP: offer,
-		Auth: l.ch.srv.outboundAuth(l.ch.set, l.endpoint), Headers: append(l.identity(caller.party, true), l.diversionHeaders(l.ch.diverted)...),
+		URI: call.uri, Contact: l.contact(targets[0], caller), From: from.String(), Targets: targets, Route: call.path, SDP: offer,
+		Auth: l.ch.srv.outboundAuth(l.ch.set, l.endpoint), Headers: append(l.identity(caller, true), l.diversionHeaders(l.ch.diverted)...),
 	}
 	cfg.Headers = append(cfg.Headers, l.extra...)
 	if l.ch.transferer != "" { // RFC 3892 §2.3
@@ -340,9 +363,8 @@ func (l *leg) inviteConfig(call *outgoingCall, offer string, targets []transport
 
 // ring waits for the first answer. nil: nobody answered, and why.
 func (d *dialing) ring(ctx context.Context) (*leg, DialStatus) {
-	var deadline time.Time
 	if d.req.Timeout > 0 {
-		deadline = d.started.Add(d.req.Timeout)
+		d.deadline = d.started.Add(d.req.Timeout)
 	}
 	for {
 		if d.ch.gone() {
@@ -357,7 +379,11 @@ func (d *dialing) ring(ctx context.Context) (*leg, DialStatus) {
 		if err := d.tell(ctx); err != nil {
 			d.ch.log().Info("indication not sent", "error", err)
 		}
-		if !d.ch.step(deadline) {
+		if d.keyed() {
+			return nil, StatusCancel
+		}
+		d.digitsForProgress()
+		if !d.ch.step(d.deadline) {
 			d.ch.cause = CauseNoAnswer
 			return nil, StatusNoAnswer
 		}

@@ -12,6 +12,8 @@ const (
 	StatusCongestion  DialStatus = "CONGESTION"
 	StatusUnavailable DialStatus = "CHANUNAVAIL"
 	StatusInvalid     DialStatus = "INVALIDARGS"
+	StatusDontCall    DialStatus = "DONTCALL" // the callee, asked, wants no call of this caller
+	StatusTorture     DialStatus = "TORTURE"  // … wants the caller to suffer
 )
 
 // tally counts how the branches of a Dial failed.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/hometone/hometone/sip"
 	"github.com/hometone/hometone/sip/dialog"
@@ -166,6 +167,10 @@ func (d *dialing) forward(ctx context.Context, l *leg) bool {
 	user := ch.set.bareUser(uri.Username())
 	ch.divertedBy(l, &res.Message, user)
 	_ = ch.interp.Set("FORWARDERNAME", l.name)
+	d.forwarded = true
+	if d.req.Options.Patient {
+		d.deadline = time.Time{}
+	}
 	ch.log().Info("forwarded", "by", l.name, "to", contacts[0].URI)
 	if m := l.endpoint.RedirectMethod; m == "uri_core" || m == "uri_pjsip" {
 		d.branch(ctx, l.endpoint, l.dialed, Contact{URI: contacts[0].URI})

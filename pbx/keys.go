@@ -75,7 +75,10 @@ func (l *leg) stopSink() {
 // listenFor says that the leg is connected with another one: its keys come to us
 // only if the relay cannot pass them on as they are.
 func (l *leg) listenFor(peer *leg) {
-	if l.way() == peer.way() {
+	if l.rtp != nil {
+		l.rtp.KeepEvents(len(l.codes) > 0)
+	}
+	if l.way() == peer.way() && len(l.codes) == 0 {
 		l.stopSink()
 		return
 	}

@@ -25,7 +25,7 @@ func (l *leg) lamp() {
 // lampState is the state of the channel that a watcher sees.
 func (l *leg) lampState() presence.ChannelState {
 	switch {
-	case l.state == legGone, l.state == legIdle:
+	case l.state == legGone, l.state == legIdle, l.inside: // an end of a Local channel is no telephone
 		return presence.ChannelDown
 	case l.state == legUp && l.talk.Agreed.Held:
 		return presence.ChannelHeld

@@ -60,6 +60,9 @@ type leg struct {
 	pending    func() error    // an offer that waits until another exchange has ended
 	offering   bool            // an offer of modify waits for its answer
 	lit        presence.ChannelState
+	codes      []code    // what keys of this side do while it talks; nil = nothing
+	typed      string    // keys that may become a code
+	typeBy     time.Time // when they do not any more
 
 	stream
 
@@ -132,6 +135,8 @@ func (l *leg) handle(what any) {
 		l.ch.surrender(e)
 	case declined:
 		l.declined(e.request)
+	case pickedUp:
+		l.ch.takePicked(e)
 	case depart:
 		l.ch.leaving = append(l.ch.leaving, leaving{l, e.until})
 	case dialog.Message:
@@ -233,7 +238,7 @@ func (l *leg) ended(e dialog.Ended) {
 	l.state = legGone
 	l.cause = endCause(e)
 	if l == l.ch.caller {
-		l.ch.end(l.cause, l.name)
+		l.ch.callerEnded()
 		return
 	}
 	if l.ch.hungUp == "" && l.ch.owns(l) {
@@ -366,6 +371,9 @@ func (l *leg) tooLate(what any) {
 		l.drop(CauseNormalClearing)
 		l.closeMedia()
 		tellReferrer(e.referred, 481, "")
+	case pickedUp, settled:
+		l.drop(CauseNormalClearing)
+		l.closeMedia()
 	case depart:
 		l.drop(CauseNormalClearing)
 		l.closeMedia()

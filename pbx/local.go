@@ -127,7 +127,7 @@ func (l *leg) far(what any) {
 		}
 		l.state, l.cause, l.status = legGone, e.cause, e.status
 		if l == l.ch.caller {
-			l.ch.end(e.cause, l.name)
+			l.ch.callerEnded()
 		}
 	}
 }
@@ -135,6 +135,11 @@ func (l *leg) far(what any) {
 // local calls an extension: Local/extension@context[/options]. Nil: it counts
 // as failed.
 func (d *dialing) local(ctx context.Context, resource string) *leg {
+	return d.localBy(ctx, resource, d.ch.caller)
+}
+
+// localBy is local for the leg that calls.
+func (d *dialing) localBy(ctx context.Context, resource string, by *leg) *leg {
 	ch := d.ch
 	target, _, _ := strings.Cut(resource, "/")
 	exten, where, ok := strings.Cut(target, "@")
@@ -142,7 +147,7 @@ func (d *dialing) local(ctx context.Context, resource string) *leg {
 		where = "default"
 	}
 	now := time.Now()
-	if !ch.set.Plan.Exists(where, exten, 1, ch.caller.number, now) || ch.depth >= maxLocal {
+	if !ch.set.Plan.Exists(where, exten, 1, by.number, now) || ch.depth >= maxLocal {
 		ch.log().Warn("Dial: no such extension for a Local channel", "exten", exten, "context", where, "depth", ch.depth)
 		d.fail(CauseNoRoute)
 		return nil
@@ -157,8 +162,8 @@ func (d *dialing) local(ctx context.Context, resource string) *leg {
 	inner.cdr = ch.cdr
 	inner.cdr.ID, inner.cdr.UniqueID, inner.cdr.Channel, inner.cdr.Answer, inner.cdr.Disposition = id, unique, inner.name, time.Time{}, ""
 	inner.inherited = ch.interp.Inherited()
-	near := &leg{ch: ch, home: ch, endpoint: ch.caller.endpoint, name: name + ";1", party: party{number: exten}, dialed: target, outgoing: true, remoteAddr: loop, inside: true}
-	far := &leg{ch: inner, home: inner, endpoint: ch.caller.endpoint, name: inner.name, party: ch.caller.party, state: legTrying, remoteAddr: loop, inside: true, callID: ch.caller.callID}
+	near := &leg{ch: ch, home: ch, endpoint: by.endpoint, name: name + ";1", party: party{number: exten}, dialed: target, outgoing: true, remoteAddr: loop, inside: true}
+	far := &leg{ch: inner, home: inner, endpoint: by.endpoint, name: inner.name, party: by.party, state: legTrying, remoteAddr: loop, inside: true, callID: by.callID}
 	inner.caller = far
 	near.extra = slices.Clone(ch.headers)
 	near.session, far.session = &localEnd{other: far}, &localEnd{other: near}

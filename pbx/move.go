@@ -139,7 +139,7 @@ func (ch *channel) take(e takeover) {
 		tellReferrer(e.referred, 481, "")
 		return
 	}
-	ch.replace(e.old, e.fresh)
+	ch.replace(e.old, e.fresh, true)
 	tellReferrer(e.referred, 200, "OK")
 	ch.log().Info("leg replaced", "old", e.old.name, "new", e.fresh.name)
 }
@@ -178,8 +178,8 @@ func (ch *channel) owns(l *leg) bool {
 
 // replace puts fresh in the place of old: as the caller or as a branch of the
 // Dial under way. It goes on with whatever old had: its peer, the ringing, the
-// sound that is played.
-func (ch *channel) replace(old, fresh *leg) {
+// sound that is played. wait lets old end its dialog itself.
+func (ch *channel) replace(old, fresh *leg, wait bool) {
 	peer, playing := old.peer, old.playing
 	ch.noteMedia()
 	if peer != nil {
@@ -204,7 +204,7 @@ func (ch *channel) replace(old, fresh *leg) {
 		d.early = nil
 		d.replaced = d.replaced || fresh == ch.caller
 	}
-	ch.dismiss(old, true)
+	ch.dismiss(old, wait)
 	switch {
 	case peer != nil:
 		if err := ch.join(peer, fresh); err != nil {

@@ -68,6 +68,8 @@ type Server struct {
 	hurry      chan struct{} // closed when calls may not wait for their records any more
 	air        air
 	inboxes    inboxes
+	lots       lots
+	rings      rings
 	recordings sync.WaitGroup // goroutines that write files
 
 	mu    sync.Mutex          // guards the following
@@ -110,6 +112,7 @@ func New(cfg Config, s *Settings) (*Server, error) {
 		srv.apps[lower(a.Name)] = a
 	}
 	srv.settings.Store(s)
+	srv.showSpaces(s)
 	return srv, nil
 }
 
@@ -118,6 +121,7 @@ func New(cfg Config, s *Settings) (*Server, error) {
 func (s *Server) Use(settings *Settings) {
 	s.settings.Store(settings)
 	s.cfg.Globals.Load(settings.Plan)
+	s.showSpaces(settings)
 }
 
 // Calls returns how many calls are in progress.
@@ -190,7 +194,9 @@ func (s *Server) enter(ch *channel) bool {
 func (s *Server) leave(ch *channel) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.calls, ch.name)
+	if s.calls[ch.name] == ch { // a leg of that name may have a channel of its own by now
+		delete(s.calls, ch.name)
+	}
 	if s.draining.Load() && len(s.calls) == 0 {
 		close(s.empty)
 	}

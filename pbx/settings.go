@@ -5,7 +5,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/hometone/hometone/config/features"
 	"github.com/hometone/hometone/config/musiconhold"
+	"github.com/hometone/hometone/config/parking"
 	"github.com/hometone/hometone/config/pjsip"
 	"github.com/hometone/hometone/config/voicemail"
 	"github.com/hometone/hometone/pbx/dialplan"
@@ -22,6 +24,8 @@ type Settings struct {
 	Sounds    *Sounds
 	Music     map[string]*musiconhold.Class // by name; nil: the program's own tune
 	Voicemail *voicemail.Config             // nil: no mailboxes
+	Features  *features.Config              // nil: features.Default
+	Parking   map[string]*parking.Lot       // by name
 	Spool     string                        // where recordings go (astspooldir)
 	// Media is the address put into SDP for peers outside Local; the zero value
 	// is the address that the peer is reached from.

@@ -11,20 +11,26 @@ import (
 	"github.com/hometone/hometone/relay"
 )
 
-// air knows which legs have sound, for those who listen in. It is safe for
-// concurrent use.
+// air knows which legs have sound, for those who listen in or take them elsewhere.
+// It is safe for concurrent use.
 type air struct {
 	mu   sync.Mutex // guards the following
-	legs map[string]*relay.Leg
+	legs map[string]sounding
 }
 
-func (a *air) add(name string, l *relay.Leg) {
+// sounding is a leg with sound. Another goroutine may ask the leg for its owner only.
+type sounding struct {
+	leg *leg
+	rtp *relay.Leg
+}
+
+func (a *air) add(l *leg, rtp *relay.Leg) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.legs == nil {
-		a.legs = map[string]*relay.Leg{}
+		a.legs = map[string]sounding{}
 	}
-	a.legs[name] = l
+	a.legs[l.name] = sounding{l, rtp}
 }
 
 func (a *air) remove(name string) {
@@ -34,7 +40,10 @@ func (a *air) remove(name string) {
 }
 
 // leg returns the sound of a leg, nil if it has none.
-func (a *air) leg(name string) *relay.Leg {
+func (a *air) leg(name string) *relay.Leg { return a.find(name).rtp }
+
+// find returns the leg of a name, the zero value if there is none.
+func (a *air) find(name string) sounding {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.legs[name]
@@ -168,7 +177,7 @@ func (ch *channel) spyOn(req *SpyRequest, name string) (over bool) {
 	if target == nil {
 		return false
 	}
-	s := &spying{ch: ch, req: req, target: target}
+	s := &spying{ch: ch, ear: ch.caller, req: req, target: target}
 	defer s.leave()
 	s.join()
 	for !ch.gone() && ch.srv.air.leg(name) == target {
@@ -198,6 +207,7 @@ func (ch *channel) spyOn(req *SpyRequest, name string) (over bool) {
 // spying is one channel being spied on.
 type spying struct {
 	ch     *channel
+	ear    *leg // who spies
 	req    *SpyRequest
 	target *relay.Leg
 	other  *relay.Leg // barge: whom the target talks with
@@ -231,7 +241,7 @@ func (s *spying) join() {
 		}
 	}
 	if len(voices) > 0 {
-		s.tap(s.ch.caller.rtp, func(p relay.Packet) {
+		s.tap(s.ear.rtp, func(p relay.Packet) {
 			if p.Sent {
 				return
 			}
@@ -241,7 +251,7 @@ func (s *spying) join() {
 		})
 	}
 	if !s.req.Deaf {
-		s.ch.caller.play(heard)
+		s.ear.play(heard)
 	}
 }
 
@@ -274,5 +284,5 @@ func (s *spying) leave() {
 		stop()
 	}
 	s.stops = nil
-	s.ch.caller.play(nil)
+	s.ear.play(nil)
 }

@@ -68,7 +68,7 @@ func (l *leg) open(remote netip.Addr) error {
 	}
 	l.rtp, l.opened = rtp, time.Now()
 	l.ch.srv.legs.Add(1)
-	l.ch.srv.air.add(l.name, rtp)
+	l.ch.srv.air.add(l, rtp)
 	return nil
 }
 

@@ -74,17 +74,27 @@ func (l *leg) blind(e dialog.Refer, exten string) {
 	if err != nil {
 		return
 	}
-	ch.log().Info("transfer", "by", l.name, "to", exten, "context", place.Context)
-	_ = ch.interp.Set("BLINDTRANSFER", l.name)
+	ch.referred = notifier
+	l.sendOff(place, e.ReferredBy)
 	_ = ch.interp.Set("SIPTRANSFER", "yes")
 	_ = ch.interp.Set("SIPREFERREDBYHDR", e.ReferredBy)
-	ch.transfer, ch.referred = &place, notifier
-	if ch.transferer = e.ReferredBy; ch.transferer == "" {
-		ch.transferer = "<" + e.Session.RemoteURI() + ">"
+	ch.dismiss(l, true)
+}
+
+// sendOff sends the leg's peer to a place of the dialplan; the leg itself is left
+// to its caller. by is who asks for it, as Referred-By names it, "" = the leg's URI.
+func (l *leg) sendOff(place dialplan.Position, by string) {
+	ch := l.ch
+	ch.log().Info("transfer", "by", l.name, "to", place.Exten, "context", place.Context)
+	_ = ch.interp.Set("BLINDTRANSFER", l.name)
+	ch.transfer = &place
+	if ch.transferer = by; by == "" && l.session != nil {
+		ch.transferer = "<" + l.session.RemoteURI() + ">"
 	}
 	other := l.peer
 	ch.noteMedia()
 	ch.part(l, other)
+	other.codes = nil
 	if l == ch.caller {
 		ch.promote(other, place)
 	}
@@ -97,7 +107,6 @@ func (l *leg) blind(e dialog.Refer, exten string) {
 	if ch.dialing != nil {
 		ch.dialing.peer = ghost(l)
 	}
-	ch.dismiss(l, true)
 }
 
 // promote makes a callee the channel's caller. The call so far gets its record

@@ -51,19 +51,20 @@ type Leg struct {
 	id    uint64
 	watch func(Event)
 
-	mu        sync.Mutex // guards the following
-	closed    bool
-	desc      Description
-	described bool
-	routed    routed // of the latest packet
-	round     uint32 // of the loop, in which RTP was read last
-	peer      *Leg   // forwards to; itself for an echo; nil: nobody
-	sink      func(Packet)
-	taps      []*tap // replaced, never changed
-	player    player
-	over      player // in the place of all else, see Overlay
-	aside     []*tap // sees what over displaces; one or none
-	dial      dialler
+	mu          sync.Mutex // guards the following
+	closed      bool
+	desc        Description
+	described   bool
+	routed      routed // of the latest packet
+	round       uint32 // of the loop, in which RTP was read last
+	peer        *Leg   // forwards to; itself for an echo; nil: nobody
+	sink        func(Packet)
+	keepsEvents bool   // see KeepEvents
+	taps        []*tap // replaced, never changed
+	player      player
+	over        player // in the place of all else, see Overlay
+	aside       []*tap // sees what over displaces; one or none
+	dial        dialler
 
 	latch    latch
 	in       rtp.Reception
@@ -189,6 +190,14 @@ func (l *Leg) Sink(f func(Packet)) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.sink = f
+}
+
+// KeepEvents says whether telephone events received on the leg go to its sink and
+// taps only, and are not forwarded.
+func (l *Leg) KeepEvents(on bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.keepsEvents = on
 }
 
 // Play sends src to the peer, frame by frame, in the place of what is

@@ -12,6 +12,7 @@ type received struct {
 	header rtp.Header
 	format *Format // of the leg's description
 	from   origin
+	kept   bool // an event that goes to the sink only
 }
 
 // arrivals is the harvest of one batch on one leg.
@@ -114,7 +115,7 @@ func (l *Leg) arrive(lp *loop, i int, now time.Duration, a *arrivals) {
 		// like thousands of lost packets to the other peer.
 		return
 	}
-	a.list[a.n] = received{packet: b, header: h, format: f, from: origin{l.id, h.SSRC, l.in.Restarts}}
+	a.list[a.n] = received{packet: b, header: h, format: f, from: origin{l.id, h.SSRC, l.in.Restarts}, kept: l.keepsEvents && f.telephone}
 	a.n++
 }
 
@@ -162,7 +163,7 @@ func (l *Leg) pass(r *received, now time.Duration, spare []byte) (sent Packet) {
 		l.drops.Format++
 		l.out.skip(r.from)
 		return sent
-	case l.dialling(): // an event takes the place of the audio
+	case r.kept, l.dialling(): // an event takes the place of the audio
 		l.out.skip(r.from)
 		return sent
 	case !l.desc.Send || l.to.n == 0:

@@ -342,3 +342,87 @@ func TestAuthenticate(t *testing.T) {
 		}
 	}
 }
+
+// board is a Switchboard that writes down what is asked of it.
+type board struct {
+	pbx.Switchboard
+	s *story
+}
+
+func (s *story) Switchboard() pbx.Switchboard { return board{s: s} }
+
+func (s *story) MatchMore(_, exten string) bool { return len(exten) < 2 }
+func (s *story) Expand(text string) string      { return text }
+
+func (b board) Send(_ context.Context, channel, target string) error {
+	return b.s.note("send %s to %s", channel, target)
+}
+func (b board) HangupOther(name string, all bool) int {
+	_ = b.s.note("hang up %s %v", name, all)
+	return 1
+}
+func (b board) Connect(_ context.Context, channel string, o pbx.DialOptions) (string, error) {
+	return pbx.BridgeSuccess, b.s.note("connect %s %v", channel, o.Caller)
+}
+func (b board) Originate(_ context.Context, r pbx.OriginateRequest) (pbx.Originated, error) {
+	return pbx.Originated{Answered: true}, b.s.note("originate %+v", r)
+}
+func (b board) Pickup(_ context.Context, r pbx.PickupRequest) (bool, error) {
+	return true, b.s.note("pick up %+v", r)
+}
+
+// Dial's letters, each with what it asks for.
+func TestDialOptions(t *testing.T) {
+	for letters, want := range map[string]pbx.DialOptions{
+		"tTkK":              {Caller: pbx.MayTransfer | pbx.MayPark, Callee: pbx.MayTransfer | pbx.MayPark},
+		"hXw":               {Caller: pbx.MayRecord, Callee: pbx.MayDisconnect | pbx.MayRecord},
+		"A(a&b:c)":          {AnnounceCallee: "a&b", AnnounceCaller: "c"},
+		"D(12:34:5)":        {DigitsCallee: "12", DigitsCaller: "34", DigitsProgress: "5"},
+		"F":                 {CalleeGoesOn: true},
+		"F(a^s^1)g":         {CalleeGoesOn: true, CalleePlace: "a^s^1", GoOn: true},
+		"G(a^s^1)":          {BothGo: "a^s^1"},
+		"L(60000:10000:5)":  {CallLimit: time.Minute, Warn: 10 * time.Second, WarnAgain: 5 * time.Millisecond},
+		"S(5)L(x)":          {AnswerLimit: 5 * time.Second},
+		"pnN":               {Screening: pbx.Screening{On: true, Delete: true, SkipKnown: true}},
+		"P(x)":              {Screening: pbx.Screening{On: true, Remember: true, Family: "x"}},
+		"f(123)u(prohib)":   {ForceID: true, ForcedID: "123", Presentation: "prohib"},
+		"o(9)r(busy)Q(17)":  {OwnID: true, CalleeID: "9", Ring: true, RingTone: "busy", ElsewhereCause: pbx.CauseUserBusy},
+		"acdeizIjRCm(loud)": {AnswerEarly: true, Elsewhere: true, KeyExit: true, CalleeHangup: true, NoForward: true, Patient: true, Quiet: true, RingUntilMedia: true, Reset: true, Music: true, MusicClass: "loud"},
+	} {
+		got, unknown := dialOptions(letters)
+		if got != want || unknown != "" {
+			t.Errorf("%s: %+v, unknown %q", letters, got, unknown)
+		}
+	}
+	if _, unknown := dialOptions("gO(1)v!"); unknown != "Ov!" {
+		t.Errorf("unknown letters are %q", unknown)
+	}
+}
+
+// Applications that act on other calls say what their documentation says.
+func TestSwitchboardApplications(t *testing.T) {
+	for _, c := range []struct {
+		app, args, line, name, value string
+	}{
+		{"ChannelRedirect", "PJSIP/1-2,a,s,1", "send PJSIP/1-2 to a,s,1", "CHANNELREDIRECT_STATUS", "SUCCESS"},
+		{"SoftHangup", "PJSIP/1,a", "hang up PJSIP/1 true", "", ""},
+		{"Bridge", "PJSIP/1-2,tT", "connect PJSIP/1-2 1", "BRIDGERESULT", "SUCCESS"},
+		{"Originate", "PJSIP/1,exten,ctx,,,9,ac(7)n(N)v(x=1)", "", "ORIGINATE_STATUS", "SUCCESS"},
+		{"Originate", "PJSIP/1,what,ctx", "", "ORIGINATE_STATUS", "FAILED"},
+		{"Pickup", "1@a&2", "pick up {Extens:[1@a 2] Channels:[] Partial:false Group:false}", "", ""},
+		{"PickupChan", "PJSIP/1,p", "pick up {Extens:[] Channels:[PJSIP/1] Partial:true Group:false}", "", ""},
+		{"ReadExten", "X,,,s", "", "READEXTENSTATUS", "SKIP"},
+		{"WaitDigit", "1,x", "", "WAITDIGITSTATUS", "TIMEOUT"},
+	} {
+		s := &story{}
+		if err := s.Exec(t.Context(), c.app, c.args); err != nil {
+			t.Errorf("%s(%s): %v", c.app, c.args, err)
+		}
+		if c.line != "" && (len(s.lines) == 0 || s.lines[0] != c.line) {
+			t.Errorf("%s(%s) did %q", c.app, c.args, s.lines)
+		}
+		if c.name != "" && s.vars[c.name] != c.value {
+			t.Errorf("%s(%s): %s is %q", c.app, c.args, c.name, s.vars[c.name])
+		}
+	}
+}

@@ -29,6 +29,14 @@ func seconds(s string) (time.Duration, error) {
 	return time.Duration(v * float64(time.Second)), nil
 }
 
+// wholeNumber reads a number from 0 on, or what stands for one that is missing.
+func wholeNumber(s string, otherwise int) int {
+	if n, err := strconv.Atoi(strings.TrimSpace(s)); err == nil && n >= 0 {
+		return n
+	}
+	return otherwise
+}
+
 // cutOutside cuts s at the first sep that is not inside parentheses.
 func cutOutside(s string, sep byte) (before, after string) {
 	depth := 0

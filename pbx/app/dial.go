@@ -51,40 +51,113 @@ func dialOptions(s string) (o pbx.DialOptions, unknown string) {
 		if strings.HasPrefix(s, "(") {
 			arg, s = closing(s[1:])
 		}
-		switch letter {
-		case 'r':
-			o.Ring = true
-		case 'R':
-			o.RingUntilMedia = true
-		case 'g':
-			o.GoOn = true
-		case 'C':
-			o.Reset = true
-		case 'c':
-			o.Elsewhere = true
-		case 'm':
-			o.Music, o.MusicClass = true, arg
-		case 'S':
-			o.AnswerLimit, _ = seconds(arg)
-		case 'L':
-			first, _, _ := strings.Cut(arg, ":")
-			if ms, err := strconv.ParseInt(first, 10, 64); err == nil && ms > 0 {
-				o.CallLimit = time.Duration(ms) * time.Millisecond
-			}
-		case 'b':
-			o.CalleeFirst = carets(arg)
-		case 'B':
-			o.CallerFirst = carets(arg)
-		case 'U':
-			o.Subroutine = subroutineOf(arg)
-		case 'i':
-			o.NoForward = true
-		case 'I', ',', ' ': // what the callee says of itself is not passed on in a Dial
-		default:
+		if !ringOption(&o, letter, arg) && !callOption(&o, letter, arg) && !keyOption(&o, letter) {
 			unknown += string(letter)
 		}
 	}
 	return o, unknown
+}
+
+// ringOption takes a letter about what happens before the answer.
+func ringOption(o *pbx.DialOptions, letter byte, arg string) bool {
+	switch letter {
+	case 'r':
+		o.Ring, o.RingTone = true, arg
+	case 'R':
+		o.RingUntilMedia = true
+	case 'm':
+		o.Music, o.MusicClass = true, arg
+	case 'b':
+		o.CalleeFirst = carets(arg)
+	case 'B':
+		o.CallerFirst = carets(arg)
+	case 'c':
+		o.Elsewhere = true
+	case 'Q':
+		o.ElsewhereCause, _ = causeOf(arg)
+	case 'd':
+		o.KeyExit = true
+	case 'i':
+		o.NoForward = true
+	case 'z':
+		o.Patient = true
+	case 'f':
+		o.ForceID, o.ForcedID = true, arg
+	case 'u':
+		o.Presentation = arg
+	case 's':
+		o.Tag = arg
+	case 'o':
+		o.OwnID, o.CalleeID = true, arg
+	case 'p':
+		o.Screening.On = true
+	case 'P':
+		o.Screening.On, o.Screening.Remember, o.Screening.Family = true, true, arg
+	case 'n':
+		o.Screening.Delete = true
+	case 'N':
+		o.Screening.SkipKnown = true
+	case 'j', ',', ' ': // the callees are offered the caller's streams in any case
+	default:
+		return false
+	}
+	return true
+}
+
+// callOption takes a letter about what happens from the answer on.
+func callOption(o *pbx.DialOptions, letter byte, arg string) bool {
+	switch letter {
+	case 'a':
+		o.AnswerEarly = true
+	case 'A':
+		o.AnnounceCallee, o.AnnounceCaller, _ = strings.Cut(arg, ":")
+	case 'C':
+		o.Reset = true
+	case 'D':
+		parts := append(strings.Split(arg, ":"), "", "")
+		o.DigitsCallee, o.DigitsCaller, o.DigitsProgress = parts[0], parts[1], parts[2]
+	case 'e':
+		o.CalleeHangup = true
+	case 'F':
+		o.CalleeGoesOn, o.CalleePlace = true, arg
+	case 'g':
+		o.GoOn = true
+	case 'G':
+		o.BothGo = arg
+	case 'I':
+		o.Quiet = true
+	case 'L':
+		parts := append(strings.Split(arg, ":"), "", "")
+		o.CallLimit, o.Warn, o.WarnAgain = wholeMilliseconds(parts[0]), wholeMilliseconds(parts[1]), wholeMilliseconds(parts[2])
+	case 'S':
+		o.AnswerLimit, _ = seconds(arg)
+	case 'U':
+		o.Subroutine = subroutineOf(arg)
+	default:
+		return false
+	}
+	return true
+}
+
+// keyOption takes a letter that lets one of the two do something by keys.
+func keyOption(o *pbx.DialOptions, letter byte) bool {
+	powers := map[byte]pbx.Powers{'t': pbx.MayTransfer, 'h': pbx.MayDisconnect, 'k': pbx.MayPark, 'w': pbx.MayRecord, 'x': pbx.MayRecord}
+	if p, ok := powers[letter]; ok {
+		o.Callee |= p
+		return true
+	}
+	p, ok := powers[letter|0x20]
+	o.Caller |= p
+	return ok
+}
+
+// wholeMilliseconds reads a number of milliseconds; 0 is none.
+func wholeMilliseconds(s string) time.Duration {
+	ms, err := strconv.ParseInt(strings.TrimSpace(s), 10, 64)
+	if err != nil || ms < 0 || ms > 1e11 {
+		return 0
+	}
+	return time.Duration(ms) * time.Millisecond
 }
 
 // closing cuts at the parenthesis that closes one already open.

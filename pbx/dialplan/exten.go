@@ -215,6 +215,7 @@ func (l *loader) application(step *Step, call string) {
 	step.App, step.Args = strings.TrimSpace(name), args
 	step.args = compile(args)
 	l.plan.headers = l.plan.headers || strings.Contains(args, "PJSIP_HEADER") || strings.Contains(args, "PJSIP_RESPONSE_HEADER")
+	l.plan.pickups = l.plan.pickups || strings.HasPrefix(strings.ToLower(step.App), "pickup") || strings.Contains(strings.ToLower(args), "pickup")
 	if step.App == "" {
 		l.errorf(step.Pos, "write an application, such as NoOp()", "priority %d has no application", step.Priority)
 	}

@@ -187,6 +187,11 @@ func (i *Interpreter) exists(exten string) bool {
 	return i.plan().Exists(i.pos.Context, exten, 1, i.callerID(), i.now())
 }
 
+// MatchMore reports whether an extension of a context, with more digits, could match.
+func (i *Interpreter) MatchMore(context, exten string) bool {
+	return i.plan().MatchMore(context, exten, i.callerID(), i.now())
+}
+
 // Digits moves to the extension that was dialled, else to i, else to e. It
 // reports whether there was one of them.
 func (i *Interpreter) Digits(exten string) bool {

@@ -14,13 +14,21 @@ const fileName = "extensions.conf"
 
 // Load reads extensions.conf in a directory, or the file itself. The Plan is
 // never nil; use it only if config.HasErrors(problems) is false.
-func Load(path string) (*Plan, []config.Problem) {
+func Load(path string) (*Plan, []config.Problem) { return LoadWith(path, "", "") }
+
+// LoadWith is Load with lines that the file name stands for, such as the spaces
+// of a parking lot, as if they stood behind the file's.
+func LoadWith(path, name, lines string) (*Plan, []config.Problem) {
 	if st, err := os.Stat(path); err == nil && st.IsDir() {
 		path = filepath.Join(path, fileName)
 	}
 	doc, problems := config.ReadAsterisk(path, config.ReadOptions{})
 	if config.HasErrors(problems) {
 		return emptyPlan(), problems
+	}
+	if lines != "" {
+		added, more := config.ParseAsterisk(name, lines, config.ReadOptions{})
+		doc.Sections, problems = append(doc.Sections, added.Sections...), append(problems, more...)
 	}
 	plan, more := Compile(doc)
 	return plan, append(problems, more...)

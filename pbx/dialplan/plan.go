@@ -18,12 +18,17 @@ type Plan struct {
 	globals     []Variable
 	fallThrough bool
 	headers     bool // PJSIP_HEADER or a relative stands somewhere in it
+	pickups     bool // Pickup or a relative stands somewhere in it
 	files       []string
 }
 
 // ReadsHeaders reports whether the plan reads SIP headers, so that messages
 // must be kept for it.
 func (p *Plan) ReadsHeaders() bool { return p.headers }
+
+// PicksUp reports whether the plan takes calls that ring elsewhere, so that
+// these must be told.
+func (p *Plan) PicksUp() bool { return p.pickups }
 
 // Context is one [context] of the plan.
 type Context struct {

@@ -1,0 +1,48 @@
+package pbx
+
+import "context"
+
+// Switchboard is what a channel can do with other calls. Its methods belong to the
+// channel's goroutine.
+type Switchboard interface {
+	// Park lets the caller wait in a parking lot. It returns ErrHangup when the
+	// call was fetched or has ended, nil when its time is over and the dialplan goes on,
+	// and another error if there is no space.
+	Park(ctx context.Context, req ParkRequest) error
+	// Unpark connects the caller with a call that is parked, 0 the first one.
+	// An error that is not ErrHangup means that there is none.
+	Unpark(ctx context.Context, lot string, space int) error
+	// Pickup gives the caller a call that rings elsewhere and reports whether there is
+	// one; then the channel ends, because the caller talks in another one.
+	Pickup(ctx context.Context, req PickupRequest) (bool, error)
+	// Originate makes a call of its own. While it rings the caller's channel lives
+	// on. ErrRefused: nobody answered, and Originated says why.
+	Originate(ctx context.Context, req OriginateRequest) (Originated, error)
+	// Page lets several telephones hear the caller until it hangs up or nobody is
+	// left.
+	Page(ctx context.Context, req PageRequest) error
+	// Send sends another channel to [[context,]extension,]priority, whatever it does.
+	Send(ctx context.Context, channel, target string) error
+	// HangupOther ends the channel of a name or, with all, all those of a device; it
+	// returns how many.
+	HangupOther(name string, all bool) int
+	// Connect connects the caller with another channel, which leaves what it does. It
+	// returns what BRIDGERESULT says.
+	Connect(ctx context.Context, channel string, o DialOptions) (string, error)
+	// TransferBridge transfers whom the channel's side of a call talks with, when the
+	// application has ended that [applicationmap] runs on it. It returns SUCCESS, INVALID,
+	// NOTPERMITTED or FAILURE.
+	TransferBridge(exten, context string, attended bool) string
+	// ForkRecord gives the call so far its record and begins another one; with keep the
+	// time of the answer stays.
+	ForkRecord(keep bool)
+	// ResetRecord begins the call's record anew.
+	ResetRecord()
+	// ForgetCauses makes HANGUPCAUSE() forget the called channels.
+	ForgetCauses()
+}
+
+// Switchboard implements Channel.
+func (ch *channel) Switchboard() Switchboard { return ch }
+
+var _ Switchboard = (*channel)(nil)
