@@ -1,6 +1,7 @@
 // Package features reads features.conf: the keys that do something in the middle of
-// a call, and how transfers by keys behave. Nothing is done here; package pbx
-// does it.
+// a call, and how transfers by keys behave. Load never fails: what is wrong in the
+// file is a warning with its line, and what is missing is as Asterisk documents it.
+// Nothing is done here; package pbx does it.
 package features
 
 import (

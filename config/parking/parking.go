@@ -1,5 +1,7 @@
 // Package parking reads res_parking.conf: the lots in which calls are parked, and
-// what becomes of those that nobody fetches. Package pbx parks them.
+// what becomes of those that nobody fetches. Load never fails: what is wrong in the
+// file is a warning with its line, and there is a lot default in any case. Package pbx
+// parks the calls.
 package parking
 
 import (

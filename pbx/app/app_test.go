@@ -246,7 +246,7 @@ func TestApplications(t *testing.T) {
 		{call: "Dial(PJSIP/8006)", want: []string{"dial PJSIP/8006 0s " + options(pbx.DialOptions{})}},
 		{call: "Dial(PJSIP/8006&PJSIP/8007@t,20,rg)", want: []string{"dial PJSIP/8006&PJSIP/8007@t 20s " + options(pbx.DialOptions{Ring: true, GoOn: true})}},
 		{call: "Dial(PJSIP/8006,,L(3000:1000)S(5)cCR)", want: []string{"dial PJSIP/8006 0s " +
-			options(pbx.DialOptions{CallLimit: 3 * time.Second, AnswerLimit: 5 * time.Second, Elsewhere: true, Reset: true, RingUntilMedia: true})}},
+			options(pbx.DialOptions{CallLimit: 3 * time.Second, Warn: time.Second, AnswerLimit: 5 * time.Second, Elsewhere: true, Reset: true, RingUntilMedia: true})}},
 	}
 	for _, c := range cases {
 		s := &story{missing: map[string]bool{"missing": true}}
