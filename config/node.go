@@ -41,7 +41,9 @@ type SIP struct {
 
 // PBX is the section pbx.
 type PBX struct {
-	Asterisk string `yaml:"asterisk"` // directory of pjsip.conf, extensions.conf …
+	Asterisk string   `yaml:"asterisk"` // directory of pjsip.conf, extensions.conf …
+	Allow    []string `yaml:"allow"`    // applications that are off otherwise: system, disa
+	CURL     []string `yaml:"curl"`     // what URLs of CURL() begin with; default none
 }
 
 // Edge is the section edge: a balancer.

@@ -12,6 +12,7 @@ import (
 // Each room checks further what only it knows.
 func (n *Node) validate(d *decoder) {
 	n.validateListen(d)
+	n.validatePBX(d)
 	n.validateEdge(d)
 	n.validateHA(d)
 	n.validateTLS(d)
@@ -42,6 +43,23 @@ func hasAnyPrefix(s string, prefixes ...string) bool {
 func (n *Node) validateHostPort(d *decoder, key, value string) {
 	if _, err := ParseHostPort(value, 0); err != nil {
 		d.errorf(n.At(key), "write ADDRESS:PORT, for instance 127.0.0.1:8080", "%s: %v", key, err)
+	}
+}
+
+// validatePBX looks at what the dialplan is allowed.
+func (n *Node) validatePBX(d *decoder) {
+	if n.PBX == nil {
+		return
+	}
+	for _, name := range n.PBX.Allow {
+		if name != "system" && name != "disa" {
+			d.errorf(n.At("pbx.allow"), "write system or disa", "pbx.allow: %q is nothing that can be allowed", name)
+		}
+	}
+	for _, prefix := range n.PBX.CURL {
+		if u, err := url.Parse(prefix); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.Path == "" || u.User != nil {
+			d.errorf(n.At("pbx.curl"), "write for instance https://api.example.org/", "pbx.curl: %q is no http or https URL with a host and a path", prefix)
+		}
 	}
 }
 

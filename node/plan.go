@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/hometone/hometone/config"
@@ -157,6 +158,9 @@ func (p *plan) readAsterisk() []config.Problem {
 	p.settings = &pbx.Settings{
 		Endpoints: p.pjsip, Plan: dialplanFile, Media: media, Local: local,
 		Sounds: pbx.NewSounds(p.soundDirs()...), Spool: p.spool(), Parking: lots,
+	}
+	if b := p.file.PBX; b != nil {
+		p.settings.System, p.settings.DISA, p.settings.CURL = slices.Contains(b.Allow, "system"), slices.Contains(b.Allow, "disa"), b.CURL
 	}
 	if p.asterisk != "" {
 		data := p.conf.directory("astdatadir")

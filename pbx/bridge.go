@@ -74,11 +74,16 @@ func (d *dialing) talk(ctx context.Context) {
 		if d.act(ctx) {
 			continue
 		}
-		if !d.ch.step(earliest(d.until, d.warnAt)) && !d.warn() {
+		if !d.ch.step(d.wakeAt()) && !d.warn() {
 			return
 		}
 	}
 }
+
+// wakeAt is when the connected call needs attention; zero = never.
+//
+//go:noinline
+func (d *dialing) wakeAt() time.Time { return earliest(d.until, d.warnAt) }
 
 // after takes the bridge down and decides whether the dialplan goes on: only
 // with option g, and only if the caller is still there.
@@ -96,7 +101,9 @@ func (d *dialing) after(ctx context.Context) error {
 	}
 	ch.noteMedia()
 	d.peerAfter(ctx, peer)
-	d.hangUpPeer(peer)
+	if ch.owns(peer) { // else it goes on by itself
+		d.hangUpPeer(peer)
+	}
 	_ = ch.interp.Set("ANSWEREDTIME", whole(ended.Sub(answered)))
 	_ = ch.interp.Set("ANSWEREDTIME_MS", millis(ended.Sub(answered)))
 	d.conclude(StatusAnswer)
@@ -105,7 +112,9 @@ func (d *dialing) after(ctx context.Context) error {
 		return ErrHangup
 	}
 	if ch.follow() || d.req.Options.GoOn {
-		ch.forget(peer)
+		if ch.owns(peer) {
+			ch.forget(peer)
+		}
 		return nil
 	}
 	ch.end(cause, peer.name)

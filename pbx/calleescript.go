@@ -121,9 +121,11 @@ func verdictOf(result string) *verdict {
 func (d *dialing) decline(winner *leg, v *verdict) error {
 	ch := d.ch
 	ch.log().Info("callee not connected", slog.String("peer", winner.name), slog.String("status", string(v.status)))
-	winner.hangUp(CauseNormalClearing)
 	d.conclude(v.status)
-	ch.forget(winner)
+	if ch.owns(winner) { // else it goes on by itself
+		winner.hangUp(CauseNormalClearing)
+		ch.forget(winner)
+	}
 	if ch.gone() {
 		return ErrHangup
 	}

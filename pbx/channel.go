@@ -72,6 +72,7 @@ type channel struct {
 	acts           []act             // codes that have been keyed and wait to be done
 	feature        *features.Config  // of FEATURE() and FEATUREMAP(); nil = the file's
 	featureInherit bool
+	web            *webOptions   // of CURLOPT(); nil = none
 	touch          string        // the recording by one touch; empty = none
 	consult        *consultation // an attended transfer under way; nil = none
 	host           *channel      // of a callee's channel: whose goroutine runs it; nil = its own

@@ -142,11 +142,18 @@ func (ch *channel) readChannels(args string) (string, error) {
 		}
 	}
 	ch.srv.mu.Unlock()
+	for _, name := range ch.srv.air.names("") { // called legs are channels too
+		if fits.MatchString(name) {
+			list = append(list, name)
+		}
+	}
 	slices.Sort(list)
+	list = slices.Compact(list)
 	return strings.Join(list, " "), nil
 }
 
 // channelExists is CHANNEL_EXISTS(name).
 func (ch *channel) channelExists(args string) (string, error) {
-	return oneIf(ch.srv.find(strings.TrimSpace(args)) != nil), nil
+	name := strings.TrimSpace(args)
+	return oneIf(ch.srv.find(name) != nil || ch.srv.air.find(name).leg != nil), nil
 }

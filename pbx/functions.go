@@ -21,6 +21,8 @@ func channelFunctions() map[string]channelFunction {
 		"CHANNELS":                   {read: (*channel).readChannels, doc: "The names of the channels that fit an expression."},
 		"CHANNEL_EXISTS":             {read: (*channel).channelExists, doc: "1 if there is a channel of a name."},
 		"CONNECTEDLINE":              {read: (*channel).readConnected, write: (*channel).writeConnected, doc: "Who the caller is told that it talks with."},
+		"CURL":                       {read: (*channel).curl, doc: "Fetches a URL that pbx.curl allows."},
+		"CURLOPT":                    {read: (*channel).readCurlOption, write: (*channel).writeCurlOption, doc: "How CURL fetches."},
 		"DENOISE":                    {read: readNote("DENOISE"), write: writeNote("DENOISE"), doc: "Accepted: noise is left as it is."},
 		"EXPORT":                     {write: (*channel).export, doc: "Sets a variable of another channel."},
 		"FEATURE":                    {read: (*channel).readFeature, write: (*channel).writeFeature, doc: "An option of features.conf, for the channel."},
@@ -29,6 +31,7 @@ func channelFunctions() map[string]channelFunction {
 		"HANGUPCAUSE_KEYS":           {read: (*channel).hangupCauseKeys, doc: "The called channels whose end HANGUPCAUSE knows."},
 		"IMPORT":                     {read: (*channel).imports, doc: "A variable or function of another channel."},
 		"JITTERBUFFER":               {read: readNote("JITTERBUFFER"), write: writeNote("JITTERBUFFER"), doc: "Accepted: packets are passed on as they come."},
+		"LOCK":                       {read: (*channel).lock, doc: "Waits for a lock that one channel at a time can have."},
 		"MASTER_CHANNEL":             {read: (*channel).readMaster, write: (*channel).writeMaster, doc: "A variable of the channel that the call began with."},
 		"MESSAGE":                    {read: (*channel).readText, write: (*channel).writeText, doc: "The message that came in, or that MessageSend sends."},
 		"MESSAGE_DATA":               {read: (*channel).readTextData, write: (*channel).writeTextData, doc: "A header of the message."},
@@ -50,6 +53,8 @@ func channelFunctions() map[string]channelFunction {
 		"PJSIP_SEND_SESSION_REFRESH": {write: (*channel).sendRefresh, doc: "Sends a re-INVITE or UPDATE."},
 		"REDIRECTING":                {read: (*channel).readRedirecting, write: (*channel).writeRedirecting, doc: "How the call came to be sent elsewhere."},
 		"TIMEOUT":                    {read: (*channel).readTimeout, write: (*channel).writeTimeout, doc: "How long the call, a key and the first key may take."},
+		"TRYLOCK":                    {read: (*channel).tryLock, doc: "Takes a lock if nobody has it."},
+		"UNLOCK":                     {read: (*channel).unlock, doc: "Gives a lock back."},
 		"VOLUME":                     {read: readNote("VOLUME"), write: writeNote("VOLUME"), doc: "Accepted: the volume is left as it is."},
 	}
 }

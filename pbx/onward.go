@@ -34,6 +34,8 @@ var errNotUp = errors.New("pbx: the other channel is not in a call")
 func (ch *channel) sendTo(to destination) { ch.next = &to }
 
 // relocate goes on where sendTo has said, and reports whether there is such a place.
+//
+//go:noinline
 func (ch *channel) relocate() bool {
 	to := ch.next
 	if to == nil || ch.ending || ch.caller.state == legGone {

@@ -70,6 +70,7 @@ type Server struct {
 	inboxes    inboxes
 	lots       lots
 	rings      rings
+	locks      locks
 	recordings sync.WaitGroup // goroutines that write files
 
 	mu    sync.Mutex          // guards the following
@@ -217,6 +218,7 @@ func (s *Server) rename(ch *channel, name string) {
 func (ch *channel) forgotten() {
 	ch.srv.cfg.Services.Shared.Drop(ch.name)
 	ch.srv.cfg.Services.Groups.Drop(ch.name)
+	ch.srv.locks.drop("", ch)
 }
 
 // find returns the channel of a name; nil if there is none, or not any more.

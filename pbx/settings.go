@@ -26,6 +26,9 @@ type Settings struct {
 	Voicemail *voicemail.Config             // nil: no mailboxes
 	Features  *features.Config              // nil: features.Default
 	Parking   map[string]*parking.Lot       // by name
+	System    bool                          // System and TrySystem may run commands
+	DISA      bool                          // DISA may give out lines
+	CURL      []string                      // what URLs of CURL() begin with; nil: none
 	Spool     string                        // where recordings go (astspooldir)
 	// Media is the address put into SDP for peers outside Local; the zero value
 	// is the address that the peer is reached from.

@@ -1,6 +1,9 @@
 package pbx
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // Switchboard is what a channel can do with other calls. Its methods belong to the
 // channel's goroutine.
@@ -38,6 +41,12 @@ type Switchboard interface {
 	ForkRecord(keep bool)
 	// ResetRecord begins the call's record anew.
 	ResetRecord()
+	// Allows reports whether the configuration lets an application run that is off
+	// otherwise: system or disa.
+	Allows(name string) bool
+	// Command runs a command of the shell, for at most limit, while the call lives on. The
+	// error says that it could not be run, or not to its end.
+	Command(ctx context.Context, command string, limit time.Duration) (exit int, err error)
 	// ForgetCauses makes HANGUPCAUSE() forget the called channels.
 	ForgetCauses()
 }

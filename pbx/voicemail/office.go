@@ -228,3 +228,16 @@ func (o *Office) file(b *voicemail.Box, name, sound string, envelope []byte) err
 	}
 	return nil
 }
+
+// Boxes returns the boxes of a context.
+func (o *Office) Boxes(context string) (list []*voicemail.Box) {
+	if o == nil || o.rules.Load().conf == nil {
+		return nil
+	}
+	for _, b := range o.rules.Load().conf.Boxes {
+		if b.Context == context {
+			list = append(list, b)
+		}
+	}
+	return list
+}

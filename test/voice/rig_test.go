@@ -109,8 +109,12 @@ func open(t *testing.T, extra map[string]string, plan string, files map[string]s
 // run starts the node; it ends with the test.
 func (x *exchange) run() {
 	t := x.t
+	own := filepath.Join(x.dir, "asterisk", "hometone.yaml") // a test may have one
+	if _, err := os.Stat(own); err != nil {
+		own = ""
+	}
 	n, problems := node.New(node.Config{
-		Asterisk: filepath.Join(x.dir, "asterisk"), Data: filepath.Join(x.dir, "data"), Drain: -1,
+		File: own, Asterisk: filepath.Join(x.dir, "asterisk"), Data: filepath.Join(x.dir, "data"), Drain: -1,
 		Logger: slog.New(slog.NewTextHandler(x.log, nil)),
 	})
 	if n == nil || config.HasErrors(problems) {
