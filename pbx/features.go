@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -462,7 +461,7 @@ func (ch *channel) readFeature(args string) (string, error) {
 // writeFeature is Set(FEATURE(option)=value): for this channel.
 func (ch *channel) writeFeature(args, value string) error {
 	if strings.EqualFold(args, "inherit") {
-		ch.featureInherit = slices.Contains([]string{"yes", "true", "1", "on", "y", "t"}, strings.ToLower(value))
+		ch.featureInherit = isYes(value)
 		return nil
 	}
 	return ch.ownFeatures().General.Set(args, value)
