@@ -53,6 +53,8 @@ type rooms struct {
 	database  *database
 	presence  *presence.Server
 	messages  *message.Center
+	hosts     pbx.Hosts
+	lines     *pbx.Lines
 	voicemail *voicemail.Office
 	reception reception
 }
@@ -115,7 +117,7 @@ func (r *rooms) openCalls(ctx context.Context, p *plan) error {
 		return err
 	}
 	digest := auth.New(auth.Config{Realm: p.realm})
-	r.who, r.where, r.board = &directory{}, &locator{}, presence.NewBoard()
+	r.who, r.where, r.board, r.lines = &directory{}, &locator{}, presence.NewBoard(), pbx.NewLines()
 	r.use(p)
 	bucket, err := r.state.Bucket(ctx, state.BucketConfig{Name: "location"})
 	if err != nil {
@@ -226,6 +228,7 @@ func (r *rooms) use(p *plan) {
 	if r.exchange == nil && r.who == nil {
 		return // a balancer alone: applyEdge does it all
 	}
+	p.settings.Hosts, p.settings.Lines = &r.hosts, r.lines
 	r.who.settings.Store(p.settings)
 	r.where.settings.Store(p.settings)
 	if r.exchange != nil {

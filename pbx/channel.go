@@ -119,7 +119,7 @@ func channelName(endpoint string, n uint64) string {
 // dialled is the extension an INVITE asks for: the user part of the
 // Request-URI, s if it has none.
 func dialled(req *sip.Request) string {
-	uri, err := req.ParsedURI()
+	uri, err := sip.ParseURI(bareURI(req.URI()))
 	if err != nil {
 		return "s"
 	}

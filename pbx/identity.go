@@ -88,11 +88,18 @@ func assertedParty(m *sip.Message) (party, bool) {
 	return p, true
 }
 
-// identified notes who a trusted callee says that it is.
-func (l *leg) identified(m *sip.Message) {
-	if p, ok := assertedParty(m); ok {
-		l.party = p
+// identified notes who a trusted peer says that it is now (trust_id_inbound,
+// trust_connected_line), and reports whether that is news.
+func (l *leg) identified(m *sip.Message) bool {
+	if !l.endpoint.TrustIDInbound || !l.endpoint.TrustConnectedLine {
+		return false
 	}
+	p, ok := assertedParty(m)
+	if !ok || p == l.party {
+		return false
+	}
+	l.party = p
+	return true
 }
 
 // anonymousHost is the host of a caller who is not shown (RFC 3323 §4.1.1.3).

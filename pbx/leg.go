@@ -151,9 +151,7 @@ func (l *leg) progress(e dialog.Progress) {
 	if l.state >= legUp {
 		return
 	}
-	if l.endpoint.TrustIDInbound {
-		l.identified(&e.Res.Message)
-	}
+	l.identified(&e.Res.Message)
 	if e.Res.Status() == 181 {
 		l.ch.divertedBy(l, &e.Res.Message, "")
 	}
@@ -193,9 +191,7 @@ func (l *leg) answered(e dialog.Answered) {
 		_ = e.Session.Bye(dialog.NormalClearing)
 		return
 	}
-	if l.endpoint.TrustIDInbound {
-		l.identified(&e.Res.Message)
-	}
+	l.identified(&e.Res.Message)
 	l.answeredWith(e.SDP)
 }
 

@@ -95,12 +95,17 @@ const lookAgain = 2 * time.Second
 func (o *Outbound) Run(ctx context.Context) error {
 	registrations, probes := map[string]*registering{}, map[string]*probe{}
 	var current *Settings
+	var hosts time.Time // when host names are looked up again
 	for ctx.Err() == nil {
 		now := time.Now()
 		set := o.settings.Load()
 		if set != current {
 			o.followRegistrations(ctx, set, registrations, now)
-			current = set
+			current, hosts = set, now
+		}
+		if !now.Before(hosts) {
+			o.lookUpHosts(ctx, set)
+			hosts = now.Add(hostsAgain)
 		}
 		o.followProbes(set, probes, now)
 		next := now.Add(lookAgain)

@@ -14,7 +14,9 @@ import (
 // registering is one registration with another server (RFC 3261 §10.2).
 type registering struct {
 	section  *pjsip.Registration
-	identity *auth.Client // nil = no outbound_auth
+	accounts []auth.Credentials
+	identity *auth.Client // of accounts; nil = no outbound_auth
+	agreed   []string     // mechanisms of the server's Security-Server (RFC 3329)
 	callID   string       // "a UA SHOULD use the same Call-ID for all registrations", §10.2.4
 	tag      string
 	line     string // parameter of our Contact by which calls along this registration are known
@@ -41,11 +43,9 @@ func (o *Outbound) followRegistrations(ctx context.Context, set *Settings, known
 			continue
 		}
 		r := &registering{section: section, callID: sip.NewTag() + sip.NewTag(), tag: sip.NewTag(), expires: section.Expiration, at: now}
-		if section.Line {
-			r.line = sip.NewTag()
-		}
+		r.line = set.Lines.of(section)
 		if c := credentials(set, section.OutboundAuth); c != nil {
-			r.identity = auth.NewClient(c...)
+			r.accounts, r.identity = c, auth.NewClient(c...)
 		}
 		if old != nil {
 			old.end(o, ctx)
@@ -124,6 +124,7 @@ func (r *registering) register(o *Outbound, ctx context.Context, challenge *sip.
 	if s.OutboundProxy != "" {
 		req.Set(sip.HeaderRoute, "<"+s.OutboundProxy+">")
 	}
+	r.secure(req)
 	r.asked = challenge != nil
 	if r.identity != nil {
 		r.identity.Authorize(req)
@@ -132,6 +133,39 @@ func (r *registering) register(o *Outbound, ctx context.Context, challenge *sip.
 		}
 	}
 	o.send(ctx, r, r.serial, req, next, nil, s.Transport)
+}
+
+// secure adds what security_negotiation=mediasec asks for: our mechanisms and,
+// once the server has told its own, those back to it (RFC 3329 §2.3).
+func (r *registering) secure(req *sip.Request) {
+	s := r.section
+	if s.SecurityNegotiation != "mediasec" {
+		return
+	}
+	for _, m := range s.SecurityMechanisms {
+		req.AddName("Security-Client", m)
+	}
+	for _, m := range r.agreed {
+		req.AddName("Security-Verify", m)
+	}
+	req.Add(sip.HeaderRequire, "mediasec")
+	req.Add(sip.HeaderProxyRequire, "mediasec")
+}
+
+// maxMechanisms bounds the security mechanisms taken from a server.
+const maxMechanisms = 16
+
+// negotiated takes the server's mechanisms and reports whether it named some.
+func (r *registering) negotiated(m *sip.Message) bool {
+	if r.section.SecurityNegotiation != "mediasec" {
+		return false
+	}
+	list := headersOf(m, "Security-Server")
+	if len(list) == 0 {
+		return false
+	}
+	r.agreed = list[:min(len(list), maxMechanisms)]
+	return true
 }
 
 // contact is where calls to the registration come to.
@@ -167,9 +201,12 @@ func (r *registering) take(o *Outbound, ctx context.Context, now time.Time, e ou
 	if e.res != nil {
 		status = e.res.Status()
 	}
+	news := e.res != nil && r.negotiated(&e.res.Message)
 	switch {
 	case status/100 == 2:
 		r.registered(o, now, e.res)
+	case status == 494 && !r.asked && news: // RFC 3329 §2.3.1
+		r.register(o, ctx, e.res)
 	case (status == 401 || status == 407) && !r.asked && r.identity != nil:
 		r.register(o, ctx, e.res)
 	case status == 423 && r.tries == 0:
@@ -212,6 +249,9 @@ func (r *registering) registered(o *Outbound, now time.Time, res *sip.Response) 
 func (r *registering) failed(o *Outbound, now time.Time, status int, e outcome) {
 	r.up = false
 	r.tries++
+	if len(r.accounts) > 0 {
+		r.identity = auth.NewClient(r.accounts...) // what the server gave to compute with is over
+	}
 	s := r.section
 	wait := s.RetryInterval
 	switch {

@@ -56,6 +56,9 @@ func (l *leg) reoffered(e dialog.Offer) {
 	if e.SDP != "" && !l.passHold() {
 		l.share()
 	}
+	if l.identified(&e.Req.Message) && l.peer != nil {
+		l.ch.connectedLine(l.peer, l)
+	}
 	l.resume()
 }
 

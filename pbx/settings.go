@@ -30,6 +30,8 @@ type Settings struct {
 	DISA      bool                          // DISA may give out lines
 	CURL      []string                      // what URLs of CURL() begin with; nil: none
 	Spool     string                        // where recordings go (astspooldir)
+	Hosts     *Hosts                        // addresses of identify's host names; nil: none is known
+	Lines     *Lines                        // parameters of outbound registrations; nil: line=yes has no effect
 	// Media is the address put into SDP for peers outside Local; the zero value
 	// is the address that the peer is reached from.
 	Media netip.Addr
@@ -41,11 +43,14 @@ const anonymous = "anonymous"
 
 // identifiers are the ways to find a caller's endpoint. Those that
 // global/endpoint_identifier_order does not name come after those it does.
-var identifiers = []string{"ip", "username", "anonymous", "header", "auth_username"}
+var identifiers = []string{"ip", "username", "anonymous", "header", "request_uri", "auth_username"}
 
 // Identify finds the endpoint a request comes from, nil if there is none. Who
 // matches is not yet who it says it is: authentication follows.
 func (s *Settings) Identify(req *sip.Request, from netip.AddrPort) *pjsip.Endpoint {
+	if e := s.identifyLine(req); e != nil {
+		return e
+	}
 	order := s.Endpoints.Global.EndpointIdentifierOrder
 	for _, how := range order {
 		if e := s.identifyBy(how, req, from); e != nil {
@@ -77,6 +82,8 @@ func (s *Settings) identifyBy(how string, req *sip.Request, from netip.AddrPort)
 		return s.identifyIP(from)
 	case "header":
 		return s.identifyHeader(req)
+	case "request_uri":
+		return s.identifyURI(req)
 	case "anonymous":
 		return s.Endpoints.Endpoints[anonymous]
 	case "username":
@@ -97,6 +104,9 @@ func (s *Settings) identifyIP(from netip.AddrPort) *pjsip.Endpoint {
 				return s.Endpoints.Endpoints[id.Endpoint]
 			}
 		}
+		if len(id.MatchHosts) > 0 && s.identifyHost(id, from) {
+			return s.Endpoints.Endpoints[id.Endpoint]
+		}
 	}
 	return nil
 }
@@ -104,6 +114,16 @@ func (s *Settings) identifyIP(from netip.AddrPort) *pjsip.Endpoint {
 func (s *Settings) identifyHeader(req *sip.Request) *pjsip.Endpoint {
 	for _, id := range s.Endpoints.Identifies {
 		if h := &id.MatchHeader; h.Name != "" && h.Fits(req.GetName(h.Name)) {
+			return s.Endpoints.Endpoints[id.Endpoint]
+		}
+	}
+	return nil
+}
+
+// identifyURI compares the Request-URI with match_request_uri.
+func (s *Settings) identifyURI(req *sip.Request) *pjsip.Endpoint {
+	for _, id := range s.Endpoints.Identifies {
+		if id.MatchRequestURI != nil && id.MatchRequestURI.Fits(req.URI()) {
 			return s.Endpoints.Endpoints[id.Endpoint]
 		}
 	}

@@ -75,15 +75,21 @@ func closeUp(uri string) string {
 }
 
 // parseSpec parses an addr-spec without brackets: parameters belong to the
-// header field, and the URI may hold no comma or question mark (§20.10).
+// header field, and the URI may hold no comma or question mark (§20.10). Peers
+// that write a user part with a semicolon like this, sip:8005;x=y@host, mean it:
+// no parameter holds an @.
 func (a Address) parseSpec(s string) (Address, string) {
-	if semi := strings.IndexByte(s, ';'); semi >= 0 {
-		s, a.Params = trim(s[:semi]), Params(s[semi:])
+	start := 0
+	if at := strings.IndexByte(s, '@'); at >= 0 && strings.IndexByte(s[:at], '"') < 0 {
+		start = at
+	}
+	if semi := strings.IndexByte(s[start:], ';'); semi >= 0 {
+		s, a.Params = trim(s[:start+semi]), Params(s[start+semi:])
 	}
 	if s == "" {
 		return a, "empty address"
 	}
-	if !all(s, classSpec) {
+	if !all(strings.ReplaceAll(s, ";", ""), classSpec) {
 		return a, "address must stand in angle brackets"
 	}
 	a.URI = s

@@ -48,7 +48,7 @@ func (l *loader) checkIdentify(i *Identify) {
 	} else {
 		reference(l, on(&i.Object, "identify", "endpoint"), i.Endpoint, l.cfg.Endpoints)
 	}
-	if len(i.Match)+len(i.MatchHosts) == 0 && i.MatchHeader.Name == "" && i.MatchRequestURI == "" {
+	if len(i.Match)+len(i.MatchHosts) == 0 && i.MatchHeader.Name == "" && i.MatchRequestURI == nil {
 		l.errorf(on(&i.Object, "identify", ""), "add match=ADDRESS", ": nothing to match")
 	}
 }

@@ -202,7 +202,7 @@ func endpointIdentity() []option[ep] {
 		own(yes("contact_user", "", str(func(e *ep) *string { return &e.ContactUser }))),
 		yes("trust_id_inbound", "no", boolean(func(e *ep) *bool { return &e.TrustIDInbound })),
 		yes("trust_id_outbound", "no", boolean(func(e *ep) *bool { return &e.TrustIDOutbound })),
-		later("trust_connected_line", "yes", "no", "updates of the connected party are ignored", boolean(func(e *ep) *bool { return &e.TrustConnectedLine })),
+		yes("trust_connected_line", "yes", boolean(func(e *ep) *bool { return &e.TrustConnectedLine })),
 		yes("send_connected_line", "yes", boolean(func(e *ep) *bool { return &e.SendConnectedLine })),
 		yes("connected_line_method", "invite",
 			choice(func(e *ep) *string { return &e.ConnectedLineMethod }, "invite", "reinvite=invite", "update")),

@@ -118,10 +118,26 @@ func identifyTable() table[Identify] {
 		yes("endpoint", "", str(func(i *Identify) *string { return &i.Endpoint })),
 		yes("match", "", identifyMatch),
 		yes("match_header", "", matchHeader),
-		later("match_request_uri", "", "", "requests are not known by their URI", str(func(i *Identify) *string { return &i.MatchRequestURI })),
+		yes("match_request_uri", "", matchRequestURI),
 		later[Identify]("transport", "", "", "requests are not known by the socket they come to", nil),
 		yes("srv_lookups", "yes", boolean(func(i *Identify) *bool { return &i.SRVLookups })),
 	}}
+}
+
+// matchRequestURI reads a URI, or /REGULAR EXPRESSION/.
+func matchRequestURI(i *Identify, v string) error {
+	m := &URIMatch{Value: v}
+	if len(v) > 2 && v[0] == '/' && v[len(v)-1] == '/' {
+		var err error
+		if m.Pattern, err = regexp.Compile(v[1 : len(v)-1]); err != nil {
+			return fmt.Errorf("%q: %w", v, err)
+		}
+	}
+	i.MatchRequestURI = m
+	if v == "" {
+		i.MatchRequestURI = nil
+	}
+	return nil
 }
 
 // matchHeader reads NAME: VALUE, or NAME: /REGULAR EXPRESSION/.
@@ -191,7 +207,7 @@ func registrationTable() table[Registration] {
 		yes("outbound_proxy", "", str(func(r *reg) *string { return &r.OutboundProxy })),
 		yes("outbound_auth", "", list(func(r *reg) *[]string { return &r.OutboundAuth })),
 		yes("endpoint", "", str(func(r *reg) *string { return &r.Endpoint })),
-		later("line", "no", "no", "calls that come in along a registration are not told apart by it", boolean(func(r *reg) *bool { return &r.Line })),
+		yes("line", "no", boolean(func(r *reg) *bool { return &r.Line })),
 		yes("expiration", "3600", seconds(func(r *reg) *time.Duration { return &r.Expiration })),
 		yes("retry_interval", "60", seconds(func(r *reg) *time.Duration { return &r.RetryInterval })),
 		yes("forbidden_retry_interval", "0", seconds(func(r *reg) *time.Duration { return &r.ForbiddenRetryInterval })),
@@ -202,8 +218,8 @@ func registrationTable() table[Registration] {
 		yes("support_path", "no", boolean(func(r *reg) *bool { return &r.SupportPath })),
 		yes("support_outbound", "no", boolean(func(r *reg) *bool { return &r.SupportOutbound })),
 		yes("user_agent", "", str(func(r *reg) *string { return &r.UserAgent })),
-		later[reg]("security_negotiation", "no", "no", "no security agreement is made", nil),
-		later[reg]("security_mechanisms", "", "", "no security agreement is made", nil),
+		yes("security_negotiation", "no", choice(func(r *reg) *string { return &r.SecurityNegotiation }, "no", "mediasec")),
+		yes("security_mechanisms", "", list(func(r *reg) *[]string { return &r.SecurityMechanisms })),
 	}}
 }
 

@@ -185,7 +185,21 @@ type Identify struct {
 	MatchHosts      []string // host names, to be resolved
 	SRVLookups      bool
 	MatchHeader     HeaderMatch
-	MatchRequestURI string
+	MatchRequestURI *URIMatch // nil: none
+}
+
+// URIMatch is a Request-URI that tells where a request comes from.
+type URIMatch struct {
+	Value   string
+	Pattern *regexp.Regexp // instead of Value, which was written between slashes
+}
+
+// Fits reports whether a Request-URI is the one.
+func (m *URIMatch) Fits(uri string) bool {
+	if m.Pattern != nil {
+		return m.Pattern.MatchString(uri)
+	}
+	return uri == m.Value
 }
 
 // HeaderMatch is a header field that tells where a request comes from.
@@ -235,6 +249,8 @@ type Registration struct {
 	SupportPath            bool
 	SupportOutbound        bool
 	UserAgent              string
+	SecurityNegotiation    string   // no, mediasec
+	SecurityMechanisms     []string // of Security-Client
 }
 
 // ACL is type=acl: addresses that may speak to us at all.
