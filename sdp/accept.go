@@ -63,7 +63,7 @@ func accept(l Local, answer *Description, i int, kind Kind, offered []Codec) (Me
 	case s.profile.security != plain:
 		return Media{}, ErrSecure
 	}
-	r := s.remote
+	r := &s.remote
 	m := newMedia(i, s)
 	for _, c := range r.Codecs {
 		if k := slices.IndexFunc(offered, c.Same); k >= 0 {
@@ -73,7 +73,7 @@ func accept(l Local, answer *Description, i int, kind Kind, offered []Codec) (Me
 	if len(m.Formats) == 0 {
 		return Media{}, ErrNoCodec
 	}
-	m.events(r.DTMF, l)
+	m.events(r.DTMF, &l)
 	for k, e := range m.Events {
 		for _, own := range eventCodecs(&l, offered) {
 			if own.ClockRate == e.ClockRate {

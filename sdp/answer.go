@@ -2,6 +2,7 @@ package sdp
 
 import (
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -10,36 +11,31 @@ import (
 // with a common codec are taken as far as l allows, all others are rejected.
 // Errors: ErrNoAudio, ErrNoCodec, ErrSecure.
 func Answer(offer *Description, l Local) (string, Negotiated, error) {
-	r, n, err := agree(offer, l)
+	n, err := agree(offer, &l)
 	if err != nil {
 		return "", Negotiated{}, err
 	}
-	return r.write(offer, l), n, nil
+	n.Layout = offer.layout(n.Line)
+	return n.answer(offer, &l), n, nil
 }
 
-// Agree returns what Answer would agree on, without writing the answer. It
-// accepts streams of Others that have no address in l.Lines yet, so that the
-// caller can open ports for them.
+// Agree returns what Answer would agree on, without writing the answer and
+// without a Layout. It accepts streams of Others that have no address in l.Lines
+// yet, so that the caller can open ports for them.
 func Agree(offer *Description, l Local) (Negotiated, error) {
-	l.Lines = everywhere(len(offer.streams))
-	_, n, err := agree(offer, l)
-	return n, err
+	if len(offer.streams) > 1 {
+		l.Lines = everywhere(len(offer.streams))
+	}
+	return agree(offer, &l)
 }
 
-// reply is an answer before it is written: our side of each m-line; one
-// without a profile is declined.
-type reply []mside
-
-func agree(offer *Description, l Local) (reply, Negotiated, error) {
+// agree decides what becomes of each stream of an offer.
+func agree(offer *Description, l *Local) (Negotiated, error) {
 	main, err := choose(offer, l)
 	if err != nil {
-		return nil, Negotiated{}, err
+		return Negotiated{}, err
 	}
-	r := make(reply, len(offer.streams))
-	var n Negotiated
-	place := Line{Kind: offer.streams[main].kind, Addr: l.Addr, RTCP: l.RTCP, Direction: l.Direction}
-	n.Media, r[main] = take(offer, main, place, l)
-	n.Layout = offer.layout(main)
+	n := Negotiated{Media: take(offer, main, l.Direction, l)}
 	audio, video := l.room()
 	if n.Kind == Audio {
 		audio--
@@ -58,17 +54,15 @@ func agree(offer *Description, l Local) (reply, Negotiated, error) {
 		if *room--; *room < 0 {
 			continue
 		}
-		m, side := take(offer, i, l.Lines[i], l)
-		n.Others = append(n.Others, m)
-		r[i] = side
+		n.Others = append(n.Others, take(offer, i, l.Lines[i].Direction, l))
 	}
-	return r, n, nil
+	return n, nil
 }
 
 // take accepts one m-line of an offer.
-func take(offer *Description, i int, at Line, l Local) (Media, mside) {
+func take(offer *Description, i int, want Direction, l *Local) Media {
 	s := &offer.streams[i]
-	r := s.remote
+	r := &s.remote
 	m := newMedia(i, s)
 	m.Formats = l.common(s)
 	if l.Single {
@@ -78,49 +72,46 @@ func take(offer *Description, i int, at Line, l Local) (Media, mside) {
 	m.RTCPMux = l.RTCPMux && r.RTCPMux
 	m.agreeRTCP(r)
 	m.Ptime = sendPtime(r, l.Ptime)
-	written := r.Direction.Mirror().And(at.Direction)
-	m.Direction = effective(written, r)
+	m.Direction = effective(r.Direction.Mirror().And(want), r)
+	return m
+}
 
-	side := mside{kind: s.kind, addr: at.Addr, rtcp: at.RTCP, proto: s.proto, direction: written, mux: m.RTCPMux, ptime: l.Ptime}
+// answer writes an answer: the offer's m-lines, each as it was agreed.
+func (n *Negotiated) answer(offer *Description, l *Local) string {
+	var room [usualBody]byte
+	w := writer(room[:0])
+	// RFC 3264 §6: "The 't=' line in the answer MUST equal that of the offer."
+	w.session(l, offer.timing)
+	others := n.Others
+	for i := range offer.streams {
+		switch s := &offer.streams[i]; {
+		case i == n.Line:
+			w.media(l, mirror(s, &n.Media, &Line{Addr: l.Addr, RTCP: l.RTCP, Direction: l.Direction}, l))
+		case len(others) > 0 && others[0].Line == i:
+			w.media(l, mirror(s, &others[0], &l.Lines[i], l))
+			others = others[1:]
+		default:
+			w.line('m', rejected(s.text))
+		}
+	}
+	return string(w)
+}
+
+// mirror is our side of a stream that we take.
+func mirror(s *stream, m *Media, at *Line, l *Local) mside {
+	side := mside{
+		kind: s.kind, addr: at.Addr, rtcp: at.RTCP, proto: s.proto, mux: m.RTCPMux, ptime: l.Ptime,
+		formats: m.Formats, events: m.Events, direction: s.remote.Direction.Mirror().And(at.Direction),
+	}
 	if side.ptime == 0 {
 		side.ptime = m.Ptime
 	}
-	for _, f := range m.Formats {
-		side.codecs = append(side.codecs, f.answered())
-	}
-	for _, f := range m.Events {
-		side.dtmf = append(side.dtmf, f.answered())
-	}
-	return m, side
-}
-
-// write mirrors the offer's m-lines.
-func (r reply) write(offer *Description, l Local) string {
-	var w writer
-	w.Grow(usualBody)
-	// RFC 3264 §6: "The 't=' line in the answer MUST equal that of the offer."
-	w.session(l, offer.timing)
-	for i := range offer.streams {
-		if r[i].proto != "" {
-			w.media(l, r[i])
-			continue
-		}
-		w.line('m', rejected(offer.streams[i].String()))
-	}
-	return w.String()
-}
-
-// answered is the codec as it stands in our answer: RFC 3264 §6.1, the
-// answerer should use the offerer's payload type numbers.
-func (f Format) answered() Codec {
-	c := f.Codec
-	c.PT = f.RecvPT
-	return c
+	return side
 }
 
 // choose finds the m-line of the main stream: the first of sound that can be
 // accepted, else the first of video.
-func choose(offer *Description, l Local) (int, error) {
+func choose(offer *Description, l *Local) (int, error) {
 	err, other := ErrNoAudio, -1
 	for i := range offer.streams {
 		s := &offer.streams[i]
@@ -149,7 +140,7 @@ func (l *Local) judge(s *stream) error {
 		return ErrSecure
 	case l.Profiles && s.profile.feedback != l.Feedback:
 		return ErrNoAudio
-	case len(l.common(s)) == 0:
+	case !l.shares(s):
 		return ErrNoCodec
 	}
 	return nil
@@ -181,7 +172,7 @@ func newMedia(line int, s *stream) Media {
 	return m
 }
 
-func (m *Media) agreeRTCP(r Remote) {
+func (m *Media) agreeRTCP(r *Remote) {
 	switch {
 	case !m.Remote.IsValid():
 	case m.RTCPMux:
@@ -193,11 +184,22 @@ func (m *Media) agreeRTCP(r Remote) {
 
 // effective is our direction as it works: an unspecified connection address
 // means that nothing may be sent to the peer (RFC 3264 §8.4).
-func effective(d Direction, r Remote) Direction {
+func effective(d Direction, r *Remote) Direction {
 	if r.Addr.IsValid() && r.Addr.Addr().IsUnspecified() {
 		return d.And(RecvOnly)
 	}
 	return d
+}
+
+// shares reports whether we have a format in common with a stream.
+func (l *Local) shares(s *stream) bool {
+	own := l.codecs(s.kind)
+	for i := range s.remote.Codecs {
+		if slices.ContainsFunc(own, s.remote.Codecs[i].Same) {
+			return true
+		}
+	}
+	return false
 }
 
 // common returns the formats that we have in common with a stream, in the
@@ -209,7 +211,7 @@ func (l *Local) common(s *stream) []Format {
 	if l.Prefer == PreferLocal {
 		outer, inner = own, remote
 	}
-	var out []Format
+	out := make([]Format, 0, min(len(outer), len(inner)))
 	for _, c := range outer {
 		k := slices.IndexFunc(inner, c.Same)
 		if k < 0 {
@@ -232,7 +234,7 @@ func (l *Local) common(s *stream) []Format {
 
 // events takes the peer's telephone-events whose clocks run with the chosen
 // codecs (RFC 4733 §2.1 shares the timestamp with the audio), in the codecs' order.
-func (m *Media) events(remote []Codec, l Local) {
+func (m *Media) events(remote []Codec, l *Local) {
 	if !l.DTMF || m.Kind != Audio {
 		return
 	}
@@ -256,7 +258,7 @@ func (m *Media) events(remote []Codec, l Local) {
 // sendPtime is the packet time for what we send: what the peer asks for, else
 // what we prefer, else 20 ms; within the peer's maxptime, in steps of 10 ms,
 // from 10 to 60 ms.
-func sendPtime(r Remote, prefer time.Duration) time.Duration {
+func sendPtime(r *Remote, prefer time.Duration) time.Duration {
 	const step, longest = 10 * time.Millisecond, 60 * time.Millisecond
 	p := r.Ptime
 	if p < step {
@@ -273,9 +275,9 @@ func sendPtime(r Remote, prefer time.Duration) time.Duration {
 
 // layout is the order of m-lines for later offers.
 func (d *Description) layout(main int) Layout {
-	out := Layout{Audio: main}
+	out := Layout{Audio: main, Lines: make([]string, 0, len(d.streams))}
 	for i := range d.streams {
-		out.Lines = append(out.Lines, d.streams[i].String())
+		out.Lines = append(out.Lines, strings.Clone(d.streams[i].text)) // it outlives the body
 	}
 	return out
 }

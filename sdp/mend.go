@@ -17,16 +17,6 @@ type mended struct {
 	streams []mline
 }
 
-// mline is the value of one m= line, as written.
-type mline struct {
-	media, port, proto string
-	formats            []string
-}
-
-func (m mline) String() string {
-	return m.media + " " + m.port + " " + m.proto + " " + strings.Join(m.formats, " ")
-}
-
 // block collects the lines of the session or of one m-line by their type.
 type block struct {
 	m     mline
@@ -114,7 +104,8 @@ func newBlock(value string) (*block, error) {
 	if len(f)-3 > maxFormats {
 		return nil, fmt.Errorf("%w: more than %d formats in an m-line", ErrSyntax, maxFormats)
 	}
-	return &block{m: mline{media: f[0], port: port, proto: f[2], formats: f[3:]}}, nil
+	f[1] = port
+	return &block{m: newMline(strings.Join(f, " "))}, nil
 }
 
 // add keeps one line of a block, or drops it.
@@ -246,9 +237,7 @@ func assemble(session *block, media []*block, size int) (mended, error) {
 	}
 	for _, b := range media {
 		out.streams = append(out.streams, b.m)
-		strict := b.m
-		strict.media, strict.proto = "application", "UDP"
-		put('m', strict.String())
+		put('m', "application "+b.m.port+" UDP "+b.m.rest)
 		for _, kind := range []byte("ic") {
 			if value, ok := b.line(kind); ok {
 				put(kind, value)

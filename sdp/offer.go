@@ -12,9 +12,9 @@ import (
 // Offer writes an offer: the main stream, at the place that l.Layout gives it
 // (RFC 3264 §5), and the others of l.Lines at theirs.
 func Offer(l Local) string {
-	var w writer
-	w.Grow(usualBody)
-	w.session(l, "0 0")
+	var room [usualBody]byte
+	w := writer(room[:0])
+	w.session(&l, "0 0")
 	layout := l.Layout
 	if len(layout.Lines) == 0 {
 		layout = Layout{Lines: []string{""}}
@@ -26,14 +26,14 @@ func Offer(l Local) string {
 		}
 		switch {
 		case i == layout.Audio:
-			w.media(l, l.mainSide(old))
+			w.media(&l, l.mainSide(old))
 		case i < len(l.Lines) && l.Lines[i].Addr.IsValid():
-			w.media(l, l.side(&l.Lines[i], old))
+			w.media(&l, l.side(&l.Lines[i], old))
 		default:
 			w.line('m', rejected(old))
 		}
 	}
-	return w.String()
+	return string(w)
 }
 
 // mainSide is the main stream of an offer.
@@ -88,78 +88,104 @@ func eventCodecs(l *Local, codecs []Codec) []Codec {
 	return list
 }
 
-// mside is our side of one m-line, to be written.
+// mside is our side of one m-line, to be written: of an offer, or of an answer,
+// where the payload types are those that the offerer gave (RFC 3264 §6.1).
 type mside struct {
-	kind       Kind
-	addr, rtcp netip.AddrPort
-	proto      string
-	codecs     []Codec
-	dtmf       []Codec
-	ptime      time.Duration
-	direction  Direction
-	mux        bool
+	kind            Kind
+	addr, rtcp      netip.AddrPort
+	proto           string
+	codecs, dtmf    []Codec  // of an offer
+	formats, events []Format // of an answer
+	ptime           time.Duration
+	direction       Direction
+	mux             bool
 }
 
-type writer struct{ strings.Builder }
+// payloads yields all formats with the payload type to write.
+func (a *mside) payloads(yield func(uint8, *Codec) bool) {
+	for _, list := range [...][]Codec{a.codecs, a.dtmf} {
+		for i := range list {
+			if !yield(list[i].PT, &list[i]) {
+				return
+			}
+		}
+	}
+	for _, list := range [...][]Format{a.formats, a.events} {
+		for i := range list {
+			if !yield(list[i].RecvPT, &list[i].Codec) {
+				return
+			}
+		}
+	}
+}
+
+// writer gathers a description.
+type writer []byte
 
 // usualBody is the room for an ordinary description, in bytes.
-const usualBody = 320
+const usualBody = 512
 
-// number writes n.
-func (w *writer) number(n int) {
-	var digits [20]byte
-	w.Write(strconv.AppendInt(digits[:0], int64(n), 10))
-}
-
-func (w *writer) line(kind byte, parts ...string) {
-	w.WriteByte(kind)
-	w.WriteByte('=')
-	for _, p := range parts {
-		w.WriteString(p)
-	}
-	w.WriteString("\r\n")
+func (w *writer) text(s string)   { *w = append(*w, s...) }
+func (w *writer) number(n uint64) { *w = strconv.AppendUint(*w, n, 10) }
+func (w *writer) end()            { *w = append(*w, "\r\n"...) }
+func (w *writer) begin(kind byte) { *w = append(*w, kind, '=') }
+func (w *writer) line(kind byte, value string) {
+	w.begin(kind)
+	w.text(value)
+	w.end()
 }
 
 // session writes v= to t=. times are the values of the t= lines.
-func (w *writer) session(l Local, times string) {
+func (w *writer) session(l *Local, times string) {
 	w.line('v', "0")
-	addr := netAddress(l.Addr.Addr())
-	w.line('o', orDash(l.Username), " ", strconv.FormatUint(l.SessionID, 10), " ", strconv.FormatUint(l.Version, 10), " ", addr)
+	w.begin('o')
+	w.text(orDash(l.Username))
+	w.text(" ")
+	w.number(l.SessionID)
+	w.text(" ")
+	w.number(l.Version)
+	w.text(" ")
+	w.address(l.Addr.Addr())
+	w.end()
 	w.line('s', orDash(l.Name))
-	w.line('c', addr)
+	w.begin('c')
+	w.address(l.Addr.Addr())
+	w.end()
 	for t := range strings.SplitSeq(times, "\n") {
 		w.line('t', t)
 	}
 }
 
 // media writes an m-line and its attributes.
-func (w *writer) media(l Local, a mside) {
-	w.WriteString("m=")
-	w.WriteString(a.kind.String())
-	w.WriteString(" ")
-	w.number(int(a.addr.Port()))
-	w.WriteString(" ")
-	w.WriteString(a.proto)
-	for _, list := range [...][]Codec{a.codecs, a.dtmf} {
-		for i := range list {
-			w.WriteString(" ")
-			w.number(int(list[i].PT))
-		}
+func (w *writer) media(l *Local, a mside) {
+	w.begin('m')
+	w.text(a.kind.String())
+	w.text(" ")
+	w.number(uint64(a.addr.Port()))
+	w.text(" ")
+	w.text(a.proto)
+	for pt := range a.payloads {
+		w.text(" ")
+		w.number(uint64(pt))
 	}
-	w.WriteString("\r\n")
-	for _, list := range [...][]Codec{a.codecs, a.dtmf} {
-		for i := range list {
-			w.codec(&list[i])
-		}
+	w.end()
+	for pt, c := range a.payloads {
+		w.codec(pt, c)
 	}
 	if a.kind == Audio {
-		w.line('a', "ptime:", millis(a.ptime))
+		w.millis("a=ptime:", a.ptime)
 		if l.MaxPtime > 0 {
-			w.line('a', "maxptime:", millis(l.MaxPtime))
+			w.millis("a=maxptime:", l.MaxPtime)
 		}
 	}
 	if a.rtcp.IsValid() && a.rtcp != nextPort(a.addr) {
-		w.line('a', "rtcp:", strconv.Itoa(int(a.rtcp.Port())), rtcpAddress(a))
+		w.text("a=rtcp:")
+		w.number(uint64(a.rtcp.Port()))
+		if a.rtcp.Addr() != a.addr.Addr() {
+			w.text(" ")
+			w.address(a.rtcp.Addr())
+		}
+		w.end()
 	}
 	if a.mux {
 		w.line('a', "rtcp-mux")
@@ -168,40 +194,47 @@ func (w *writer) media(l Local, a mside) {
 }
 
 // codec writes the rtpmap and fmtp attributes of a codec.
-func (w *writer) codec(c *Codec) {
-	w.WriteString("a=rtpmap:")
-	w.number(int(c.PT))
-	w.WriteString(" ")
-	w.WriteString(c.Name)
-	w.WriteString("/")
-	w.number(c.ClockRate)
+func (w *writer) codec(pt uint8, c *Codec) {
+	w.text("a=rtpmap:")
+	w.number(uint64(pt))
+	w.text(" ")
+	w.text(c.Name)
+	w.text("/")
+	w.number(uint64(c.ClockRate))
 	if c.Channels > 1 {
-		w.WriteString("/")
-		w.number(c.Channels)
+		w.text("/")
+		w.number(uint64(c.Channels))
 	}
-	w.WriteString("\r\n")
+	w.end()
 	if c.Fmtp != "" {
-		w.line('a', "fmtp:", strconv.Itoa(int(c.PT)), " ", c.Fmtp)
+		w.text("a=fmtp:")
+		w.number(uint64(pt))
+		w.text(" ")
+		w.text(c.Fmtp)
+		w.end()
 	}
 }
 
-func rtcpAddress(a mside) string {
-	if a.rtcp.Addr() == a.addr.Addr() {
-		return ""
-	}
-	return " " + netAddress(a.rtcp.Addr())
+// millis writes a line that ends in milliseconds.
+func (w *writer) millis(name string, d time.Duration) {
+	w.text(name)
+	w.number(uint64(d / time.Millisecond))
+	w.end()
 }
 
-// netAddress is "IN IP4 192.0.2.1" or "IN IP6 2001:db8::1".
-func netAddress(a netip.Addr) string {
+// address writes "IN IP4 192.0.2.1" or "IN IP6 2001:db8::1".
+func (w *writer) address(a netip.Addr) { *w = appendAddress(*w, a) }
+
+// appendAddress writes an address as o= and c= have it.
+func appendAddress(dst []byte, a netip.Addr) []byte {
 	a = a.Unmap().WithZone("")
 	switch {
 	case !a.IsValid():
-		return "IN IP4 0.0.0.0"
+		return append(dst, "IN IP4 0.0.0.0"...)
 	case a.Is6():
-		return "IN IP6 " + a.String()
+		return a.AppendTo(append(dst, "IN IP6 "...))
 	default:
-		return "IN IP4 " + a.String()
+		return a.AppendTo(append(dst, "IN IP4 "...))
 	}
 }
 
@@ -241,8 +274,4 @@ func orDash(s string) string {
 		return "-"
 	}
 	return s
-}
-
-func millis(d time.Duration) string {
-	return strconv.FormatInt(int64(d/time.Millisecond), 10)
 }

@@ -2,7 +2,9 @@ package sdp
 
 import (
 	"fmt"
+	"iter"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -19,37 +21,76 @@ type stream struct {
 	remote  Remote // filled if known
 }
 
-// printable is the parsed text, kept for String.
-type printable struct{ desc *psdp.SessionDescription }
+// mline is the value of one m= line, as written but for blanks.
+type mline struct {
+	text                     string // all of it
+	media, port, proto, rest string // rest: the formats, separated by single blanks
+}
+
+// newMline splits the value of an m= line that has single blanks.
+func newMline(text string) mline {
+	m := mline{text: text}
+	m.media, m.rest, _ = strings.Cut(text, " ")
+	m.port, m.rest, _ = strings.Cut(m.rest, " ")
+	m.proto, m.rest, _ = strings.Cut(m.rest, " ")
+	return m
+}
+
+// String returns the value of the m= line.
+func (m mline) String() string { return m.text }
 
 // Parse reads a session description as real phones write it. The error wraps
 // ErrSyntax. A description without usable audio is no error here: Answer and
 // Accept say what they miss.
+//
+// What pion's parser would take as it stands is read in place. Everything else
+// is mended first, and refused if pion refuses it even then.
 func Parse(body string) (*Description, error) {
-	m, err := mend(body)
+	if ordinary(body) {
+		d := &Description{body: body}
+		d.read(body, nil)
+		return d, nil
+	}
+	return parseStrict(body)
+}
+
+// parseStrict is Parse for a body that may need mending.
+func parseStrict(body string) (*Description, error) {
+	m, _, err := strict(body)
 	if err != nil {
 		return nil, err
 	}
+	d := &Description{body: body}
+	d.read(m.text, m.streams)
+	d.Username, d.SessionID, d.Version = m.origin[0], m.origin[1], m.origin[2]
+	d.timing = strings.Join(m.timing, "\n")
+	return d, nil
+}
+
+// strict reads a body the tolerant way: mended, and checked by pion.
+func strict(body string) (mended, *psdp.SessionDescription, error) {
+	m, err := mend(body)
+	if err != nil {
+		return mended{}, nil, err
+	}
 	var parsed psdp.SessionDescription
 	if err := parsed.UnmarshalString(m.text); err != nil {
-		return nil, fmt.Errorf("%w: %v", ErrSyntax, err)
+		return mended{}, nil, fmt.Errorf("%w: %v", ErrSyntax, err)
 	}
-	d := &Description{
-		Username: m.origin[0], SessionID: m.origin[1], Version: m.origin[2],
-		timing: strings.Join(m.timing, "\n"), text: printable{&parsed},
-	}
-	for i, md := range parsed.MediaDescriptions {
-		md.MediaName.Media = m.streams[i].media
-		md.MediaName.Protos = strings.Split(m.streams[i].proto, "/")
-		d.streams = append(d.streams, newStream(m.streams[i], &parsed, md))
-	}
-	d.chooseAudio()
-	return d, nil
+	return m, &parsed, nil
 }
 
 // String writes the description again, in the order of RFC 8866 §5.
 func (d *Description) String() string {
-	text, err := d.text.desc.Marshal()
+	m, parsed, err := strict(d.body)
+	if err != nil {
+		return ""
+	}
+	for i, md := range parsed.MediaDescriptions {
+		md.MediaName.Media = m.streams[i].media
+		md.MediaName.Protos = strings.Split(m.streams[i].proto, "/")
+	}
+	text, err := parsed.Marshal()
 	if err != nil {
 		return ""
 	}
@@ -58,6 +99,56 @@ func (d *Description) String() string {
 
 // Streams is the number of m-lines.
 func (d *Description) Streams() int { return len(d.streams) }
+
+// read takes what a text says: the body itself, or the mended one, where pion's
+// sake has changed the m-lines; then mlines are the true ones.
+func (d *Description) read(text string, mlines []mline) {
+	session, rest := cutStream(text)
+	for line := range linesOf(session) {
+		switch value := line[2:]; line[0] {
+		case 'o':
+			d.Username, value, _ = strings.Cut(value, " ")
+			d.SessionID, value, _ = strings.Cut(value, " ")
+			d.Version, _, _ = strings.Cut(value, " ")
+		case 't':
+			d.timing = value
+		}
+	}
+	d.streams = make([]stream, 0, strings.Count(text, "\nm="))
+	for rest != "" {
+		var media string
+		media, rest = cutStream(rest)
+		line, eol := cutLine(media)
+		m := newMline(line[2:])
+		if mlines != nil {
+			m = mlines[len(d.streams)]
+		}
+		d.streams = append(d.streams, newStream(m, session, media[len(line)+len(eol):]))
+	}
+	d.chooseAudio()
+}
+
+// cutStream cuts a text before its next m-line.
+func cutStream(text string) (before, after string) {
+	if i := strings.Index(text, "\nm="); i >= 0 {
+		return text[:i+1], text[i+1:]
+	}
+	return text, ""
+}
+
+// linesOf yields the lines of a text without their ends. Each is at least
+// <type>=.
+func linesOf(text string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for text != "" {
+			line, eol := cutLine(text)
+			text = text[len(line)+len(eol):]
+			if !yield(line) {
+				return
+			}
+		}
+	}
+}
 
 // chooseAudio shows the first audio stream that is open, else the first at all.
 func (d *Description) chooseAudio() {
@@ -71,39 +162,58 @@ func (d *Description) chooseAudio() {
 	}
 }
 
-func newStream(m mline, session *psdp.SessionDescription, md *psdp.MediaDescription) stream {
+// newStream reads an m-line; session and media are the other lines that it
+// depends on.
+func newStream(m mline, session, media string) stream {
 	s := stream{mline: m, kind: kindNamed(m.media)}
 	s.profile, s.known = profileNamed(m.proto)
 	s.known = s.known && s.kind != otherKind
 	if s.known {
-		s.remote = newRemote(session, md)
+		s.remote = newRemote(m, session, media)
 	}
 	return s
 }
 
 // newRemote reads an audio m-line and the session-level defaults it inherits.
-func newRemote(session *psdp.SessionDescription, md *psdp.MediaDescription) Remote {
-	r := Remote{Rejected: md.MediaName.Port.Value == 0}
-	for _, a := range session.Attributes {
-		r.attribute(a.Key, a.Value)
+func newRemote(m mline, session, media string) Remote {
+	count, _, _ := strings.Cut(m.port, "/")
+	port, _ := strconv.Atoi(count) // checked before
+	r := Remote{Rejected: port == 0}
+	r.attributes(session)
+	if host := connectionHost(media); host != "" {
+		r.Host = host
+	} else {
+		r.Host = connectionHost(session)
 	}
-	conn := session.ConnectionInformation
-	if md.ConnectionInformation != nil {
-		conn = md.ConnectionInformation
-	}
-	if conn != nil && conn.Address != nil {
-		r.Host = conn.Address.Address
-	}
-	r.Addr = address(r.Host, md.MediaName.Port.Value)
+	r.Addr = address(r.Host, port)
 	r.RTCP = nextPort(r.Addr)
-	for _, a := range md.Attributes {
-		r.attribute(a.Key, a.Value)
-	}
-	r.codecs(md)
+	r.attributes(media)
+	r.codecs(m.rest, media)
 	// RFC 3264 §8.4: hold is sendonly, inactive if both hold; RFC 2543 held with c=0.0.0.0.
 	unspecified := r.Addr.IsValid() && r.Addr.Addr().IsUnspecified()
 	r.Hold = !r.Direction.Receives() || unspecified
 	return r
+}
+
+// connectionHost is the address of the first c= line as written, "" if there is
+// none.
+func connectionHost(text string) string {
+	for line := range linesOf(text) {
+		if line[0] == 'c' {
+			return line[strings.LastIndexByte(line, ' ')+1:]
+		}
+	}
+	return ""
+}
+
+// attributes takes those that are meant for the stream as a whole.
+func (r *Remote) attributes(text string) {
+	for line := range linesOf(text) {
+		if line[0] == 'a' {
+			key, value, _ := strings.Cut(line[2:], ":")
+			r.attribute(key, value)
+		}
+	}
 }
 
 // attribute takes what is meant for the stream as a whole.
@@ -143,41 +253,70 @@ func (r *Remote) rtcp(value string) {
 	}
 }
 
-// codecs fills the payload formats of an m-line.
-func (r *Remote) codecs(md *psdp.MediaDescription) {
-	var maps, params [128]string // as written, by payload type; the first counts
-	for i := range md.Attributes {
-		into := &maps
-		switch md.Attributes[i].Key {
-		case "rtpmap":
-		case "fmtp":
-			into = &params
-		default:
-			continue
-		}
-		format, value, ok := strings.Cut(strings.TrimSpace(md.Attributes[i].Value), " ")
-		if pt, err := strconv.ParseUint(format, 10, 7); ok && err == nil && into[pt] == "" {
-			into[pt] = strings.TrimSpace(value)
+// codecs fills the payload formats of an m-line from its attributes; of several
+// for one payload type the first counts.
+func (r *Remote) codecs(formats, media string) {
+	list := make([]Codec, 0, strings.Count(formats, " ")+1)
+	var seen [128]bool
+	for f := range strings.SplitSeq(formats, " ") {
+		if pt, err := strconv.ParseUint(f, 10, 7); err == nil && !seen[pt] {
+			seen[pt] = true
+			list = append(list, Codec{PT: uint8(pt)})
 		}
 	}
-	var seen [128]bool
-	for _, f := range md.MediaName.Formats {
-		pt, err := strconv.ParseUint(f, 10, 7)
-		if err != nil || seen[pt] {
+	for line := range linesOf(media) {
+		if line[0] != 'a' {
 			continue
 		}
-		seen[pt] = true
-		c, ok := codec(uint8(pt), maps[pt])
+		key, value, _ := strings.Cut(line[2:], ":")
+		if key != "rtpmap" && key != "fmtp" {
+			continue
+		}
+		format, value, ok := strings.Cut(strings.TrimSpace(value), " ")
+		pt, err := strconv.ParseUint(format, 10, 7)
+		if !ok || err != nil || !seen[pt] {
+			continue
+		}
+		c := &list[slices.IndexFunc(list, func(c Codec) bool { return c.PT == uint8(pt) })]
+		switch {
+		case key == "rtpmap" && c.Name == "":
+			c.Name = strings.TrimSpace(value)
+		case key == "fmtp" && c.Fmtp == "":
+			c.Fmtp = strings.TrimSpace(value)
+		}
+	}
+	r.Codecs = list[:0]
+	for _, raw := range list {
+		c, ok := codec(raw.PT, raw.Name)
 		if !ok {
 			continue
 		}
-		c.Fmtp = params[pt]
+		c.Name, c.Fmtp = own(c.Name), own(raw.Fmtp)
 		if strings.EqualFold(c.Name, telephoneEvent) {
 			r.DTMF = append(r.DTMF, c)
 		} else {
 			r.Codecs = append(r.Codecs, c)
 		}
 	}
+}
+
+// own returns a text of a codec that does not keep the peer's message alive:
+// codecs stay as long as the call.
+func own(s string) string {
+	switch s {
+	case "":
+		return ""
+	case telephoneEvent:
+		return telephoneEvent
+	case eventRange:
+		return eventRange
+	}
+	for i := range static {
+		if static[i].Name == s {
+			return static[i].Name
+		}
+	}
+	return strings.Clone(s)
 }
 
 // codec reads an rtpmap <name>/<rate>[/<channels>], or knows a static payload type.
@@ -200,8 +339,10 @@ func codec(pt uint8, rtpmap string) (Codec, bool) {
 		}
 		c.ClockRate = known.ClockRate
 	}
-	if n, err := strconv.ParseUint(strings.TrimSpace(channels), 10, 8); err == nil {
-		c.Channels = int(n)
+	if channels != "" {
+		if n, err := strconv.ParseUint(strings.TrimSpace(channels), 10, 8); err == nil {
+			c.Channels = int(n)
+		}
 	}
 	return c, true
 }

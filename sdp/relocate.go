@@ -33,13 +33,13 @@ func Relocate(dst []byte, body string, rtp []netip.AddrPort) ([]byte, error) {
 			dst = replacePort(dst, line, f, now)
 			dst = append(dst, eol...)
 			if now.IsValid() && now.Addr() != session && !hasConnection(body) {
-				dst = append(append(append(dst, "c="...), netAddress(now.Addr())...), eol...)
+				dst = append(appendAddress(append(dst, "c="...), now.Addr()), eol...)
 			}
 			continue
 		case strings.HasPrefix(line, "c=") && at < 0 && session.IsValid():
-			dst = append(append(dst, "c="...), netAddress(session)...)
+			dst = appendAddress(append(dst, "c="...), session)
 		case strings.HasPrefix(line, "c=") && now.IsValid():
-			dst = append(append(dst, "c="...), netAddress(now.Addr())...)
+			dst = appendAddress(append(dst, "c="...), now.Addr())
 		case strings.HasPrefix(line, "a=rtcp:") && now.IsValid():
 			dst = replaceRTCP(dst, line, now)
 		default:
@@ -128,7 +128,7 @@ func replaceRTCP(dst []byte, line string, rtp netip.AddrPort) []byte {
 	dst = append(dst, "a=rtcp:"...)
 	dst = strconv.AppendUint(dst, uint64(rtp.Port())+1, 10)
 	if strings.Contains(line, " ") {
-		dst = append(append(dst, ' '), netAddress(rtp.Addr())...)
+		dst = appendAddress(append(dst, ' '), rtp.Addr())
 	}
 	return dst
 }

@@ -181,9 +181,9 @@ type Description struct {
 	SessionID string // o= session id as written
 	Version   string // o= session version as written
 
-	timing  string    // values of the t= lines, joined by newlines
-	streams []stream  // all m-lines in order
-	text    printable // for String
+	body    string   // as it came
+	timing  string   // values of the t= lines, joined by newlines
+	streams []stream // all m-lines in order
 }
 
 // Remote is one audio stream of the peer.

@@ -41,14 +41,15 @@ func (s *Session) Accept(answer *Description) (Negotiated, error) {
 // Answer answers the peer's offer. On an error nothing changes.
 func (s *Session) Answer(offer *Description, l Local) (string, Negotiated, error) {
 	l.SessionID = s.ID
-	r, n, err := agree(offer, l)
+	n, err := agree(offer, &l)
 	if err != nil {
 		return "", Negotiated{}, err
 	}
+	n.Layout = offer.layout(n.Line)
 	s.Agreed = n
 	body := s.version(func(v uint64) string {
 		l.Version = v
-		return r.write(offer, l)
+		return n.answer(offer, &l)
 	})
 	return body, n, nil
 }
