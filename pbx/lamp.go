@@ -7,8 +7,8 @@ import (
 	"github.com/hometone/hometone/sip/transaction"
 )
 
-// device is the name of an endpoint as hints write it.
-func device(e *pjsip.Endpoint) string { return "PJSIP/" + e.Name }
+// technology is the name of our channels' kind, as hints and Dial write it.
+const technology = "PJSIP"
 
 // lamp tells the board what the leg's telephone is doing.
 func (l *leg) lamp() {
@@ -17,8 +17,8 @@ func (l *leg) lamp() {
 		return // an end of a Local channel is no telephone
 	}
 	if s := l.lampState(); s != l.lit {
+		b.Channel(technology, l.endpoint.Name, l.lit, s)
 		l.lit = s
-		b.Channel(device(l.endpoint), l.name, s)
 	}
 }
 
@@ -42,8 +42,8 @@ func (l *leg) lampState() presence.ChannelState {
 // dark puts the lamp out when the leg gives its things back.
 func (l *leg) dark() {
 	if l.lit != presence.ChannelDown {
+		l.ch.srv.cfg.Board.Channel(technology, l.endpoint.Name, l.lit, presence.ChannelDown)
 		l.lit = presence.ChannelDown
-		l.ch.srv.cfg.Board.Channel(device(l.endpoint), l.name, presence.ChannelDown)
 	}
 }
 

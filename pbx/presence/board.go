@@ -3,6 +3,7 @@ package presence
 import (
 	"strings"
 	"sync"
+	"unicode/utf8"
 )
 
 // maxDevices bounds the devices a Board keeps, custom ones included.
@@ -18,9 +19,9 @@ type Board struct {
 
 // device is one entry; names are compared without regard to case.
 type device struct {
-	base     DeviceState // without channels
-	channels map[string]ChannelState
-	busyAt   int // this many channels are Busy; 0: never
+	base     DeviceState          // without channels
+	channels [channelStates]int32 // how many are in each state; of Down none are counted
+	busyAt   int                  // this many channels are Busy; 0: never
 }
 
 // NewBoard returns a Board that knows no device.
@@ -82,17 +83,22 @@ func (b *Board) change(name string, edit func(*device)) bool {
 	}
 	before := d.state()
 	edit(d)
-	var tell []*Watch
-	if d.state() != before {
-		for w := range b.watchers[key] {
-			tell = append(tell, w)
-		}
-	}
+	tell := b.toTell(key, d.state() != before)
 	b.mu.Unlock()
 	for _, w := range tell {
 		w.changed()
 	}
 	return true
+}
+
+// toTell are the watches of a device, if something has changed.
+func (b *Board) toTell(key string, changed bool) (list []*Watch) {
+	if changed {
+		for w := range b.watchers[key] {
+			list = append(list, w)
+		}
+	}
+	return list
 }
 
 // Set gives a device a state: "Custom:door" from the dialplan, or an endpoint
@@ -102,19 +108,59 @@ func (b *Board) Set(name string, s DeviceState) bool {
 	return b.change(name, func(d *device) { d.base = s })
 }
 
-// Channel tells what a channel of the device is doing now. channel is any name
-// that is unique for its life; ChannelDown forgets it.
-func (b *Board) Channel(name, channel string, s ChannelState) bool {
-	return b.change(name, func(d *device) {
-		if s == ChannelDown {
-			delete(d.channels, channel)
-			return
+// Channel tells that a channel of the device tech/resource goes from one state to
+// another: from ChannelDown when it is new, to ChannelDown when it has gone. It
+// is called for every turn of every call, so it costs the same however many
+// channels there are, and nothing is allocated for a device that is known.
+func (b *Board) Channel(tech, resource string, from, to ChannelState) bool {
+	var room [64]byte
+	key := appendLower(append(appendLower(room[:0], tech), '/'), resource)
+	b.mu.Lock()
+	d := b.devices[string(key)]
+	if d == nil {
+		b.mu.Unlock()
+		if to == ChannelDown {
+			return true
 		}
-		if d.channels == nil {
-			d.channels = make(map[string]ChannelState)
+		return b.change(string(key), func(d *device) { d.move(from, to) })
+	}
+	before := d.state()
+	d.move(from, to)
+	var tell []*Watch
+	if d.state() != before {
+		tell = b.toTell(string(key), true)
+	}
+	b.mu.Unlock()
+	for _, w := range tell {
+		w.changed()
+	}
+	return true
+}
+
+// appendLower appends s in lower case; names are compared so.
+func appendLower(dst []byte, s string) []byte {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return append(dst, strings.ToLower(s[i:])...)
 		}
-		d.channels[channel] = s
-	})
+		c := s[i]
+		if 'A' <= c && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		dst = append(dst, c)
+	}
+	return dst
+}
+
+// move counts a channel in another state. A device that was removed meanwhile
+// has forgotten the channel's first one.
+func (d *device) move(from, to ChannelState) {
+	if from != ChannelDown && d.channels[from] > 0 {
+		d.channels[from]--
+	}
+	if to != ChannelDown {
+		d.channels[to]++
+	}
 }
 
 // BusyAt sets the number of channels at which the device is Busy
@@ -128,24 +174,27 @@ func (b *Board) Remove(name string) {
 	b.change(name, func(d *device) { *d = device{base: Invalid} })
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if d := b.devices[strings.ToLower(name)]; d != nil && len(d.channels) == 0 {
+	if d := b.devices[strings.ToLower(name)]; d != nil && d.channels == ([channelStates]int32{}) {
 		delete(b.devices, strings.ToLower(name))
 	}
 }
 
 // state is what the device is doing: its channels decide if it has any.
 func (d *device) state() DeviceState {
-	a, calls := newAggregate(), 0
-	for _, c := range d.channels {
-		a.add(c.device())
-		if c == ChannelUp || c == ChannelHeld || c == ChannelCalling || c == ChannelBusy {
-			calls++
+	a, calls, ringing := newAggregate(), int32(0), d.channels[ChannelRinging]
+	for s, n := range d.channels {
+		if n == 0 {
+			continue
+		}
+		a.add(ChannelState(s).device())
+		if ChannelState(s) != ChannelRinging {
+			calls += n
 		}
 	}
 	switch {
-	case len(d.channels) == 0:
+	case calls+ringing == 0:
 		return d.base
-	case d.busyAt > 0 && calls >= d.busyAt:
+	case d.busyAt > 0 && calls >= int32(d.busyAt):
 		return Busy
 	}
 	return a.state

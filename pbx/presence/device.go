@@ -96,6 +96,8 @@ const (
 	ChannelUp                          // answered
 	ChannelHeld                        // answered, and its user put the call on hold
 	ChannelBusy                        // it hears the busy tone
+
+	channelStates = iota // how many there are
 )
 
 // device returns the state of a device with one channel like this.

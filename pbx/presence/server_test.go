@@ -18,7 +18,10 @@ func hints() *files {
 func TestLamp(t *testing.T) {
 	play(t, hints(), nil, func(t *testing.T, r *rig) {
 		r.board.Set("PJSIP/bob", NotInUse)
-		channel := func(s ChannelState) func() { return func() { r.board.Channel("PJSIP/bob", "c1", s) } }
+		lit := ChannelDown
+		channel := func(s ChannelState) func() {
+			return func() { r.board.Channel("PJSIP", "bob", lit, s); lit = s }
+		}
 		r.script.Do["ring"], r.script.Do["answer"], r.script.Do["end"] = channel(ChannelRinging), channel(ChannelUp), channel(ChannelDown)
 		p := r.net.Dial("alice")
 		r.script.Run(t, `

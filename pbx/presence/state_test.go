@@ -56,6 +56,7 @@ func TestChannels(t *testing.T) {
 	}
 	b.Set("PJSIP/100", Unavailable)
 	b.BusyAt("PJSIP/100", 2)
+	channels := map[string]ChannelState{}
 	for i, step := range []struct {
 		channel string
 		state   ChannelState
@@ -72,12 +73,15 @@ func TestChannels(t *testing.T) {
 		{"b", ChannelDown, Unavailable},
 		{"b", ChannelDown, Unavailable},
 	} {
-		b.Channel("pjsip/100", step.channel, step.state) // names do not care about case
+		b.Channel("pjsip", "100", channels[step.channel], step.state) // names do not care about case
+		channels[step.channel] = step.state
 		if got := b.State("PJSIP/100"); got != step.want {
 			t.Errorf("step %d: %v, want %v", i, got, step.want)
 		}
 	}
+	b.Channel("PJSIP", "100", ChannelDown, ChannelUp)
 	b.Remove("PJSIP/100")
+	b.Channel("PJSIP", "100", ChannelUp, ChannelDown) // of a call that outlived a reload
 	if s := b.State("PJSIP/100"); s != Invalid {
 		t.Errorf("removed: %v", s)
 	}
@@ -107,12 +111,12 @@ func TestWatch(t *testing.T) {
 		t.Error("it goes on after Stop")
 	}
 	var group sync.WaitGroup
-	for i := range 8 {
+	for range 8 {
 		group.Go(func() {
 			for range 200 {
 				x := b.Watch("PJSIP/1", func() {})
-				b.Channel("PJSIP/1", fmt.Sprint(i), ChannelUp)
-				b.Channel("PJSIP/1", fmt.Sprint(i), ChannelDown)
+				b.Channel("PJSIP", "1", ChannelDown, ChannelUp)
+				b.Channel("PJSIP", "1", ChannelUp, ChannelDown)
 				x.Stop()
 			}
 		})
