@@ -56,19 +56,10 @@ func (ch *channel) ask(other *channel, do func(*channel)) error {
 
 // errands takes the errands out of the queue.
 func (m *mailbox) errands() (list []mail) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.queue = slices.DeleteFunc(m.queue, func(e mail) bool {
+	return m.extract(func(e mail) bool {
 		_, ok := e.what.(errand)
-		if ok {
-			list = append(list, e)
-		}
 		return ok
 	})
-	if len(m.queue) == 0 {
-		m.queue = nil
-	}
-	return list
 }
 
 // askNamed is ask of the channel of a name.

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hometone/hometone/config/pjsip"
@@ -58,6 +59,7 @@ type leg struct {
 	body       string          // of the caller's INVITE, until it has been read
 	chosen     []string        // codecs to use in the place of the endpoint's (PJSIP_MEDIA_OFFER); nil: the endpoint's
 	pending    func() error    // an offer that waits until another exchange has ended
+	waits      atomic.Bool     // pending is set, or is about to be; for Deliver
 	offering   bool            // an offer of modify waits for its answer
 	lit        presence.ChannelState
 	codes      []code    // what keys of this side do while it talks; nil = nothing
@@ -88,7 +90,13 @@ func newCallerLeg(ch *channel, e *pjsip.Endpoint, tx *transaction.Server, req *s
 // dropped when the mailbox is full.
 func (l *leg) Deliver(e dialog.Event) {
 	droppable := false
-	switch e.(type) {
+	switch e := e.(type) {
+	case dialog.Confirmed:
+		// Of an ACK without an answer the channel has nothing to learn, unless it
+		// waits for the ACK to make an offer: every call would be woken for it.
+		if e.SDP == "" && !l.waits.Load() {
+			return
+		}
 	case dialog.Info, dialog.Message, dialog.Progress:
 		droppable = true
 	}
@@ -206,6 +214,7 @@ func (l *leg) answeredWith(body string) {
 		l.drop(CauseBearerNotAvailable)
 		return
 	}
+	l.talk.Settle()
 	l.state = legUp
 }
 

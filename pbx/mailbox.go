@@ -23,7 +23,8 @@ type mailbox struct {
 	wake chan struct{} // holds one token when something has been posted
 
 	mu     sync.Mutex // guards the following
-	queue  []mail
+	first  mail       // the oldest event, so that one that comes alone needs no queue
+	queue  []mail     // those behind it
 	closed bool
 }
 
@@ -33,11 +34,15 @@ func newMailbox() *mailbox { return &mailbox{wake: make(chan struct{}, 1)} }
 // refused when mailboxLimit is reached.
 func (m *mailbox) post(e mail, droppable bool) bool {
 	m.mu.Lock()
-	if m.closed || droppable && len(m.queue) >= mailboxLimit {
+	if m.closed || droppable && m.first.what != nil && len(m.queue) >= mailboxLimit-1 {
 		m.mu.Unlock()
 		return false
 	}
-	m.queue = append(m.queue, e)
+	if m.first.what == nil {
+		m.first = e
+	} else {
+		m.queue = append(m.queue, e)
+	}
 	m.mu.Unlock()
 	select {
 	case m.wake <- struct{}{}:
@@ -50,16 +55,21 @@ func (m *mailbox) post(e mail, droppable bool) bool {
 func (m *mailbox) take() (mail, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	e := m.first
+	m.next()
+	return e, e.what != nil
+}
+
+// next moves up what is behind the first event. The lock is held.
+func (m *mailbox) next() {
+	m.first = mail{}
 	if len(m.queue) == 0 {
-		return mail{}, false
+		return
 	}
-	e := m.queue[0]
-	m.queue[0] = mail{}
-	m.queue = m.queue[1:]
-	if len(m.queue) == 0 {
+	m.first, m.queue[0] = m.queue[0], mail{}
+	if m.queue = m.queue[1:]; len(m.queue) == 0 {
 		m.queue = nil // an idle call keeps no queue
 	}
-	return e, true
 }
 
 // wait returns true when something may have been posted, false at the
@@ -88,23 +98,20 @@ func (m *mailbox) waitUntil(deadline time.Time) bool {
 	}
 }
 
-// extract takes out what concerns a leg, in order.
-func (m *mailbox) extract(l *leg) []mail {
+// extract takes out some of the events, in order.
+func (m *mailbox) extract(wanted func(mail) bool) []mail {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	var out []mail
-	kept := m.queue[:0]
-	for _, e := range m.queue {
-		if e.leg == l {
-			out = append(out, e)
+	var out, kept []mail
+	for ; m.first.what != nil; m.next() {
+		if wanted(m.first) {
+			out = append(out, m.first)
 		} else {
-			kept = append(kept, e)
+			kept = append(kept, m.first)
 		}
 	}
-	clear(m.queue[len(kept):])
-	m.queue = kept
-	if len(kept) == 0 {
-		m.queue = nil
+	if len(kept) > 0 {
+		m.first, m.queue = kept[0], kept[1:]
 	}
 	return out
 }
@@ -113,7 +120,10 @@ func (m *mailbox) extract(l *leg) []mail {
 func (m *mailbox) close() []mail {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	left := m.queue
-	m.queue, m.closed = nil, true
+	var left []mail
+	if m.first.what != nil {
+		left = append([]mail{m.first}, m.queue...)
+	}
+	m.first, m.queue, m.closed = mail{}, nil, true
 	return left
 }

@@ -58,7 +58,7 @@ func (l *leg) move(to *channel, what any) bool {
 		l.home, l.ch = from, from
 		return false
 	}
-	for _, m := range from.box.extract(l) {
+	for _, m := range from.box.extract(func(e mail) bool { return e.leg == l }) {
 		to.box.post(m, false)
 	}
 	return true

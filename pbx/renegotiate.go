@@ -26,7 +26,9 @@ func (l *leg) confirmed(e dialog.Confirmed) {
 	if err := l.accept(e.SDP); err != nil {
 		l.ch.log().Info("answer refused", "peer", l.name, "error", err)
 		l.fail(CauseBearerNotAvailable)
+		return
 	}
+	l.talk.Settle()
 }
 
 // reoffered is a re-INVITE or UPDATE of the peer. It is answered here: the
@@ -117,12 +119,14 @@ func (l *leg) share() {
 func (l *leg) modify(offer func() error) {
 	l.pending = nil
 	before := l.talk
+	l.waits.Store(true) // before the session is asked: an ACK that comes after its answer is not missed
 	err := offer()
 	if errors.Is(err, dialog.ErrOffer) || errors.Is(err, dialog.ErrState) {
 		l.talk = before
 		l.pending = offer
 		return
 	}
+	l.waits.Store(false)
 	l.offering = err == nil
 	if err != nil {
 		l.ch.log().Info("offer not sent", "peer", l.name, "error", err)
@@ -162,7 +166,9 @@ func (l *leg) reanswered(e dialog.Answer) {
 	if err := l.accept(e.SDP); err != nil {
 		l.ch.log().Info("answer refused", "peer", l.name, "error", err)
 		l.fail(CauseBearerNotAvailable)
+		return
 	}
+	l.talk.Settle()
 }
 
 // fail ends a leg for a fault in what its peer said; with the caller the call

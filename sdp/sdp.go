@@ -1,5 +1,6 @@
 // Package sdp is the one place where Hometone negotiates media: the
-// offer/answer model of RFC 3264 on top of pion's SDP parser (RFC 8866).
+// offer/answer model of RFC 3264 over descriptions of RFC 8866. Ordinary
+// descriptions are read in place; pion's parser judges all others.
 //
 // A caller describes its own side with a Local, and gets a body from Offer or
 // Answer. A peer's body goes through Parse. When an offer and an answer have
@@ -200,6 +201,9 @@ type Remote struct {
 	Ptime     time.Duration  // what the peer wants to receive; zero: not said
 	MaxPtime  time.Duration  // zero: not said
 }
+
+// ErrNoOffer means that there is no offer of ours to be answered.
+var ErrNoOffer = errors.New("sdp: no offer waits for an answer")
 
 // Errors of negotiation. A caller answers all of them with 488 Not Acceptable
 // Here, ErrSyntax with 400 Bad Request.

@@ -15,28 +15,38 @@ type Session struct {
 	Version uint64     // o= session version of Body
 	Body    string     // what we said last
 	Agreed  Negotiated // the last outcome
-	Offered Local      // what the last offer was made from
+	Offered *Local     // what the last offer was made from, until Settle; not changed, so a copy may share it
 }
 
 // Offer writes an offer or a re-offer. RFC 3264 §8: the version grows by one
 // if anything changed, and the m-lines keep their number and order. Payload
 // types that were agreed keep their meaning (§8.3.2).
 func (s *Session) Offer(l Local) string {
-	s.Offered = s.prepare(l)
-	return s.version(func(v uint64) string {
-		s.Offered.Version = v
-		return Offer(s.Offered)
+	l = s.prepare(l)
+	body := s.version(func(v uint64) string {
+		l.Version = v
+		return Offer(l)
 	})
+	s.Offered = &l
+	return body
 }
 
-// Accept reads the answer to the last Offer. On an error nothing changes.
+// Accept reads the answer to the last Offer. On an error nothing changes. An
+// answer may come again, as in a 183 and the 200 behind it.
 func (s *Session) Accept(answer *Description) (Negotiated, error) {
-	n, err := Accept(s.Offered, answer)
+	if s.Offered == nil {
+		return Negotiated{}, ErrNoOffer
+	}
+	n, err := Accept(*s.Offered, answer)
 	if err == nil {
 		s.Agreed = n
 	}
 	return n, err
 }
+
+// Settle forgets what the last offer was made from: no answer to it can come any
+// more.
+func (s *Session) Settle() { s.Offered = nil }
 
 // Answer answers the peer's offer. On an error nothing changes.
 func (s *Session) Answer(offer *Description, l Local) (string, Negotiated, error) {

@@ -241,7 +241,7 @@ func (i *Interpreter) pop() (Frame, error) {
 			continue
 		}
 		i.vars.serial++
-		i.vars.byName[h.Name] = &variable{h.Value, h.Inherit, i.vars.serial}
+		i.vars.byName[h.Name] = variable{h.Value, h.Inherit, i.vars.serial}
 	}
 	return f, nil
 }
@@ -256,7 +256,7 @@ func (e *Env) setLocal(name, value string) error {
 	plain, _ := inheritance(name)
 	if !slices.ContainsFunc(f.Hidden, func(h Hidden) bool { return h.Name == plain }) {
 		h := Hidden{Variable: Variable{Name: plain}}
-		if x := e.vars.byName[plain]; x != nil {
+		if x, ok := e.vars.byName[plain]; ok {
 			h.Value, h.Inherit, h.Existed = x.value, x.inherit, true
 		}
 		f.Hidden = append(f.Hidden, h)

@@ -19,7 +19,7 @@ type Variable struct {
 
 // variables are those of one channel. Owned by the channel's goroutine.
 type variables struct {
-	byName map[string]*variable
+	byName map[string]variable
 	serial uint64
 }
 
@@ -30,11 +30,8 @@ type variable struct {
 }
 
 func (v *variables) get(name string) (string, bool) {
-	x := v.byName[name]
-	if x == nil {
-		return "", false
-	}
-	return x.value, true
+	x, ok := v.byName[name]
+	return x.value, ok
 }
 
 // set sets a variable; underscores before the name mark inheritance.
@@ -44,17 +41,13 @@ func (v *variables) set(name, value string, limits *Limits) error {
 		return fmt.Errorf("variable %s: value of %d bytes is over the limit of %d", name, len(value), limits.Variable)
 	}
 	v.serial++
-	if x := v.byName[name]; x != nil {
-		x.value, x.inherit, x.serial = value, inherit, v.serial
-		return nil
-	}
-	if len(v.byName) >= limits.Variables {
+	if _, known := v.byName[name]; !known && len(v.byName) >= limits.Variables {
 		return fmt.Errorf("variable %s: the channel already has %d variables", name, limits.Variables)
 	}
 	if v.byName == nil {
-		v.byName = map[string]*variable{}
+		v.byName = map[string]variable{}
 	}
-	v.byName[name] = &variable{value, inherit, v.serial}
+	v.byName[name] = variable{value, inherit, v.serial}
 	return nil
 }
 

@@ -118,15 +118,14 @@ func (l *Layer) open(tx *transaction.Server, req *sip.Request, o AcceptOptions) 
 		user, _ := req.ParsedURI()
 		o.Contact = l.contact(peer, user.User)
 	}
-	d, err := newUASDialog(req, tx.ToTag(), o.Contact, peer)
-	if err != nil {
+	s := &Session{}
+	if err := s.openUAS(req, tx.ToTag(), o.Contact, peer); err != nil {
 		r := &refusal{status: 400}
 		if e := (*sip.Error)(nil); errors.As(err, &e) && e.Status > 0 {
 			r.status, r.reason = e.Status, e.Reason
 		}
 		return nil, r
 	}
-	s := &Session{Dialog: *d}
 	s.strand, s.pinned, s.auth = &strand{layer: l}, o.Pin, o.Auth
 	s.callee = &callee{incoming: incoming{s: s, tx: tx, req: req}, options: o}
 	return s, nil
@@ -186,7 +185,7 @@ func (s *Session) unreliable(p provisional) error {
 	if p.sdp != "" {
 		res.SetBody(sdpType, p.sdp)
 	}
-	s.strand.do(respond{s.callee.tx, res})
+	s.strand.respond(s.callee.tx, res)
 	return nil
 }
 
@@ -238,7 +237,7 @@ func (s *Session) accept(now time.Time, sdp string, h []Header) error {
 	c.reliable.stop()
 	s.at(deadlineReliable, time.Time{})
 	s.at(deadlineNoPrack, time.Time{})
-	s.strand.do(respond{c.tx, res})
+	s.strand.respond(c.tx, res)
 	if old := c.options.Replaces; old != nil {
 		s.strand.do(call(func() { old.replaced() }))
 	}
@@ -278,7 +277,7 @@ func (s *Session) reject(status int, reason string, h []Header) error {
 // refuseInvite answers the INVITE finally and ends the session.
 func (s *Session) refuseInvite(status int, reason string, h []Header, e Ended) {
 	s.callee.final = true
-	s.strand.do(respond{s.callee.tx, s.newResponse(s.callee.tx, s.callee.req, status, reason, h)})
+	s.strand.respond(s.callee.tx, s.newResponse(s.callee.tx, s.callee.req, status, reason, h))
 	s.end(e)
 	s.gone()
 }

@@ -48,18 +48,27 @@ type InviteConfig struct {
 // An Invitation is an INVITE of ours, from its first sending until no more 2xx
 // can come. It may have several early sessions (forks).
 type Invitation struct {
-	strand    *strand
-	cfg       InviteConfig
-	sink      Sink
-	id        ID // without remote tag
-	seq       uint32
-	x         *exchange
-	timer     sessionTimer
-	sessions  []*Session // early ones, by remote tag
-	acks      []*acknowledge
-	answered  bool
-	finished  bool // Answered or Rejected has been delivered
-	cancelled bool
+	strand  *strand
+	sink    Sink
+	id      ID     // without remote tag
+	local   string // From without tag
+	remote  string // To
+	uri     string // Request-URI, the remote target until the peer names one
+	contact string // our Contact URI
+	seq     uint32
+	x       *exchange
+	timer   sessionTimer
+	auth    Authorizer
+
+	cfg         *InviteConfig // nil when it has been answered
+	credentials *sip.Request  // with those of the INVITE, for the ACK; nil: it had none
+	sessions    []*Session    // early ones, by remote tag
+	acks        []*acknowledge
+	forks       bool
+	pinned      bool
+	answered    bool
+	finished    bool // Answered or Rejected has been delivered
+	cancelled   bool
 }
 
 // maxForks bounds the early dialogs of one invitation.
@@ -84,15 +93,15 @@ func (l *Layer) Invite(c InviteConfig, sink Sink) (*Invitation, error) {
 		c.LocalTag = sip.NewTag()
 	}
 	want, least := l.interval(c.SessionExpires, c.MinSE)
-	inv := &Invitation{strand: &strand{layer: l}, cfg: c, sink: sink, id: ID{CallID: c.CallID, LocalTag: c.LocalTag},
-		seq: sip.NewCSeq(), timer: newSessionTimer(want, least)}
+	inv := &Invitation{strand: &strand{layer: l}, cfg: &c, sink: sink, id: ID{CallID: c.CallID, LocalTag: c.LocalTag}, uri: c.URI,
+		seq: sip.NewCSeq(), timer: newSessionTimer(want, least), auth: c.Auth, forks: c.Forks, pinned: c.Pin}
 	req, to, err := inv.request(l)
 	if err != nil {
 		return nil, err
 	}
 	inv.strand.enter()
 	defer inv.strand.leave()
-	inv.x = &exchange{strand: inv.strand, req: req, to: to, auth: c.Auth, nextSeq: inv.nextSeq, done: inv.response}
+	inv.x = &exchange{strand: inv.strand, req: req, to: to, auth: c.Auth, seq: inv, done: inv.response}
 	inv.x.start()
 	return inv, nil
 }
@@ -114,12 +123,11 @@ func (inv *Invitation) nextSeq() uint32 {
 
 // request builds the INVITE and says where it goes.
 func (inv *Invitation) request(l *Layer) (*sip.Request, hop, error) {
-	c := &inv.cfg
+	c := inv.cfg
 	from, err := sip.ParseAddress(c.From)
 	if err != nil {
 		return nil, hop{}, err
 	}
-	from.Params = from.Params.Without("tag").With("tag", c.LocalTag)
 	if c.To == "" {
 		c.To = "<" + c.URI + ">"
 	}
@@ -135,13 +143,14 @@ func (inv *Invitation) request(l *Layer) (*sip.Request, hop, error) {
 		user, _ := sip.ParseURI(from.URI)
 		c.Contact = l.contact(h.nearest(l), user.User)
 	}
+	inv.local, inv.remote, inv.contact = withoutTag(from), withoutTag(to), c.Contact
 	req := sip.NewRequest(sip.INVITE, c.URI)
 	req.Add(sip.HeaderMaxForwards, "70")
 	for _, r := range c.Route {
 		req.Add(sip.HeaderRoute, r)
 	}
-	req.Add(sip.HeaderFrom, from.String())
-	req.Add(sip.HeaderTo, withoutTag(to))
+	req.Add(sip.HeaderFrom, inv.local+";tag="+c.LocalTag)
+	req.Add(sip.HeaderTo, inv.remote)
 	req.Add(sip.HeaderCallID, c.CallID)
 	req.Add(sip.HeaderCSeq, strconv.FormatUint(uint64(inv.seq), 10)+" INVITE")
 	req.Add(sip.HeaderContact, "<"+c.Contact+">")
@@ -279,7 +288,7 @@ func (inv *Invitation) reject(e Rejected) {
 	}
 	inv.finished = true
 	e.Invitation = inv
-	inv.strand.do(deliver{inv.sink, e})
+	inv.strand.deliver(inv.sink, e)
 }
 
 // drop ends the invitation because the layer stops.
@@ -314,21 +323,20 @@ func (inv *Invitation) session(res *sip.Response) *Session {
 	if len(inv.sessions) >= maxForks {
 		return nil
 	}
-	req, peer := inv.x.req, transport.Target{}
+	peer := transport.Target{}
 	if inv.x.client != nil {
 		peer = inv.x.client.Target()
 	}
-	d, err := newUACDialog(req, res, peer)
-	if err != nil {
-		return nil
-	}
-	s := &Session{Dialog: *d, caller: inv, timer: inv.timer}
-	s.strand, s.localSeq, s.pinned, s.auth = inv.strand, inv.seq, inv.cfg.Pin, inv.cfg.Auth
+	s := &Session{caller: inv, timer: inv.timer}
+	s.openUAC(inv, res, peer)
+	s.strand, s.pinned, s.auth = inv.strand, inv.pinned, inv.auth
 	s.init(inv.sink)
-	if inv.cfg.SDP != "" {
+	switch {
+	case inv.cfg == nil: // a fork that nobody waits for
+	case inv.cfg.SDP != "":
 		s.deal.sendOffer(inv.cfg.SDP)
-	} else if inv.cfg.Body != "" {
-		if sdp, _ := description(&req.Message); sdp != "" {
+	case inv.cfg.Body != "":
+		if sdp, _ := description(&inv.x.req.Message); sdp != "" {
 			s.deal.sendOffer(sdp)
 		}
 	}
@@ -345,7 +353,7 @@ func (inv *Invitation) progress(now time.Time, res *sip.Response) {
 	e := Progress{Invitation: inv, Res: res}
 	e.SDP, _ = description(&res.Message)
 	if res.ToTag() == "" {
-		inv.strand.do(deliver{inv.sink, e})
+		inv.strand.deliver(inv.sink, e)
 		return
 	}
 	s := inv.session(res)
@@ -366,8 +374,8 @@ func (inv *Invitation) progress(now time.Time, res *sip.Response) {
 func (inv *Invitation) success(now time.Time, res *sip.Response) {
 	tag := res.ToTag()
 	for _, a := range inv.acks {
-		if a.req.ToTag() == tag {
-			inv.strand.do(&acknowledge{a.req, a.to})
+		if a.tag == tag {
+			inv.strand.do(a)
 			return
 		}
 	}
@@ -380,7 +388,7 @@ func (inv *Invitation) success(now time.Time, res *sip.Response) {
 	s.refresh(&res.Message)
 	s.timer.agreed(res)
 	first := !inv.answered && !inv.cancelled
-	if !first && !(inv.cfg.Forks && !inv.cancelled) {
+	if !first && !(inv.forks && !inv.cancelled) {
 		inv.decline(now, s, res)
 		return
 	}
@@ -455,10 +463,15 @@ func (s *Session) acknowledge(sdp string, h []Header) {
 	if s.caller == nil {
 		return
 	}
-	a := s.newACK(s.caller.x, sdp, h)
-	s.caller.acks = append(s.caller.acks, a)
-	s.strand.do(&acknowledge{a.req, a.to})
-	s.caller.settle(s)
+	inv := s.caller
+	credentials := inv.credentials
+	if credentials == nil {
+		credentials = inv.x.req
+	}
+	a := s.newACK(inv.seq, credentials, sdp, h)
+	inv.acks = append(inv.acks, a)
+	s.strand.do(a)
+	inv.settle(s)
 	s.caller = nil
 }
 
@@ -466,20 +479,27 @@ func (s *Session) acknowledge(sdp string, h []Header) {
 // from other forks, for as long as its transaction lives (RFC 6026 §7.2).
 func (inv *Invitation) settle(s *Session) {
 	inv.sessions = slices.DeleteFunc(inv.sessions, func(x *Session) bool { return x == s })
-	if inv.cfg.Forks || !inv.finished {
+	if inv.forks || !inv.finished || inv.cfg == nil {
 		return
 	}
-	inv.sink, inv.cfg = nil, InviteConfig{Pin: inv.cfg.Pin, Auth: inv.cfg.Auth}
-	inv.x.req.SetBody("", "")
+	if req := inv.x.req; req.Has(sip.HeaderAuthorization) || req.Has(sip.HeaderProxyAuthorization) {
+		inv.credentials = sip.NewRequest(sip.ACK, "")
+		inv.credentials.CopyFrom(&req.Message, sip.HeaderAuthorization, sip.HeaderProxyAuthorization)
+	}
+	inv.sink, inv.cfg, inv.x.req, inv.x.to = nil, nil, nil, hop{}
+	if len(inv.sessions) == 0 {
+		inv.sessions = nil
+	}
 }
 
 // newACK builds the ACK to a 2xx: same CSeq number as the INVITE, and "the
-// ACK MUST contain the same credentials as the INVITE" (§13.2.2.4).
-func (s *Session) newACK(invite *exchange, sdp string, h []Header) *acknowledge {
-	sent := invite.req
-	seq, _, _ := sent.CSeq()
+// ACK MUST contain the same credentials as the INVITE" (§13.2.2.4), which invite
+// has; nil: it had none.
+func (s *Session) newACK(seq uint32, invite *sip.Request, sdp string, h []Header) *acknowledge {
 	req := s.newRequest(sip.ACK, seq)
-	req.CopyFrom(&sent.Message, sip.HeaderAuthorization, sip.HeaderProxyAuthorization)
+	if invite != nil {
+		req.CopyFrom(&invite.Message, sip.HeaderAuthorization, sip.HeaderProxyAuthorization)
+	}
 	s.layer().identify(req)
 	for _, x := range h {
 		req.AddName(x.Name, x.Value)
@@ -487,7 +507,7 @@ func (s *Session) newACK(invite *exchange, sdp string, h []Header) *acknowledge 
 	if sdp != "" {
 		req.SetBody(sdpType, sdp)
 	}
-	return &acknowledge{req, s.hop()}
+	return &acknowledge{tag: s.id.RemoteTag, req: req, to: s.hop()}
 }
 
 // confirm enters the confirmed state.

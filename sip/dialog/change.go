@@ -114,6 +114,12 @@ func (s *Session) changeRings(res *sip.Response) bool {
 	return true
 }
 
+// changeACK builds the ACK to the 2xx of a re-INVITE.
+func (s *Session) changeACK(c *change, sdp string, h []Header) *acknowledge {
+	seq, _, _ := c.x.req.CSeq()
+	return s.newACK(seq, c.x.req, sdp, h)
+}
+
 // afterwards repeats the ACK for a repeated 2xx, and sends one for a 2xx that
 // came after the session had ended.
 func (s *Session) afterwards(c *change, res *sip.Response) {
@@ -124,9 +130,9 @@ func (s *Session) afterwards(c *change, res *sip.Response) {
 		if s.asked != nil && s.asked.change == c {
 			return // the application thinks about the answer
 		}
-		c.ack = s.newACK(c.x, "", nil)
+		c.ack = s.changeACK(c, "", nil)
 	}
-	s.strand.do(&acknowledge{c.ack.req, c.ack.to})
+	s.strand.do(c.ack)
 }
 
 // changeAccepted takes the 2xx.
@@ -153,8 +159,8 @@ func (s *Session) changeAccepted(now time.Time, c *change, res *sip.Response) {
 		return
 	}
 	if c.method == sip.INVITE {
-		c.ack = s.newACK(c.x, "", nil)
-		s.strand.do(&acknowledge{c.ack.req, c.ack.to})
+		c.ack = s.changeACK(c, "", nil)
+		s.strand.do(c.ack)
 	}
 	if !c.auto || sdp != "" && sdp != known {
 		s.tell(e)
@@ -353,7 +359,7 @@ func (s *Session) acceptChange(now time.Time, tx *transaction.Server, req *sip.R
 	if sdp != "" {
 		res.SetBody(sdpType, sdp)
 	}
-	s.strand.do(respond{tx, res})
+	s.strand.respond(tx, res)
 }
 
 // AnswerOffer answers the offer of the peer that waits: of an Offer event, or
@@ -396,8 +402,8 @@ func (s *Session) carry(now time.Time, p *pendingOffer, sdp string, h []Header) 
 	case p.viaPrack:
 		s.sendPRACK(p.res, sdp, h)
 	case p.change != nil:
-		p.change.ack = s.newACK(p.change.x, sdp, h)
-		s.strand.do(&acknowledge{p.change.ack.req, p.change.ack.to})
+		p.change.ack = s.changeACK(p.change, sdp, h)
+		s.strand.do(p.change.ack)
 	default:
 		s.acknowledge(sdp, h)
 		s.confirm(now)
@@ -435,7 +441,7 @@ func (s *Session) refuseOffer(now time.Time, status int, reason string, h []Head
 		if p.method == sip.INVITE {
 			s.incoming.final, s.incoming.refused = true, true
 		}
-		s.strand.do(respond{p.tx, s.newResponse(p.tx, p.req, status, reason, h)})
+		s.strand.respond(p.tx, s.newResponse(p.tx, p.req, status, reason, h))
 		if p.method == sip.PRACK {
 			s.nextProvisional(now)
 		}
@@ -444,8 +450,8 @@ func (s *Session) refuseOffer(now time.Time, status int, reason string, h []Head
 		s.hangUp(now, CauseNoAnswer, Reason{Protocol: "SIP", Cause: status}, h)
 	default:
 		if p.change != nil {
-			p.change.ack = s.newACK(p.change.x, "", nil)
-			s.strand.do(&acknowledge{p.change.ack.req, p.change.ack.to})
+			p.change.ack = s.changeACK(p.change, "", nil)
+			s.strand.do(p.change.ack)
 		}
 		s.hangUp(now, CauseNoAnswer, Reason{Protocol: "SIP", Cause: status}, h)
 	}

@@ -127,26 +127,41 @@ type pending struct {
 
 // set moves a deadline; zero time removes it.
 func (s *schedule) set(c *clock, what deadline, at time.Time) {
-	s.drop(what)
-	if !at.IsZero() {
-		s.list = append(s.list, pending{what, at})
+	if dropped := s.drop(what); at.IsZero() {
+		if dropped {
+			c.set(&s.alarm, s.next())
+		}
+		return
 	}
+	s.put(what, at)
 	c.set(&s.alarm, s.next())
 }
 
-func (s *schedule) drop(what deadline) {
+// put notes a deadline that is not set, without telling the clock.
+func (s *schedule) put(what deadline, at time.Time) {
+	if s.list == nil {
+		s.list = make([]pending, 0, 2) // refresh and expiry, or a retransmission and its end
+	}
+	s.list = append(s.list, pending{what, at})
+}
+
+// drop reports whether the deadline was set.
+func (s *schedule) drop(what deadline) bool {
 	for i, p := range s.list {
 		if p.what == what {
 			s.list = append(s.list[:i], s.list[i+1:]...)
-			return
+			return true
 		}
 	}
+	return false
 }
 
 // clear removes all deadlines.
 func (s *schedule) clear(c *clock) {
-	s.list = nil
-	c.set(&s.alarm, time.Time{})
+	if s.list != nil {
+		s.list = nil
+		c.set(&s.alarm, time.Time{})
+	}
 }
 
 // has reports whether the deadline is set.

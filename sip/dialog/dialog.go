@@ -43,63 +43,42 @@ type Dialog struct {
 	notes   []*Notifier
 }
 
-// newUASDialog makes the dialog of a request that we accept (RFC 3261 §12.1.1).
-func newUASDialog(req *sip.Request, localTag, contact string, peer transport.Target) (*Dialog, error) {
+// openUAS makes the dialog of a request that we accept (RFC 3261 §12.1.1).
+func (d *Dialog) openUAS(req *sip.Request, localTag, contact string, peer transport.Target) error {
 	target, ok, err := req.Contact()
 	if err != nil || !ok {
-		return nil, &sip.Error{Status: 400, Reason: "Missing Contact", Header: sip.HeaderContact}
+		return &sip.Error{Status: 400, Reason: "Missing Contact", Header: sip.HeaderContact}
 	}
 	from, err := req.From()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	to, err := req.To()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	seq, _, err := req.CSeq()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	d := &Dialog{
-		id:    ID{strings.Clone(req.CallID()), strings.Clone(localTag), strings.Clone(from.Tag())},
-		local: withoutTag(to), remote: withoutTag(from),
-		contact: strings.Clone(contact), target: strings.Clone(target.URI),
-		localSeq: sip.NewCSeq(), remoteSeq: seq, remoteSeen: true,
-		peer: peer, secure: isSIPS(req.URI()),
-	}
+	d.id = ID{strings.Clone(req.CallID()), strings.Clone(localTag), strings.Clone(from.Tag())}
+	d.local, d.remote = withoutTag(to), withoutTag(from)
+	d.contact, d.target = strings.Clone(contact), strings.Clone(target.URI)
+	d.localSeq, d.remoteSeq, d.remoteSeen = sip.NewCSeq(), seq, true
+	d.peer, d.secure = peer, isSIPS(req.URI())
 	d.routes = routeSet(&req.Message, false)
 	d.learn(&req.Message)
-	return d, nil
+	return nil
 }
 
-// newUACDialog makes the dialog of a response to our request (§12.1.2). A
-// missing Contact is forgiven in provisional responses; the 2xx brings it.
-func newUACDialog(req *sip.Request, res *sip.Response, peer transport.Target) (*Dialog, error) {
-	from, err := req.From()
-	if err != nil {
-		return nil, err
-	}
-	to, err := req.To()
-	if err != nil {
-		return nil, err
-	}
-	seq, _, err := req.CSeq()
-	if err != nil {
-		return nil, err
-	}
-	d := &Dialog{
-		id:    ID{strings.Clone(req.CallID()), strings.Clone(from.Tag()), strings.Clone(res.ToTag())},
-		local: withoutTag(from), remote: withoutTag(to),
-		localSeq: seq, uac: true, peer: peer, secure: isSIPS(req.URI()),
-		target: strings.Clone(req.URI()),
-	}
-	if c, ok, _ := req.Contact(); ok {
-		d.contact = strings.Clone(c.URI)
-	}
+// openUAC makes the dialog of a response to our INVITE (§12.1.2). A missing
+// Contact is forgiven in provisional responses; the 2xx brings it.
+func (d *Dialog) openUAC(inv *Invitation, res *sip.Response, peer transport.Target) {
+	d.id = ID{inv.id.CallID, inv.id.LocalTag, strings.Clone(res.ToTag())}
+	d.local, d.remote, d.contact, d.target = inv.local, inv.remote, inv.contact, inv.uri
+	d.localSeq, d.uac, d.peer, d.secure = inv.seq, true, peer, isSIPS(inv.uri)
 	d.routes = routeSet(&res.Message, true)
 	d.refresh(&res.Message)
-	return d, nil
 }
 
 // routeSet reads the route set from Record-Route: in the order of a request, in

@@ -15,11 +15,11 @@ const maxAttempts = 3
 // same request again with credentials when it is challenged (RFC 3261 §22).
 // It is guarded by its strand.
 type exchange struct {
-	strand  *strand
-	req     *sip.Request
-	to      hop
-	auth    Authorizer
-	nextSeq func() uint32 // CSeq of the next attempt
+	strand *strand
+	req    *sip.Request
+	to     hop
+	auth   Authorizer
+	seq    sequencer // of the next attempt
 	// done takes every response above 100 and the failure, under the lock. It
 	// sees no challenges that were answered. It is nil when nothing of interest
 	// can come any more: the client transaction outlives its final response by up
@@ -28,52 +28,55 @@ type exchange struct {
 
 	client    *transaction.Client
 	attempt   *attempt
+	first     attempt // the usual one
 	attempts  int
 	invite    bool
 	cancelled bool
 	reason    Reason
 }
 
-// attempt tells the client transactions of one exchange apart.
-type attempt struct{ x *exchange }
+// sequencer counts the CSeq of a dialog, or of what is to become one.
+type sequencer interface{ nextSeq() uint32 }
+
+// attempt tells the client transactions of one exchange apart; it opens its own.
+type attempt struct {
+	x   *exchange
+	req *sip.Request // until it has been sent
+}
 
 // start queues the request. The lock is held.
 func (x *exchange) start() {
 	x.attempts++
-	x.attempt, x.client = &attempt{x}, nil
-	req := x.req
-	x.invite = req.Method() == sip.INVITE
-	if x.auth != nil || x.invite || req.Method() == sip.SUBSCRIBE {
-		req = req.Clone() // what is sent belongs to the transaction layer; ours is for the next attempt
-	} else {
-		x.req = nil
+	a := &x.first
+	if x.attempts > 1 {
+		a = new(attempt)
 	}
-	x.strand.do(&transmit{x: x, a: x.attempt, req: req})
+	*a = attempt{x, x.req}
+	x.attempt, x.client = a, nil
+	x.invite = x.req.Method() == sip.INVITE
+	if x.auth == nil && !x.invite && x.req.Method() != sip.SUBSCRIBE {
+		x.req = nil // there is no second attempt
+	}
+	x.strand.do(a)
 }
 
-// transmit opens the client transaction of an attempt.
-type transmit struct {
-	x   *exchange
-	a   *attempt
-	req *sip.Request
-}
+func (a *attempt) route(l *Layer) bool { return a.x.to.route(l) }
+func (a *attempt) hop() *hop           { return &a.x.to }
+func (a *attempt) lost(err error)      { a.Failed(nil, err) }
 
-func (t *transmit) route(l *Layer) bool { return t.x.to.route(l) }
-func (t *transmit) hop() *hop           { return &t.x.to }
-
-func (t *transmit) lost(err error) { t.a.Failed(nil, err) }
-
-func (t *transmit) run(l *Layer) {
-	c := l.tx().Request(t.req, t.x.to.targets, t.a)
-	st := t.x.strand
+// run opens the client transaction.
+func (a *attempt) run(l *Layer) {
+	c := l.tx().Request(a.req, a.x.to.targets, a)
+	st := a.x.strand
 	st.enter()
 	defer st.leave()
-	if t.x.attempt != t.a {
+	a.req = nil
+	if a.x.attempt != a {
 		return
 	}
-	t.x.client = c
-	if t.x.cancelled {
-		st.do(cancel{c, t.x.reason})
+	a.x.client = c
+	if a.x.cancelled {
+		st.do(cancel{c, a.x.reason})
 	}
 }
 
@@ -140,7 +143,7 @@ func (x *exchange) take(now time.Time, res *sip.Response, err error) {
 	if err == nil && (res.Status() < 200 || res.Status() < 300 && x.invite) || x.attempt != a {
 		return // more can come, or it has been sent once more
 	}
-	x.req, x.auth, x.nextSeq, x.done = nil, nil, nil, nil
+	x.req, x.auth, x.seq, x.done = nil, nil, nil, nil
 }
 
 // challenged answers a 401 or 407 by sending the request again with
@@ -149,8 +152,7 @@ func (x *exchange) challenged(res *sip.Response) bool {
 	if s := res.Status(); s != 401 && s != 407 || x.auth == nil || x.cancelled || x.attempts >= maxAttempts {
 		return false
 	}
-	req := x.req.Clone()
-	setCSeq(req, x.nextSeq())
+	req := x.fresh()
 	if err := x.auth.Authorize(req, res); err != nil {
 		return false
 	}
@@ -159,11 +161,19 @@ func (x *exchange) challenged(res *sip.Response) bool {
 	return true
 }
 
+// fresh is the request for the next attempt. What was sent belongs to the
+// transaction layer, which has put its Via on top, and its transaction has ended.
+func (x *exchange) fresh() *sip.Request {
+	req := x.req.Clone()
+	req.Del(sip.HeaderVia)
+	setCSeq(req, x.seq.nextSeq())
+	return req
+}
+
 // again sends the request once more with the next CSeq, after edit has changed
 // it. The lock is held.
 func (x *exchange) again(edit func(*sip.Request)) {
-	req := x.req.Clone()
-	setCSeq(req, x.nextSeq())
+	req := x.fresh()
 	edit(req)
 	x.req = req
 	x.start()

@@ -67,6 +67,8 @@ type Layer struct {
 	lower     atomic.Pointer[transaction.Layer]
 	now       func() time.Time
 	supported string
+	steps     sync.Pool // of *steps
+	responses sync.Pool // of *sip.Response
 }
 
 // New returns a layer. Nothing runs before Run.

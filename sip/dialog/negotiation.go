@@ -4,7 +4,8 @@ import "strings"
 
 // negotiation follows the offer/answer model of RFC 3264 over the messages of
 // RFC 3261 §13, RFC 3262 §5 and RFC 3311 §5: at any time at most one offer
-// waits for its answer (RFC 3264 §4). It is pure.
+// waits for its answer (RFC 3264 §4). It is pure. The peer's descriptions are
+// copied, because they are views of its messages; ours are kept as they are.
 type negotiation struct {
 	state  offerState
 	local  string // our description in force
@@ -26,7 +27,7 @@ func (n *negotiation) sendOffer(sdp string) bool {
 	if n.state != offerNone {
 		return false
 	}
-	n.state, n.offer = offerLocal, strings.Clone(sdp)
+	n.state, n.offer = offerLocal, sdp
 	return true
 }
 
@@ -44,7 +45,7 @@ func (n *negotiation) sendAnswer(sdp string) bool {
 	if n.state != offerRemote {
 		return false
 	}
-	n.state, n.local, n.remote, n.asked = offerNone, strings.Clone(sdp), n.asked, ""
+	n.state, n.local, n.remote, n.asked = offerNone, sdp, n.asked, ""
 	return true
 }
 

@@ -78,13 +78,13 @@ func (l *Layer) AcceptSubscribe(tx *transaction.Server, req *sip.Request, sink S
 	defer d.strand.leave()
 	tx.TakeOver()
 	if len(d.notes) >= maxNotifiers {
-		d.strand.do(respond{tx, l.refusal(tx, req, *overlap())})
+		d.strand.respond(tx, l.refusal(tx, req, *overlap()))
 		return nil, ErrLimit
 	}
 	n := d.newNotifier(req.Get(sip.HeaderEvent), sink)
 	n.opts = o
 	if !d.listed && !d.list() {
-		d.strand.do(respond{tx, l.refusal(tx, req, refusal{status: 482})})
+		d.strand.respond(tx, l.refusal(tx, req, refusal{status: 482}))
 		return nil, ErrState
 	}
 	n.grant(now, tx, req)
@@ -131,7 +131,8 @@ func (l *Layer) openNotifier(tx *transaction.Server, req *sip.Request, o AcceptO
 		user, _ := req.ParsedURI()
 		o.Contact = l.contact(peer, user.User)
 	}
-	d, err := newUASDialog(req, tx.ToTag(), o.Contact, peer)
+	d := new(Dialog)
+	err := d.openUAS(req, tx.ToTag(), o.Contact, peer)
 	if err != nil {
 		return nil, &refusal{status: 400}
 	}
@@ -165,7 +166,7 @@ func (n *Notifier) grant(now time.Time, tx *transaction.Server, req *sip.Request
 	}
 	res.Add(sip.HeaderContact, "<"+d.contact+">")
 	res.Add(sip.HeaderExpires, seconds(expires))
-	d.strand.do(respond{tx, res})
+	d.strand.respond(tx, res)
 	at := n.until
 	if n.lapsed = expires == 0; n.lapsed {
 		at = now.Add(64 * d.strand.layer.cfg.T1) // the application's next Notify is the last
@@ -284,7 +285,7 @@ func (n *Notifier) finish(e SubscriptionEnded) {
 	n.sched.clear(&n.dialog.strand.layer.clock)
 	n.dialog.unlist()
 	e.Notifier = n
-	n.dialog.strand.do(deliver{n.sink, e})
+	n.dialog.strand.deliver(n.sink, e)
 }
 
 // awake implements sleeper: a subscription that ran out ends with a NOTIFY
@@ -307,7 +308,7 @@ func (n *Notifier) lapse(now time.Time, req *sip.Request) {
 	}
 	n.lapsed, n.until = true, now
 	n.sched.set(&l.clock, deadlineExpiry, now.Add(64*l.cfg.T1))
-	n.dialog.strand.do(deliver{n.sink, Subscribed{Notifier: n, Req: req}})
+	n.dialog.strand.deliver(n.sink, Subscribed{Notifier: n, Req: req})
 }
 
 // serveSUBSCRIBE takes a SUBSCRIBE in the dialog: a refresh, or the end with
@@ -324,12 +325,12 @@ func (d *Dialog) serveSUBSCRIBE(now time.Time, tx *transaction.Server, req *sip.
 	}
 	switch {
 	case strings.EqualFold(pkg, "refer"): // only a REFER makes one (RFC 3515 §3)
-		d.strand.do(respond{tx, l.refusal(tx, req, refusal{status: 403})})
+		d.strand.respond(tx, l.refusal(tx, req, refusal{status: 403}))
 	case l.cfg.Next != nil && containsFold(l.cfg.Events, pkg):
 		d.strand.do(passOn{tx, req})
 	default:
 		events := strings.Join(append([]string{"refer"}, l.cfg.Events...), ", ")
-		d.strand.do(respond{tx, l.refusal(tx, req, refusal{status: 489, headers: []Header{{"Allow-Events", events}}})})
+		d.strand.respond(tx, l.refusal(tx, req, refusal{status: 489, headers: []Header{{"Allow-Events", events}}}))
 	}
 }
 
@@ -337,7 +338,7 @@ func (d *Dialog) serveSUBSCRIBE(now time.Time, tx *transaction.Server, req *sip.
 func (n *Notifier) refreshed(now time.Time, tx *transaction.Server, req *sip.Request) {
 	d := n.dialog
 	if r := n.opts.tooBrief(req); r != nil {
-		d.strand.do(respond{tx, d.strand.layer.refusal(tx, req, *r)})
+		d.strand.respond(tx, d.strand.layer.refusal(tx, req, *r))
 		return
 	}
 	d.refresh(&req.Message)
@@ -346,7 +347,7 @@ func (n *Notifier) refreshed(now time.Time, tx *transaction.Server, req *sip.Req
 		n.lapse(now, req)
 		return
 	}
-	d.strand.do(deliver{n.sink, Subscribed{Notifier: n, Expires: int(expires / time.Second), Req: req}})
+	d.strand.deliver(n.sink, Subscribed{Notifier: n, Expires: int(expires / time.Second), Req: req})
 	switch {
 	case n.opts.OwnState:
 	case expires == 0:

@@ -38,8 +38,8 @@ func (l *Layer) Send(c SendConfig, reply func(*sip.Response, error)) error {
 	if l.tx() == nil {
 		return ErrState
 	}
-	seq := sip.NewCSeq()
-	req, to, err := l.outside(&c, sip.NewCallID(""), sip.NewTag(), seq)
+	seq := sequence(sip.NewCSeq())
+	req, to, err := l.outside(&c, sip.NewCallID(""), sip.NewTag(), uint32(seq))
 	if err != nil {
 		return err
 	}
@@ -56,7 +56,7 @@ func (l *Layer) Send(c SendConfig, reply func(*sip.Response, error)) error {
 	st := &strand{layer: l}
 	st.enter()
 	defer st.leave()
-	x := &exchange{strand: st, req: req, to: to, auth: c.Auth, nextSeq: func() uint32 { seq++; return seq }}
+	x := &exchange{strand: st, req: req, to: to, auth: c.Auth, seq: &seq}
 	x.done = func(_ time.Time, res *sip.Response, err error) {
 		if reply != nil && (err != nil || res.Status() >= 200) {
 			st.do(replied{reply, res, err})
@@ -64,6 +64,14 @@ func (l *Layer) Send(c SendConfig, reply func(*sip.Response, error)) error {
 	}
 	x.start()
 	return nil
+}
+
+// sequence is the CSeq of a request outside of a dialog.
+type sequence uint32
+
+func (s *sequence) nextSeq() uint32 {
+	*s++
+	return uint32(*s)
 }
 
 // outside builds what every request outside of a dialog carries (RFC 3261

@@ -97,7 +97,7 @@ func (r *Referral) Accept(h ...Header) (*Notifier, error) {
 	for _, x := range h {
 		res.AddName(x.Name, x.Value)
 	}
-	d.strand.do(respond{r.tx, res})
+	d.strand.respond(r.tx, res)
 	if quiet {
 		return nil, nil
 	}
@@ -141,7 +141,7 @@ func (r *Referral) Reject(status int, reason string, h ...Header) error {
 }
 
 func (r *Referral) refuse(f refusal) {
-	r.dialog.strand.do(respond{r.tx, r.dialog.strand.layer.refusal(r.tx, r.req, f)})
+	r.dialog.strand.respond(r.tx, r.dialog.strand.layer.refusal(r.tx, r.req, f))
 }
 
 // close reports whether the REFER still waited.
@@ -195,7 +195,7 @@ func (s *Session) Refer(to string, h ...Header) (*Subscription, error) {
 	}
 	sub.at(deadlineExpiry, now.Add(referLife+64*s.layer().cfg.T1))
 	sub.x = s.exchange(req)
-	sub.x.nextSeq = func() uint32 { sub.seq = s.nextSeq(); return sub.seq }
+	sub.x.seq = sub
 	sub.x.done = func(now time.Time, res *sip.Response, err error) { s.referred(now, sub, res, err) }
 	sub.x.start()
 	return sub, nil

@@ -24,7 +24,7 @@ type refusal struct {
 
 // refuse answers a request at once; the caller holds no lock.
 func (l *Layer) refuse(tx *transaction.Server, req *sip.Request, r refusal) {
-	respond{tx, l.refusal(tx, req, r)}.run(l)
+	l.send(tx, l.refusal(tx, req, r), false)
 }
 
 func (l *Layer) refusal(tx *transaction.Server, req *sip.Request, r refusal) *sip.Response {
@@ -37,7 +37,11 @@ func (l *Layer) refusal(tx *transaction.Server, req *sip.Request, r refusal) *si
 
 // response starts a response that carries our tag and name.
 func (l *Layer) response(tx *transaction.Server, req *sip.Request, status int, reason string) *sip.Response {
-	res := sip.NewResponse(req, status, reason)
+	res, _ := l.responses.Get().(*sip.Response)
+	if res == nil {
+		res = new(sip.Response)
+	}
+	res.Reset(req, status, reason)
 	if status > 100 && req.ToTag() == "" {
 		res.SetToTag(tx.ToTag())
 	}
@@ -116,6 +120,9 @@ func description(m *sip.Message) (string, *refusal) {
 	}
 	if r := encoded(m); r != nil {
 		return "", r
+	}
+	if strings.EqualFold(m.Get(sip.HeaderContentType), sdpType) {
+		return m.Body(), nil // the usual case
 	}
 	kind, params, err := mime.ParseMediaType(m.Get(sip.HeaderContentType))
 	switch {

@@ -3,6 +3,7 @@ package dialog
 import (
 	"hash/maphash"
 	"sync"
+	"sync/atomic"
 
 	"github.com/hometone/hometone/sip"
 )
@@ -14,6 +15,7 @@ const registryShards = 64
 // chains, because three strings as a key cost more than the rest of an entry.
 type registry struct {
 	seed   maphash.Seed
+	total  atomic.Int64 // dialogs
 	shards [registryShards]registryShard
 }
 
@@ -21,7 +23,6 @@ type registryShard struct {
 	mu      sync.RWMutex // guards the following
 	dialogs map[uint64]*Dialog
 	waiting map[uint64]*Subscription // our SUBSCRIBEs that have no dialog yet
-	count   int
 }
 
 func newRegistry() *registry {
@@ -58,7 +59,7 @@ func (r *registry) add(d *Dialog) bool {
 	}
 	d.hash, d.chain = h, s.dialogs[h]
 	s.dialogs[h] = d
-	s.count++
+	r.total.Add(1)
 	return true
 }
 
@@ -81,7 +82,7 @@ func (r *registry) remove(d *Dialog) {
 			delete(s.dialogs, d.hash)
 		}
 		d.chain = nil
-		s.count--
+		r.total.Add(-1)
 		return
 	}
 }
@@ -131,16 +132,7 @@ func (r *registry) waiting(req *sip.Request) *Subscription {
 }
 
 // len returns the number of dialogs.
-func (r *registry) len() int {
-	n := 0
-	for i := range r.shards {
-		s := &r.shards[i]
-		s.mu.RLock()
-		n += s.count
-		s.mu.RUnlock()
-	}
-	return n
-}
+func (r *registry) len() int { return int(r.total.Load()) }
 
 // all returns every dialog.
 func (r *registry) all() (list []*Dialog) {

@@ -100,7 +100,7 @@ func (s *Session) sendReliable(now time.Time, p provisional) error {
 		res.SetBody(sdpType, p.sdp)
 	}
 	r.out, r.interval = res, s.layer().cfg.T1
-	s.strand.do(respond{s.callee.tx, res})
+	s.strand.add(step{tx: s.callee.tx, res: res, kept: true}) // it may be repeated
 	s.at(deadlineReliable, now.Add(r.interval))
 	s.at(deadlineNoPrack, now.Add(64*s.layer().cfg.T1))
 	return nil
@@ -114,7 +114,7 @@ func (s *Session) retransmitReliable(now time.Time) {
 		return
 	}
 	c.reliable.interval *= 2
-	s.strand.do(respond{c.tx, c.reliable.out})
+	s.strand.add(step{tx: c.tx, res: c.reliable.out, kept: true})
 	s.at(deadlineReliable, now.Add(c.reliable.interval))
 }
 
@@ -141,7 +141,7 @@ func (s *Session) servePRACK(now time.Time, tx *transaction.Server, req *sip.Req
 		// requests for those outstanding responses" (RFC 3262 §3), and the ACK
 		// can be faster than the PRACK.
 		s.late = sip.RAck{}
-		s.strand.do(respond{tx, s.newResponse(tx, req, 200, "", nil)})
+		s.strand.respond(tx, s.newResponse(tx, req, 200, "", nil))
 		return
 	}
 	if c == nil || !c.reliable.matches(ack) {
@@ -167,7 +167,7 @@ func (s *Session) servePRACK(now time.Time, tx *transaction.Server, req *sip.Req
 	case sdp != "":
 		s.answerWith(tx, req, refusal{status: 488})
 	default:
-		s.strand.do(respond{tx, s.newResponse(tx, req, 200, "", nil)})
+		s.strand.respond(tx, s.newResponse(tx, req, 200, "", nil))
 	}
 	s.nextProvisional(now)
 }
@@ -176,7 +176,7 @@ func (s *Session) servePRACK(now time.Time, tx *transaction.Server, req *sip.Req
 // come in the PRACK (RFC 3262 §5).
 func (s *Session) prackAnswer(tx *transaction.Server, req *sip.Request, sdp string) {
 	s.callee.reliable.offer = false
-	s.strand.do(respond{tx, s.newResponse(tx, req, 200, "", nil)})
+	s.strand.respond(tx, s.newResponse(tx, req, 200, "", nil))
 	if sdp == "" {
 		s.refuseInvite(488, "", nil, Ended{Cause: CauseNoAnswer, Status: 488, Err: ErrNoAnswer})
 		return

@@ -18,7 +18,7 @@ func (d *Dialog) serve(tx *transaction.Server, req *sip.Request) {
 	}
 	tx.TakeOver()
 	if r := d.admit(tx, req); r != nil {
-		d.strand.do(respond{tx, d.strand.layer.refusal(tx, req, *r)})
+		d.strand.respond(tx, d.strand.layer.refusal(tx, req, *r))
 		return
 	}
 	switch req.Method() {
@@ -86,7 +86,7 @@ func (s *Session) serve(now time.Time, tx *transaction.Server, req *sip.Request)
 
 // serveBYE ends the session (§15.1.2). What else waits for an answer gets 487.
 func (s *Session) serveBYE(tx *transaction.Server, req *sip.Request) {
-	s.strand.do(respond{tx, s.layer().response(tx, req, 200, "")})
+	s.strand.respond(tx, s.layer().response(tx, req, 200, ""))
 	if s.state == stateEnded {
 		return // it crossed ours
 	}
@@ -133,7 +133,7 @@ func (s *Session) serveText(tx *transaction.Server, req *sip.Request) {
 	if req.Method() == sip.MESSAGE && s.layer().cfg.Relays {
 		status = 202
 	}
-	s.strand.do(respond{tx, s.layer().response(tx, req, status, "")})
+	s.strand.respond(tx, s.layer().response(tx, req, status, ""))
 	if req.Method() == sip.INFO {
 		s.tell(Info{Session: s, Package: pkg, ContentType: kind, Body: req.Body(), Req: req})
 		return
@@ -163,5 +163,5 @@ func (d *Dialog) serveOPTIONS(tx *transaction.Server, req *sip.Request) {
 	res.Add(sip.HeaderContact, "<"+d.contact+">")
 	res.Add(sip.HeaderAccept, sdpType)
 	l.abilities(&res.Message)
-	d.strand.do(respond{tx, res})
+	d.strand.respond(tx, res)
 }

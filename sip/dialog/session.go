@@ -71,7 +71,7 @@ func (s *Session) init(sink Sink) {
 
 func (s *Session) layer() *Layer { return s.strand.layer }
 
-func (s *Session) tell(ev Event) { s.strand.do(deliver{s.sink, ev}) }
+func (s *Session) tell(ev Event) { s.strand.deliver(s.sink, ev) }
 
 // Confirmed reports whether the session has been answered and acknowledged.
 func (s *Session) Confirmed() bool {
@@ -155,7 +155,7 @@ func (s *Session) gone() {
 
 // answerWith queues a refusal to a request in the dialog.
 func (s *Session) answerWith(tx *transaction.Server, req *sip.Request, r refusal) {
-	s.strand.do(respond{tx, s.layer().refusal(tx, req, r)})
+	s.strand.respond(tx, s.layer().refusal(tx, req, r))
 }
 
 // Bye ends the session, whatever its state: with BYE when it is confirmed,
@@ -230,7 +230,7 @@ func withReason(h []Header, r Reason) []Header {
 
 // exchange prepares a request in the dialog.
 func (d *Dialog) exchange(req *sip.Request) *exchange {
-	return &exchange{strand: d.strand, req: req, to: d.hop(), auth: d.auth, nextSeq: d.nextSeq}
+	return &exchange{strand: d.strand, req: req, to: d.hop(), auth: d.auth, seq: d}
 }
 
 // identify adds what our requests say about us.
@@ -445,6 +445,13 @@ func (s *Session) expire(now time.Time) {
 // restartTimer counts the session interval from now on.
 func (s *Session) restartTimer(now time.Time) {
 	refresh, expiry := s.timer.deadlines(now)
-	s.at(deadlineRefresh, refresh)
-	s.at(deadlineExpiry, expiry)
+	s.sched.drop(deadlineRefresh)
+	s.sched.drop(deadlineExpiry)
+	if !refresh.IsZero() {
+		s.sched.put(deadlineRefresh, refresh)
+	}
+	if !expiry.IsZero() {
+		s.sched.put(deadlineExpiry, expiry)
+	}
+	s.sched.rest(&s.layer().clock)
 }

@@ -78,7 +78,7 @@ func (l *Layer) subscribe(c SubscribeConfig, sink Sink, referTo string) (*Subscr
 	defer sub.strand.leave()
 	l.dialogs.wait(sub, sub.callID, sub.tag)
 	sub.at(deadlineNotify, now.Add(64*l.cfg.T1))
-	sub.x = &exchange{strand: sub.strand, req: req, to: to, auth: c.Auth, nextSeq: sub.nextSeq, done: sub.response}
+	sub.x = &exchange{strand: sub.strand, req: req, to: to, auth: c.Auth, seq: sub, done: sub.response}
 	sub.x.start()
 	return sub, nil
 }
@@ -102,7 +102,11 @@ func eventOf(v string) (pkg, id string) {
 
 func (sub *Subscription) nextSeq() uint32 {
 	if sub.dialog != nil {
-		return sub.dialog.nextSeq()
+		seq := sub.dialog.nextSeq()
+		if sub.refer {
+			sub.seq = seq // by which the peer's NOTIFY names it (RFC 3515 §2.4.6)
+		}
+		return seq
 	}
 	sub.seq++
 	return sub.seq
@@ -305,7 +309,7 @@ func (sub *Subscription) finish(e SubscriptionEnded) {
 		sub.dialog.unlist()
 	}
 	e.Subscription = sub
-	sub.strand.do(deliver{sub.sink, e})
+	sub.strand.deliver(sub.sink, e)
 }
 
 func without[T comparable](list []T, x T) []T {
@@ -345,7 +349,8 @@ func (sub *Subscription) adopt(tx *transaction.Server, req *sip.Request) *Dialog
 	}
 	flow := tx.Flow()
 	peer := transport.Target{Proto: flow.Proto(), Addr: flow.Remote(), Flow: flow}
-	d, err := newUASDialog(req, sub.tag, sub.cfg.Contact, peer)
+	d := new(Dialog)
+	err := d.openUAS(req, sub.tag, sub.cfg.Contact, peer)
 	if err != nil {
 		return nil
 	}
@@ -380,17 +385,17 @@ func (d *Dialog) serveNOTIFY(now time.Time, tx *transaction.Server, req *sip.Req
 	}
 	l := d.strand.layer
 	if sub == nil {
-		d.strand.do(respond{tx, l.refusal(tx, req, refusal{status: 481})})
+		d.strand.respond(tx, l.refusal(tx, req, refusal{status: 481}))
 		return
 	}
 	state, ok, err := req.SubscriptionState()
 	if !ok || err != nil {
-		d.strand.do(respond{tx, l.refusal(tx, req, refusal{status: 400, reason: "Missing Subscription-State"})})
+		d.strand.respond(tx, l.refusal(tx, req, refusal{status: 400, reason: "Missing Subscription-State"}))
 		return
 	}
 	res := l.response(tx, req, 200, "")
 	res.Add(sip.HeaderContact, "<"+d.contact+">")
-	d.strand.do(respond{tx, res})
+	d.strand.respond(tx, res)
 	d.refresh(&req.Message)
 	sub.notified(now, req, state)
 }
@@ -408,7 +413,7 @@ func (sub *Subscription) notified(now time.Time, req *sip.Request, state sip.Sub
 	if !sub.leaving || state.State == "terminated" {
 		sub.at(deadlineNotify, time.Time{})
 	}
-	sub.strand.do(deliver{sub.sink, e})
+	sub.strand.deliver(sub.sink, e)
 	switch {
 	case state.State == "terminated":
 		sub.finish(SubscriptionEnded{Reason: state.Reason})

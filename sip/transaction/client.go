@@ -181,10 +181,19 @@ func (l *Layer) via(t transport.Target, branch string) string {
 // Via it is sent with is not left in req; sent again, the same ACK has the
 // same branch.
 func (l *Layer) Send(req *sip.Request, to transport.Target) error {
-	branch := l.keys.branch(req)
-	req.Prepend(sip.HeaderVia, l.via(to, branch))
+	return l.SendEncoded(l.Encode(req, to), to)
+}
+
+// Encode writes what Send sends, for those who keep it to send it again.
+func (l *Layer) Encode(req *sip.Request, to transport.Target) []byte {
+	req.Prepend(sip.HeaderVia, l.via(to, l.keys.branch(req)))
 	msg := l.scratch.encode(req)
 	req.PopFirst(sip.HeaderVia)
+	return msg
+}
+
+// SendEncoded sends what Encode wrote.
+func (l *Layer) SendEncoded(msg []byte, to transport.Target) error {
 	if f, ok := l.transport.Find(to); ok {
 		return l.transport.Send(f, msg)
 	}
