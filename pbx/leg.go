@@ -59,7 +59,7 @@ type leg struct {
 	body       string          // of the caller's INVITE, until it has been read
 	chosen     []string        // codecs to use in the place of the endpoint's (PJSIP_MEDIA_OFFER); nil: the endpoint's
 	pending    func() error    // an offer that waits until another exchange has ended
-	waits      atomic.Bool     // pending is set, or is about to be; for Deliver
+	waits      atomic.Bool     // something waits for the ACK to our answer, or is about to; for Deliver
 	offering   bool            // an offer of modify waits for its answer
 	lit        presence.ChannelState
 	codes      []code    // what keys of this side do while it talks; nil = nothing
@@ -92,8 +92,8 @@ func (l *leg) Deliver(e dialog.Event) {
 	droppable := false
 	switch e := e.(type) {
 	case dialog.Confirmed:
-		// Of an ACK without an answer the channel has nothing to learn, unless it
-		// waits for the ACK to make an offer: every call would be woken for it.
+		// Of an ACK without an answer the channel has nothing to learn unless it
+		// waits for it, to make an offer or to send REFER: every call would be woken.
 		if e.SDP == "" && !l.waits.Load() {
 			return
 		}

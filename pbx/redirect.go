@@ -48,8 +48,10 @@ func (ch *channel) awaitACK() {
 	if !ok {
 		return
 	}
+	ch.caller.waits.Store(true) // before the look at the session: an ACK after it is not missed
 	for until := time.Now().Add(ackTime); !s.Confirmed() && !ch.gone() && ch.step(until); {
 	}
+	ch.caller.waits.Store(ch.caller.pending != nil)
 }
 
 // redirectURI is the SIP URI of a destination: one as it is, an endpoint's

@@ -62,9 +62,9 @@ var static = [...]Codec{
 
 // Static returns the codec that a payload type means without an rtpmap.
 func Static(pt uint8) (Codec, bool) {
-	for _, c := range static {
-		if c.PT == pt {
-			return c, true
+	for i := range static {
+		if static[i].PT == pt {
+			return static[i], true
 		}
 	}
 	return Codec{}, false
