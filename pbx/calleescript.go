@@ -23,7 +23,7 @@ func (d *dialing) calleeChannel(l *leg) *channel {
 	}
 	ch := d.ch
 	_, unique, _ := ch.srv.newID(d.started)
-	c := &channel{srv: ch.srv, set: ch.set, box: ch.box, host: ch, name: l.name, uniqueID: unique, caller: l, master: ch.first(), quiet: true, start: ch.interp.Position()}
+	c := &channel{srv: ch.srv, set: ch.set, box: ch.box, host: ch, name: l.name, caller: l, master: ch.first(), quiet: true, start: ch.interp.Position()}
 	c.cdr = ch.cdr
 	c.cdr.UniqueID, c.cdr.Channel, c.cdr.Answer, c.cdr.Disposition = unique, l.name, time.Time{}, ""
 	c.interp = dialplan.New(dialplan.Config{

@@ -22,9 +22,17 @@ type CallInfo struct {
 	Start   time.Time
 }
 
-// info is taken when the channel enters, before its goroutine owns it.
-func (ch *channel) info() CallInfo {
-	return CallInfo{CallID: ch.cdr.SIPCallID, From: ch.cdr.Src, To: ch.start.Exten, Context: ch.start.Context, Start: ch.cdr.Start}
+// entry is what of a channel's record may change later on; taken when the
+// channel enters, before its goroutine owns the record.
+type entry struct {
+	from   string
+	callID string
+	start  time.Time
+}
+
+// info is what other goroutines may see of a channel.
+func (ch *channel) info(name string) CallInfo {
+	return CallInfo{Channel: name, CallID: ch.entered.callID, From: ch.entered.from, To: ch.start.Exten, Context: ch.start.Context, Start: ch.entered.start}
 }
 
 // List returns the calls in progress by their start.
@@ -32,9 +40,7 @@ func (s *Server) List() []CallInfo {
 	s.mu.Lock()
 	list := make([]CallInfo, 0, len(s.calls))
 	for name, ch := range s.calls {
-		c := ch.entered
-		c.Channel = name
-		list = append(list, c)
+		list = append(list, ch.info(name))
 	}
 	s.mu.Unlock()
 	slices.SortFunc(list, func(a, b CallInfo) int {
@@ -102,9 +108,8 @@ func (s *Server) search(id string) (*channel, CallInfo) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for name, ch := range s.calls {
-		if c := ch.entered; name == id || c.CallID == id {
-			c.Channel = name
-			return ch, c
+		if name == id || ch.entered.callID == id {
+			return ch, ch.info(name)
 		}
 	}
 	return nil, CallInfo{}
@@ -113,7 +118,7 @@ func (s *Server) search(id string) (*channel, CallInfo) {
 // detail is what Describe tells; on the channel's goroutine.
 func (ch *channel) detail(entered CallInfo) CallDetail {
 	d := CallDetail{
-		CallInfo: entered, UniqueID: ch.uniqueID, State: ch.stateName(), Answered: ch.cdr.Answer,
+		CallInfo: entered, UniqueID: ch.cdr.UniqueID, State: ch.stateName(), Answered: ch.cdr.Answer,
 		App: ch.cdr.LastApp, AppData: shown(ch.cdr.LastApp, ch.cdr.LastData),
 	}
 	if ch.interp != nil {

@@ -87,7 +87,7 @@ func newRecordRig(t *testing.T, rec Recorder) *recordRig {
 func (rig *recordRig) end(t *testing.T, n int) {
 	t.Helper()
 	id := fmt.Sprint(n)
-	ch := &channel{srv: rig.Server, box: newMailbox(), name: "PJSIP/" + id, uniqueID: id}
+	ch := &channel{srv: rig.Server, box: newMailbox(), name: "PJSIP/" + id}
 	ch.cdr = records.CDR{ID: id, Start: time.Now()}
 	ch.caller = &leg{ch: ch, home: ch, endpoint: &pjsip.Endpoint{}, state: legGone}
 	if err := ch.caller.open(netip.MustParseAddr("127.0.0.1")); err != nil {

@@ -28,9 +28,8 @@ type channel struct {
 	set *Settings
 	box *mailbox
 
-	entered  CallInfo // never changes after enter
+	entered  entry // never changes after enter
 	name     string
-	uniqueID string
 	start    dialplan.Position
 	caller   *leg
 	branches []*leg // legs that Dial made and that are not gone
@@ -87,19 +86,19 @@ const maxKeys = 64
 func (s *Server) newChannel(set *Settings, e *pjsip.Endpoint, tx *transaction.Server, req *sip.Request) *channel {
 	now := time.Now()
 	id, unique, n := s.newID(now)
-	ch := &channel{srv: s, set: set, box: newMailbox(), uniqueID: unique, name: channelName(e.Name, n)}
+	ch := &channel{srv: s, set: set, box: newMailbox(), name: channelName(e.Name, n)}
 	ch.caller = newCallerLeg(ch, e, tx, req)
 	if d, ok := readDiversion(&req.Message); ok {
 		d.from.number = set.bareUser(d.from.number)
 		ch.diverted = &d
 	}
 	ch.caller.number = set.bareUser(ch.caller.number)
-	ch.start = dialplan.Position{Context: e.Context, Exten: set.bareUser(dialled(req)), Priority: 1}
+	ch.start = dialplan.Position{Context: e.Context, Exten: strings.Clone(set.bareUser(dialled(req))), Priority: 1}
 	ch.cdr = records.CDR{
 		ID: id, UniqueID: unique, LinkedID: unique, Start: now, Node: s.cfg.Node, AMAFlags: "DOCUMENTATION",
 		Channel: ch.name, Context: e.Context, Dst: ch.start.Exten,
 		Src: ch.caller.number, CallerID: ch.caller.party.String(),
-		SIPCallID: req.CallID(), AccountCode: e.AccountCode,
+		SIPCallID: ch.caller.callID, AccountCode: e.AccountCode,
 	}
 	return ch
 }

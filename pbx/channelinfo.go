@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/hometone/hometone/sip/transport"
 )
 
 // readChannel is CHANNEL(item).
@@ -43,7 +45,7 @@ func (ch *channel) readKind(what string) (string, bool) {
 	case "name":
 		return ch.name, true
 	case "uniqueid":
-		return ch.uniqueID, true
+		return ch.cdr.UniqueID, true
 	case "linkedid":
 		return ch.cdr.LinkedID, true
 	case "language":
@@ -185,9 +187,9 @@ func (ch *channel) readPJSIP(what string) string {
 	case "remote_tag":
 		return s.ID().RemoteTag
 	case "remote_addr":
-		return ch.caller.flow.Remote().String()
+		return ch.caller.flow().Remote().String()
 	case "local_addr":
-		return ch.caller.flow.Local().String()
+		return ch.caller.flow().Local().String()
 	}
 	return ""
 }
@@ -239,4 +241,13 @@ func clip(s string) string {
 		return s
 	}
 	return strings.ToValidUTF8(s[:most], "") + "…"
+}
+
+// flow is where the caller's INVITE came over; not valid for an end of a Local
+// channel.
+func (l *leg) flow() transport.Flow {
+	if l.session == nil {
+		return transport.Flow{}
+	}
+	return l.session.Peer().Flow
 }

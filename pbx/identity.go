@@ -18,6 +18,12 @@ type party struct {
 	shown      string // the presentation as CALLERID(pres) was set; "" = by restricted
 }
 
+// clone is p without the message that it was read from: a call keeps it.
+func (p party) clone() party {
+	p.number, p.display = strings.Clone(p.number), strings.Clone(p.display)
+	return p
+}
+
 // String writes "Name" <number> as the record and the console have it.
 func (p party) String() string { return callerID(p.display, p.number) }
 

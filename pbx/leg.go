@@ -13,7 +13,6 @@ import (
 	"github.com/hometone/hometone/sip"
 	"github.com/hometone/hometone/sip/dialog"
 	"github.com/hometone/hometone/sip/transaction"
-	"github.com/hometone/hometone/sip/transport"
 )
 
 // legState is how far a leg has come.
@@ -45,7 +44,6 @@ type leg struct {
 
 	session    dialogue
 	invitation *dialog.Invitation // outgoing, until the final answer
-	flow       transport.Flow     // incoming: where the INVITE came from
 	callID     string
 	remoteAddr netip.Addr      // where the peer's signalling is
 	status     int             // of the final answer that refused us
@@ -74,11 +72,11 @@ type leg struct {
 
 // newCallerLeg is the leg of an INVITE that came in.
 func newCallerLeg(ch *channel, e *pjsip.Endpoint, tx *transaction.Server, req *sip.Request) *leg {
-	l := &leg{ch: ch, home: ch, endpoint: e, state: legTrying, flow: tx.Flow(), callID: req.CallID()}
+	l := &leg{ch: ch, home: ch, endpoint: e, state: legTrying, callID: strings.Clone(req.CallID())}
 	if ch != nil {
 		l.name = ch.name
 	}
-	l.party = callingParty(e, &req.Message)
+	l.party = callingParty(e, &req.Message).clone()
 	if ch != nil && ch.set.Plan.ReadsHeaders() {
 		l.request = req
 	}

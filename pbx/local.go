@@ -155,7 +155,7 @@ func (d *dialing) localBy(ctx context.Context, resource string, by *leg) *leg {
 	id, unique, n := ch.srv.newID(now)
 	name := strings.Replace(channelName(target, n), "PJSIP/", "Local/", 1)
 	loop := netip.AddrFrom4([4]byte{127, 0, 0, 1})
-	inner := &channel{srv: ch.srv, set: ch.set, box: newMailbox(), uniqueID: unique, name: name + ";2", depth: ch.depth + 1, quiet: true}
+	inner := &channel{srv: ch.srv, set: ch.set, box: newMailbox(), name: name + ";2", depth: ch.depth + 1, quiet: true}
 	inner.start = dialplan.Position{Context: where, Exten: exten, Priority: 1}
 	inner.master = ch.first()
 	inner.diverted, inner.transferer = ch.diverted, ch.transferer

@@ -68,7 +68,7 @@ func (l *leg) move(to *channel, what any) bool {
 func ghost(l *leg) *leg {
 	g := &leg{
 		ch: l.ch, home: l.ch, endpoint: l.endpoint, name: l.name, party: l.party, dialed: l.dialed,
-		outgoing: l.outgoing, state: legGone, cause: CauseNormalClearing, session: l.session, flow: l.flow, callID: l.callID,
+		outgoing: l.outgoing, state: legGone, cause: CauseNormalClearing, session: l.session, callID: l.callID,
 		remoteAddr: l.remoteAddr,
 	}
 	return g

@@ -185,7 +185,7 @@ func (s *Server) enter(ch *channel) bool {
 	if s.draining.Load() || len(s.calls) >= s.cfg.MaxCalls {
 		return false
 	}
-	ch.entered = ch.info()
+	ch.entered = entry{from: ch.cdr.Src, callID: ch.cdr.SIPCallID, start: ch.cdr.Start}
 	s.calls[ch.name] = ch
 	s.cfg.Services.Shared.Add(ch.name)
 	return true

@@ -155,7 +155,7 @@ func (s *Server) runTexts(ctx context.Context, endpoint string, ch *channel) {
 // caller is nobody who hears anything.
 func (s *Server) newTextChannel(set *Settings, e *pjsip.Endpoint, req *sip.Request, start dialplan.Position, now time.Time) *channel {
 	id, unique, n := s.newID(now)
-	ch := &channel{srv: s, set: set, box: newMailbox(), uniqueID: unique, start: start, quiet: true}
+	ch := &channel{srv: s, set: set, box: newMailbox(), start: start, quiet: true}
 	ch.name = strings.Replace(channelName("ast_msg_queue", n), "PJSIP/", "Message/", 1)
 	ch.caller = &leg{ch: ch, home: ch, endpoint: e, name: ch.name, party: callingParty(e, &req.Message), state: legUp, inside: true, callID: req.CallID()}
 	ch.caller.number = set.bareUser(ch.caller.number)

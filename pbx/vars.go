@@ -13,7 +13,7 @@ func (ch *channel) Variable(name string) (string, bool) {
 	case "CHANNEL":
 		return ch.name, true
 	case "UNIQUEID":
-		return ch.uniqueID, true
+		return ch.cdr.UniqueID, true
 	case "LINKEDID":
 		return ch.cdr.LinkedID, true
 	case "HANGUPCAUSE":

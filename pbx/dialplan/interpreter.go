@@ -307,11 +307,10 @@ func (i *Interpreter) State() State {
 func (i *Interpreter) Restore(s State) {
 	i.pos, i.stack, i.steps, i.pressed = s.Position, cloneStack(s.Stack), s.Steps, s.Pressed
 	i.exception, i.ended, i.untaken = s.Exception, s.Ended, s.Untaken
-	i.vars = variables{byName: make(map[string]variable, len(s.Variables))}
-	for n, v := range s.Variables {
-		i.vars.byName[v.Name] = variable{v.Value, v.Inherit, uint64(n + 1)}
+	i.vars = variables{}
+	for _, v := range s.Variables {
+		i.vars.put(v.Name, v.Value, v.Inherit)
 	}
-	i.vars.serial = uint64(len(s.Variables))
 }
 
 // Variables returns the channel's variables, the oldest first.

@@ -240,8 +240,7 @@ func (i *Interpreter) pop() (Frame, error) {
 			i.vars.unset(h.Name)
 			continue
 		}
-		i.vars.serial++
-		i.vars.byName[h.Name] = variable{h.Value, h.Inherit, i.vars.serial}
+		i.vars.put(h.Name, h.Value, h.Inherit)
 	}
 	return f, nil
 }
@@ -256,7 +255,7 @@ func (e *Env) setLocal(name, value string) error {
 	plain, _ := inheritance(name)
 	if !slices.ContainsFunc(f.Hidden, func(h Hidden) bool { return h.Name == plain }) {
 		h := Hidden{Variable: Variable{Name: plain}}
-		if x, ok := e.vars.byName[plain]; ok {
+		if x := e.vars.find(plain); x != nil {
 			h.Value, h.Inherit, h.Existed = x.value, x.inherit, true
 		}
 		f.Hidden = append(f.Hidden, h)

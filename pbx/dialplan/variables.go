@@ -17,21 +17,47 @@ type Variable struct {
 	Inherit uint8  `json:"inherit,omitempty"`
 }
 
-// variables are those of one channel. Owned by the channel's goroutine.
+// variables are those of one channel. Owned by the channel's goroutine. A call
+// has a handful, which a list holds in a third of a map's memory; a map finds them
+// when they are many.
 type variables struct {
-	byName map[string]variable
+	list   []variable
+	index  map[string]int // place in list by name; nil while they are few
 	serial uint64
 }
 
+// fewVariables is how many are looked through one by one.
+const fewVariables = 16
+
 type variable struct {
+	name    string
 	value   string
 	inherit uint8
 	serial  uint64 // when it was set; orders HASHKEYS and snapshots
 }
 
+// find returns the variable of a name, nil if there is none. It is valid until
+// another one is set or unset.
+func (v *variables) find(name string) *variable {
+	if v.index != nil {
+		if i, ok := v.index[name]; ok {
+			return &v.list[i]
+		}
+		return nil
+	}
+	for i := range v.list {
+		if v.list[i].name == name {
+			return &v.list[i]
+		}
+	}
+	return nil
+}
+
 func (v *variables) get(name string) (string, bool) {
-	x, ok := v.byName[name]
-	return x.value, ok
+	if x := v.find(name); x != nil {
+		return x.value, true
+	}
+	return "", false
 }
 
 // set sets a variable; underscores before the name mark inheritance.
@@ -40,18 +66,50 @@ func (v *variables) set(name, value string, limits *Limits) error {
 	if len(value) > limits.Variable {
 		return fmt.Errorf("variable %s: value of %d bytes is over the limit of %d", name, len(value), limits.Variable)
 	}
-	v.serial++
-	if _, known := v.byName[name]; !known && len(v.byName) >= limits.Variables {
+	if v.find(name) == nil && len(v.list) >= limits.Variables {
 		return fmt.Errorf("variable %s: the channel already has %d variables", name, limits.Variables)
 	}
-	if v.byName == nil {
-		v.byName = map[string]variable{}
-	}
-	v.byName[name] = variable{value, inherit, v.serial}
+	v.put(name, value, inherit)
 	return nil
 }
 
-func (v *variables) unset(name string) { delete(v.byName, name) }
+// put sets a variable whatever the limits say.
+func (v *variables) put(name, value string, inherit uint8) {
+	v.serial++
+	if x := v.find(name); x != nil {
+		x.value, x.inherit, x.serial = value, inherit, v.serial
+		return
+	}
+	if v.list == nil {
+		v.list = make([]variable, 0, 4)
+	}
+	v.list = append(v.list, variable{name, value, inherit, v.serial})
+	switch {
+	case v.index != nil:
+		v.index[name] = len(v.list) - 1
+	case len(v.list) > fewVariables:
+		v.index = make(map[string]int, 2*fewVariables)
+		for i := range v.list {
+			v.index[v.list[i].name] = i
+		}
+	}
+}
+
+// unset forgets a variable; the last one takes its place.
+func (v *variables) unset(name string) {
+	x := v.find(name)
+	if x == nil {
+		return
+	}
+	last := len(v.list) - 1
+	*x = v.list[last]
+	if v.index != nil {
+		v.index[x.name] = v.index[name]
+		delete(v.index, name)
+	}
+	v.list[last] = variable{}
+	v.list = v.list[:last]
+}
 
 // inheritance splits the leading underscores off a name.
 func inheritance(name string) (string, uint8) {
@@ -66,18 +124,11 @@ func inheritance(name string) (string, uint8) {
 
 // all returns the variables, the oldest first.
 func (v *variables) all() []Variable {
-	type entry struct {
-		Variable
-		serial uint64
-	}
-	entries := make([]entry, 0, len(v.byName))
-	for name, x := range v.byName {
-		entries = append(entries, entry{Variable{name, x.value, x.inherit}, x.serial})
-	}
-	slices.SortFunc(entries, func(a, b entry) int { return cmp.Compare(a.serial, b.serial) })
-	list := make([]Variable, len(entries))
-	for i, e := range entries {
-		list[i] = e.Variable
+	sorted := slices.Clone(v.list)
+	slices.SortFunc(sorted, func(a, b variable) int { return cmp.Compare(a.serial, b.serial) })
+	list := make([]Variable, len(sorted))
+	for i, x := range sorted {
+		list[i] = Variable{x.name, x.value, x.inherit}
 	}
 	return list
 }
