@@ -99,8 +99,9 @@ func (s *Store) Run(ctx context.Context) error {
 	}
 }
 
-// gather waits for a record and takes what comes within the linger. It returns
-// nothing when ctx has ended and the queue is empty.
+// gather waits for a record and takes what has come by the end of the linger. It
+// does not wake up for each: what waits is taken at once. It returns nothing when
+// ctx has ended and the queue is empty.
 func (s *Store) gather(ctx context.Context, batch []item) []item {
 	select {
 	case i := <-s.queue:
@@ -108,22 +109,15 @@ func (s *Store) gather(ctx context.Context, batch []item) []item {
 	case <-ctx.Done():
 		return s.drain(batch)
 	}
-	if s.cfg.Linger < 0 {
-		return s.drain(batch)
-	}
-	linger := time.NewTimer(s.cfg.Linger)
-	defer linger.Stop()
-	for len(batch) < s.cfg.Batch {
+	if s.cfg.Linger > 0 && len(s.queue) < s.cfg.Batch-1 {
+		linger := time.NewTimer(s.cfg.Linger)
+		defer linger.Stop()
 		select {
-		case i := <-s.queue:
-			batch = append(batch, i)
 		case <-linger.C:
-			return batch
 		case <-ctx.Done():
-			return s.drain(batch)
 		}
 	}
-	return batch
+	return s.drain(batch)
 }
 
 // drain takes what is queued without waiting.
