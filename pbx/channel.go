@@ -150,7 +150,7 @@ func (ch *channel) locate() int {
 // to the last thing released.
 func (ch *channel) run(ctx context.Context) {
 	defer ch.srv.leave(ch)
-	spread()
+	makeRoom()
 	if ch.begin() {
 		for again := true; again; again = ch.relocate() {
 			if !ch.open(ctx) {
@@ -167,12 +167,12 @@ func (ch *channel) run(ctx context.Context) {
 // setUpStack is about what setting up a call needs of its goroutine's stack.
 const setUpStack = 5 << 10
 
-// spread makes the stack large enough at once, while there is nothing on it.
+// makeRoom makes the stack large enough at once, while there is nothing on it.
 // Otherwise it doubles two or three times in the depth of a Dial, and each time
 // all frames are copied: 3 % of a call. An idle call gets half of it back.
 //
 //go:noinline
-func spread() {
+func makeRoom() {
 	var room [setUpStack]byte
 	runtime.KeepAlive(&room)
 }

@@ -10,6 +10,9 @@ import (
 // technology is the name of our channels' kind, as hints and Dial write it.
 const technology = "PJSIP"
 
+// device is the name of an endpoint as hints and Dial write it.
+func device(e *pjsip.Endpoint) string { return technology + "/" + e.Name }
+
 // lamp tells the board what the leg's telephone is doing.
 func (l *leg) lamp() {
 	b := l.ch.srv.cfg.Board

@@ -69,7 +69,7 @@ func (ch *channel) open(ctx context.Context) bool {
 func (ch *channel) settle(ctx context.Context, l *leg, to destination) bool {
 	now := time.Now()
 	id, unique, _ := ch.srv.newID(now)
-	c := &channel{srv: ch.srv, set: ch.set, box: newMailbox(), uniqueID: unique, name: l.name, caller: l, start: to.Position}
+	c := &channel{srv: ch.srv, set: ch.set, box: newMailbox(), name: l.name, caller: l, start: to.Position}
 	c.cdr = records.CDR{
 		ID: id, UniqueID: unique, LinkedID: ch.cdr.LinkedID, Start: now, Node: ch.srv.cfg.Node, AMAFlags: "DOCUMENTATION",
 		Channel: l.name, Context: to.Context, Dst: to.Exten, Src: l.number, CallerID: l.party.String(), SIPCallID: l.callID, AccountCode: l.endpoint.AccountCode,

@@ -114,7 +114,7 @@ func (s *Server) originate(set *Settings, req *OriginateRequest) *channel {
 	now := time.Now()
 	id, unique, n := s.newID(now)
 	e := &pjsip.Endpoint{Profile: &pjsip.Profile{Codecs: []string{"ulaw", "alaw"}, AllowTransfer: true}}
-	ch := &channel{srv: s, set: set, box: newMailbox(), uniqueID: unique, start: req.Place}
+	ch := &channel{srv: s, set: set, box: newMailbox(), start: req.Place}
 	ch.name = strings.Replace(channelName("originate", n), "PJSIP/", "Originate/", 1)
 	ch.caller = &leg{ch: ch, home: ch, endpoint: e, name: ch.name, state: legTrying, session: nobody{}, inside: true}
 	ch.caller.display, ch.caller.number = splitCallerID(req.CallerID)

@@ -189,8 +189,8 @@ func (ch *channel) Park(ctx context.Context, req ParkRequest) error {
 	}
 	_ = ch.Set("PARKINGSLOT", strconv.Itoa(p.space))
 	lamp := "park:" + strconv.Itoa(p.space) + "@" + p.lot.Context
-	ch.light(lamp, presence.ChannelUp)
-	defer ch.light(lamp, presence.ChannelDown)
+	ch.light(lamp, presence.ChannelDown, presence.ChannelUp)
+	defer ch.light(lamp, presence.ChannelUp, presence.ChannelDown)
 	ch.log().Info("parked", "lot", p.lot.Name, "space", p.space, "by", parker)
 	if req.Announced != nil {
 		req.Announced(p.space)
@@ -272,9 +272,9 @@ func (s *lots) again(p *parkedCall, ch *channel) {
 }
 
 // light tells the board about a lamp that is not a telephone's.
-func (ch *channel) light(lamp string, s presence.ChannelState) {
+func (ch *channel) light(lamp string, from, to presence.ChannelState) {
 	if b := ch.srv.cfg.Board; b != nil {
-		b.Channel(lamp, ch.name, s)
+		b.Channel(lamp, "", from, to)
 	}
 }
 

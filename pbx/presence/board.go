@@ -108,13 +108,16 @@ func (b *Board) Set(name string, s DeviceState) bool {
 	return b.change(name, func(d *device) { d.base = s })
 }
 
-// Channel tells that a channel of the device tech/resource goes from one state to
-// another: from ChannelDown when it is new, to ChannelDown when it has gone. It
+// Channel tells that a channel of the device tech/resource, or tech alone if
+// resource is empty, goes from one state to another: from ChannelDown when it is new, to ChannelDown when it has gone. It
 // is called for every turn of every call, so it costs the same however many
 // channels there are, and nothing is allocated for a device that is known.
 func (b *Board) Channel(tech, resource string, from, to ChannelState) bool {
 	var room [64]byte
-	key := appendLower(append(appendLower(room[:0], tech), '/'), resource)
+	key := appendLower(room[:0], tech)
+	if resource != "" {
+		key = appendLower(append(key, '/'), resource)
+	}
 	b.mu.Lock()
 	d := b.devices[string(key)]
 	if d == nil {
