@@ -482,7 +482,7 @@ func TestChurn(t *testing.T) {
 		t.Errorf("%d ports are not given back", used)
 	}
 	for _, lp := range r.loops {
-		if n := len(lp.all()); n != 0 {
+		if n := len(lp.all(nil)); n != 0 {
 			t.Errorf("%d legs are not forgotten", n)
 		}
 	}

@@ -23,7 +23,7 @@ const maxDigits = 256
 // per packet time. While an event lasts, it takes the place of the audio; between
 // two digits the audio is heard.
 type dialler struct {
-	id     uint64 // unique in the relay; 0: nothing to send
+	id     uint64 // unique in the relay
 	digits []digit
 	sender rtp.EventSender
 	due    time.Duration // of the next step
@@ -64,13 +64,14 @@ func (l *Leg) SendDTMF(digits string, on, gap time.Duration) error {
 		return ErrClosed
 	case l.desc.events() == nil:
 		return ErrNoEvents
-	case len(l.dial.digits)+len(all) > maxDigits:
+	case len(all) > maxDigits || l.dial != nil && len(l.dial.digits)+len(all) > maxDigits:
 		return ErrBusy
 	}
-	l.dial.digits = append(l.dial.digits, all...)
-	if l.dial.id == 0 {
-		l.dial.id, l.dial.due = l.relay.ids.Add(1), now
-		l.loop.schedule(due{at: now, leg: l, id: l.dial.id})
+	if l.dial != nil {
+		l.dial.digits = append(l.dial.digits, all...)
+	} else {
+		l.dial = &dialler{id: l.relay.ids.Add(1), digits: all, due: now}
+		l.pair.loop.schedule(due{at: now, leg: l, id: l.dial.id})
 	}
 	return nil
 }
@@ -104,13 +105,17 @@ func (d *Description) events() (found *Format) {
 }
 
 // dialling says whether an event is being sent. Needs mu.
-func (l *Leg) dialling() bool { return l.dial.sender.Active() }
+func (l *Leg) dialling() bool { return l.dial != nil && l.dial.sender.Active() }
 
 // dialNext makes the step that is due. It returns when the next one is; 0 when
 // all is sent.
 func (l *Leg) dialNext(now time.Duration) time.Duration {
 	l.mu.Lock()
-	d, f := &l.dial, l.desc.events()
+	d, f := l.dial, l.desc.events()
+	if d == nil {
+		l.mu.Unlock()
+		return 0
+	}
 	if f == nil { // it was renegotiated away
 		d.digits, d.sender = nil, rtp.EventSender{}
 	}
@@ -120,7 +125,7 @@ func (l *Leg) dialNext(now time.Duration) time.Duration {
 	}
 	over := !d.sender.Active() && d.rest == 0 && len(d.digits) == 0
 	if over {
-		*d = dialler{seq: d.seq, ts: d.ts}
+		l.dial = nil
 	}
 	d.due += l.desc.Ptime
 	if now-d.due > late {
@@ -141,7 +146,7 @@ func (l *Leg) dialNext(now time.Duration) time.Duration {
 // dialStep sends the report that is due, if any. Needs mu.
 func (l *Leg) dialStep(f *Format, now time.Duration) Packet {
 	const volume = 10 // -10 dBm0
-	d := &l.dial
+	d := l.dial
 	step := uint32(l.desc.Ptime * time.Duration(f.ClockRate) / time.Second)
 	defer func() { d.ts += step }()
 	if !d.sender.Active() {

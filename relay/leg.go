@@ -45,9 +45,7 @@ type Packet struct {
 // Leg is one stream towards one peer. Its methods may be called from anywhere.
 type Leg struct {
 	relay *Relay
-	loop  *loop
-	slot  int32 // in the loop's table
-	pair  pair
+	pair  *pair
 	id    uint64
 	watch func(Event)
 
@@ -62,14 +60,13 @@ type Leg struct {
 	keepsEvents bool   // see KeepEvents
 	taps        []*tap // replaced, never changed
 	player      player
-	over        player // in the place of all else, see Overlay
-	aside       []*tap // sees what over displaces; one or none
-	dial        dialler
+	over        *overlay // nil: none
+	dial        *dialler // nil: nothing to send
 
 	latch    latch
 	in       rtp.Reception
 	out      output
-	coding   recoding
+	coding   *recoding // nil: nothing was recoded
 	control  rtp.Control
 	to       rawAddr        // where RTP goes
 	toRTCP   rawAddr        // where RTCP goes
@@ -214,7 +211,7 @@ func (l *Leg) Play(src media.Source) {
 	l.player = player{}
 	if src != nil {
 		l.player = player{source: src, id: l.relay.ids.Add(1), due: now}
-		l.loop.schedule(due{at: now, leg: l, id: l.player.id})
+		l.pair.loop.schedule(due{at: now, leg: l, id: l.player.id})
 	}
 }
 
@@ -230,9 +227,8 @@ func (l *Leg) Close() {
 	}
 	l.report(l.relay.now(), true)
 	l.closed = true
-	l.sink, l.taps, l.player, l.over, l.aside, l.dial = nil, nil, player{}, player{}, nil, dialler{}
-	l.loop.remove(l)
-	l.relay.ports.close(l.pair)
+	l.sink, l.taps, l.player, l.over, l.dial, l.coding = nil, nil, player{}, nil, nil, nil
+	l.relay.ports.release(l.pair, l.relay.now())
 }
 
 // Drops counts packets that were not used, by reason.

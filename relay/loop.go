@@ -39,8 +39,9 @@ type loop struct {
 	timer int // timerfd in the set
 
 	mu       sync.Mutex // guards the following
-	legs     []*Leg     // by slot; nil: free
+	pairs    []*pair    // by slot; nil: free
 	free     []int32
+	legs     int   // pairs that have one
 	dues     []due // heap of players
 	armed    time.Duration
 	stopping bool
@@ -48,16 +49,22 @@ type loop struct {
 
 	// owned by the goroutine
 	events   [128]unix.EpollEvent
-	targets  [128]*Leg
+	targets  [128]target
 	batch    *batch
 	arrivals arrivals
 	frame    [packetSize]byte
 	nextKeep time.Duration
-	keeping  []*Leg
+	keeping  []*Leg        // used again
 	woke     time.Duration // start of the last round
 	busy     bool          // packets come faster than gather
 	round    uint32        // its number
 	again    bool          // the last look found something
+}
+
+// target is whom an event is for.
+type target struct {
+	pair *pair
+	leg  *Leg // nil: a spare pair
 }
 
 // due is the next frame of a player.
@@ -101,55 +108,61 @@ func (lp *loop) close() {
 	}
 }
 
-// add takes a leg's sockets into the set.
-func (lp *loop) add(l *Leg) error {
+// add takes a pair's sockets into the set.
+func (lp *loop) add(p *pair) error {
 	lp.mu.Lock()
 	defer lp.mu.Unlock()
 	if lp.closed {
 		return ErrClosed
 	}
+	p.loop = lp
 	if n := len(lp.free); n > 0 {
-		l.slot = lp.free[n-1]
+		p.slot = lp.free[n-1]
 		lp.free = lp.free[:n-1]
 	} else {
-		l.slot = int32(len(lp.legs))
-		lp.legs = append(lp.legs, nil)
+		p.slot = int32(len(lp.pairs))
+		lp.pairs = append(lp.pairs, nil)
 	}
-	lp.legs[l.slot] = l
-	for kind, fd := range [...]int{kindRTP: l.pair.rtp, kindRTCP: l.pair.rtcp} {
-		if err := lp.watch(l.slot, kind, fd); err != nil {
-			lp.drop(l.slot)
+	lp.pairs[p.slot] = p
+	for kind, fd := range [...]int{kindRTP: p.rtp, kindRTCP: p.rtcp} {
+		event := unix.EpollEvent{Events: unix.EPOLLIN, Fd: p.slot<<1 | int32(kind)}
+		if err := unix.EpollCtl(lp.ep, unix.EPOLL_CTL_ADD, fd, &event); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// watch puts a socket into the set.
-func (lp *loop) watch(slot int32, kind, fd int) error {
-	return unix.EpollCtl(lp.ep, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: slot<<1 | int32(kind)})
-}
-
-// remove forgets a leg; its sockets leave the set when they are closed.
-func (lp *loop) remove(l *Leg) {
+// drop forgets a pair; its sockets leave the set when they are closed.
+func (lp *loop) drop(p *pair) {
 	lp.mu.Lock()
 	defer lp.mu.Unlock()
-	lp.drop(l.slot)
+	lp.pairs[p.slot] = nil
+	lp.free = append(lp.free, p.slot)
 }
 
-func (lp *loop) drop(slot int32) {
-	lp.legs[slot] = nil
-	lp.free = append(lp.free, slot)
-}
-
-// all are the legs of the loop now.
-func (lp *loop) all() []*Leg {
+// attach gives a pair to a leg, detach takes it away.
+func (lp *loop) attach(p *pair, l *Leg) {
 	lp.mu.Lock()
 	defer lp.mu.Unlock()
-	var out []*Leg
-	for _, l := range lp.legs {
-		if l != nil {
-			out = append(out, l)
+	p.leg = l
+	lp.legs++
+}
+
+func (lp *loop) detach(p *pair) {
+	lp.mu.Lock()
+	defer lp.mu.Unlock()
+	p.leg = nil
+	lp.legs--
+}
+
+// all appends the legs of the loop now.
+func (lp *loop) all(out []*Leg) []*Leg {
+	lp.mu.Lock()
+	defer lp.mu.Unlock()
+	for _, p := range lp.pairs {
+		if p != nil && p.leg != nil {
+			out = append(out, p.leg)
 		}
 	}
 	return out
@@ -159,7 +172,7 @@ func (lp *loop) all() []*Leg {
 func (lp *loop) count() int {
 	lp.mu.Lock()
 	defer lp.mu.Unlock()
-	return len(lp.legs) - len(lp.free)
+	return lp.legs
 }
 
 func (lp *loop) stop() {
@@ -182,15 +195,15 @@ func (lp *loop) run() {
 		}
 		now := lp.relay.now()
 		timers := lp.resolve(n)
-		for i := range n {
-			l := lp.targets[i]
-			if l == nil {
-				continue
-			}
-			if lp.events[i].Fd&1 == kindRTCP {
-				lp.readRTCP(l, now)
-			} else {
-				lp.readRTP(l, now)
+		for i, t := range lp.targets[:n] {
+			switch {
+			case t.leg == nil && t.pair == nil:
+			case t.leg == nil:
+				lp.discard(t.pair, int(lp.events[i].Fd&1), now)
+			case lp.events[i].Fd&1 == kindRTCP:
+				lp.readRTCP(t.leg, now)
+			default:
+				lp.readRTP(t.leg, now)
 			}
 		}
 		clear(lp.targets[:n])
@@ -254,11 +267,26 @@ func (lp *loop) resolve(n int) (timers bool) {
 			timers = true
 			continue
 		}
-		if slot := int(key >> 1); slot < len(lp.legs) {
-			lp.targets[i] = lp.legs[slot]
+		if slot := int(key >> 1); slot < len(lp.pairs) && lp.pairs[slot] != nil {
+			lp.targets[i] = target{lp.pairs[slot], lp.pairs[slot].leg}
 		}
 	}
 	return timers
+}
+
+// discard throws away what comes late, for a pair that has no leg any more.
+func (lp *loop) discard(p *pair, kind int, now time.Duration) {
+	lp.mu.Lock()
+	defer lp.mu.Unlock()
+	if p.leg != nil || lp.pairs[p.slot] != p {
+		return // it has one again, or is closed
+	}
+	fd := p.rtp
+	if kind == kindRTCP {
+		fd = p.rtcp
+	}
+	lp.batch.receive(fd, false)
+	lp.relay.ports.late(p, now)
 }
 
 // tick plays what is due and looks after the legs; false when it is time to stop.
@@ -294,17 +322,14 @@ func (lp *loop) tick(now time.Duration) bool {
 	return !lp.stopping
 }
 
-// keep looks after all legs.
+// keep looks after all legs, and closes spare pairs that are not needed.
 func (lp *loop) keep(now time.Duration) {
-	lp.mu.Lock()
-	lp.keeping = append(lp.keeping[:0], lp.legs...)
-	lp.mu.Unlock()
-	for i, l := range lp.keeping {
-		if l != nil {
-			l.keep(now)
-		}
-		lp.keeping[i] = nil
+	lp.keeping = lp.all(lp.keeping[:0])
+	for _, l := range lp.keeping {
+		l.keep(now)
 	}
+	clear(lp.keeping)
+	lp.relay.ports.expire(lp, now-spareLife)
 }
 
 // arm sets the timer to at, unless it stands earlier. Times within a

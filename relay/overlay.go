@@ -2,6 +2,12 @@ package relay
 
 import "github.com/hometone/hometone/media"
 
+// overlay is what is sent in the place of all else.
+type overlay struct {
+	player
+	aside []*tap // sees what is displaced; one or none
+}
+
 // Overlay sends src to the peer in the place of everything else, until src has
 // ended by itself (which is not told), stop is called, or another overlay takes its
 // place. What is forwarded, or plays, meanwhile is shown to aside (nil: nobody),
@@ -15,16 +21,16 @@ func (l *Leg) Overlay(src media.Source, aside func(Packet)) (stop func()) {
 		return func() {}
 	}
 	id := l.relay.ids.Add(1)
-	l.over, l.aside = player{source: src, id: id, due: now}, nil
+	l.over = &overlay{player: player{source: src, id: id, due: now}}
 	if aside != nil {
-		l.aside = []*tap{{aside}}
+		l.over.aside = []*tap{{aside}}
 	}
-	l.loop.schedule(due{at: now, leg: l, id: id})
+	l.pair.loop.schedule(due{at: now, leg: l, id: id})
 	return func() {
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		if l.over.id == id {
-			l.over, l.aside = player{}, nil
+		if l.over != nil && l.over.id == id {
+			l.over = nil
 		}
 	}
 }
@@ -44,8 +50,8 @@ func (l *Leg) playing(id uint64) *player {
 	switch {
 	case l.closed || id == 0:
 		return nil
-	case id == l.over.id:
-		return &l.over
+	case l.over != nil && id == l.over.id:
+		return &l.over.player
 	case id == l.player.id:
 		return &l.player
 	}
@@ -54,4 +60,9 @@ func (l *Leg) playing(id uint64) *player {
 
 // displaced says who sees a packet that an overlay keeps from being sent, and
 // whether there is an overlay. Needs mu.
-func (l *Leg) displaced() (aside []*tap, yes bool) { return l.aside, l.over.source != nil }
+func (l *Leg) displaced() (aside []*tap, yes bool) {
+	if l.over == nil {
+		return nil, false
+	}
+	return l.over.aside, true
+}

@@ -23,7 +23,7 @@ const late = 100 * time.Millisecond
 // the next one is; 0 if the player has ended or was replaced.
 func (lp *loop) playNext(l *Leg, id uint64, now time.Duration) (next time.Duration) {
 	l.mu.Lock()
-	if id == l.dial.id && !l.closed {
+	if l.dial != nil && id == l.dial.id {
 		l.mu.Unlock()
 		return l.dialNext(now)
 	}
@@ -113,8 +113,8 @@ func (l *Leg) advance(id uint64, now time.Duration) time.Duration {
 // played ends a player and tells it.
 func (l *Leg) played(id uint64, source media.Source) {
 	l.mu.Lock()
-	if l.over.id == id {
-		l.over, l.aside = player{}, nil
+	if l.over != nil && l.over.id == id {
+		l.over = nil
 	}
 	current := l.player.id == id
 	if current {

@@ -27,12 +27,13 @@ func (l *Leg) recode(spare []byte, r *received, to *Format, h *rtp.Header) []byt
 	if rtp.HeaderSize+len(payload)/r.format.codec.Size(1)*to.codec.Size(1) > len(spare) {
 		return nil
 	}
-	c := &l.coding
-	if c.from != r.from || !c.coder.Is(r.format.codec, to.codec) {
-		if c.from == r.from {
+	c := l.coding
+	if c == nil || c.from != r.from || !c.coder.Is(r.format.codec, to.codec) {
+		if c != nil && c.from == r.from {
 			l.out.interrupt() // the clock may have changed
 		}
-		*c = recoding{coder: media.NewTranscoder(r.format.codec, to.codec), from: r.from}
+		c = &recoding{coder: media.NewTranscoder(r.format.codec, to.codec), from: r.from}
+		l.coding = c
 	}
 	h.Timestamp = c.clock.convert(h.Timestamp, r.format.ClockRate, to.ClockRate)
 	packet := c.coder.Transcode(rtp.AppendHeader(spare[:0], *h), payload)

@@ -47,6 +47,7 @@ type Config struct {
 	Loops            int           // loops; zero: one per core
 	Timeout          time.Duration // no RTP on a leg that should receive: Timeout event; zero: never
 	HoldTimeout      time.Duration // nothing at all on a leg that is on hold: HoldTimeout event; zero: never
+	Spares           int           // port pairs kept open for the next leg; zero: up to 2,048 as descriptors allow; negative: none
 	RTCPInterval     time.Duration // between our RTCP reports, varied by half; zero: 5 s; negative: none
 	DSCP             uint8         // differentiated services code point, 0-63 (46 is EF); zero: the system's
 	Logger           *slog.Logger  // nil: none
@@ -94,6 +95,10 @@ func New(c Config) (*Relay, error) {
 	if err != nil {
 		return nil, err
 	}
+	if c.Spares == 0 {
+		c.Spares = spareLimit()
+	}
+	p.spares.most = max(c.Spares, 0)
 	r := &Relay{config: c, start: time.Now(), ports: p}
 	for range c.Loops {
 		lp, err := newLoop(r)
@@ -120,7 +125,7 @@ func (r *Relay) Run(ctx context.Context) error {
 	r.closed = true
 	r.mu.Unlock()
 	for _, lp := range r.loops {
-		for _, l := range lp.all() {
+		for _, l := range lp.all(nil) {
 			l.Close()
 		}
 		lp.stop()
@@ -131,6 +136,7 @@ func (r *Relay) Run(ctx context.Context) error {
 }
 
 func (r *Relay) release() {
+	r.ports.end()
 	for _, lp := range r.loops {
 		lp.close()
 	}
@@ -150,25 +156,22 @@ func (r *Relay) Open(local netip.Addr, watch func(Event)) (*Leg, error) {
 	if r.closed {
 		return nil, ErrClosed
 	}
-	pair, err := r.ports.open(local.Unmap(), r.config.DSCP)
+	pair, err := r.ports.open(r.roomiest(), local.Unmap(), r.config.DSCP, r.now())
 	if err != nil {
 		return nil, err
 	}
-	return r.adopt(pair, watch)
+	return r.adopt(pair, watch), nil
 }
 
-// adopt makes a leg of a bound pair; on an error the pair is closed.
-func (r *Relay) adopt(pair pair, watch func(Event)) (*Leg, error) {
+// adopt makes a leg of a pair.
+func (r *Relay) adopt(pair *pair, watch func(Event)) *Leg {
 	now := r.now()
-	l := &Leg{relay: r, pair: pair, watch: watch, id: r.ids.Add(1), loop: r.roomiest()}
+	l := &Leg{relay: r, pair: pair, watch: watch, id: r.ids.Add(1)}
 	l.out = newOutput()
 	l.active, l.heard = now, now
 	l.reportAt = now + r.reportDelay()/2
-	if err := l.loop.add(l); err != nil {
-		r.ports.close(pair)
-		return nil, fmt.Errorf("relay: watch the ports: %w", err)
-	}
-	return l, nil
+	pair.loop.attach(pair, l)
+	return l
 }
 
 // fill is how many legs a loop gets before the next one is used: a few calls

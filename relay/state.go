@@ -47,14 +47,11 @@ func (r *Relay) Restore(s State, watch func(Event)) (*Leg, error) {
 	if r.closed {
 		return nil, ErrClosed
 	}
-	pair, err := r.ports.openAt(s.Local, r.config.DSCP)
+	pair, err := r.ports.openAt(r.roomiest(), s.Local, r.config.DSCP)
 	if err != nil {
 		return nil, err
 	}
-	l, err := r.adopt(pair, watch)
-	if err != nil {
-		return nil, err
-	}
+	l := r.adopt(pair, watch)
 	l.Set(s.Description)
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -72,16 +69,22 @@ func (r *Relay) Restore(s State, watch func(Event)) (*Leg, error) {
 }
 
 // openAt binds one given pair, which must be free in the range.
-func (p *ports) openAt(local netip.AddrPort, dscp uint8) (pair, error) {
+func (p *ports) openAt(lp *loop, local netip.AddrPort, dscp uint8) (*pair, error) {
+	p.mu.Lock()
+	spare := p.spares.takeAt(local.Port())
+	p.mu.Unlock()
+	if spare != nil {
+		p.close(spare)
+	}
 	if !p.reserve(local.Port()) {
-		return pair{}, fmt.Errorf("relay: port %d is in use or not in %d-%d", local.Port(), p.first, p.last+1)
+		return nil, fmt.Errorf("relay: port %d is in use or not in %d-%d", local.Port(), p.first, p.last+1)
 	}
 	out, err := bindPair(local.Addr(), local.Port(), dscp)
 	if err != nil {
 		p.put(local.Port())
-		return pair{}, fmt.Errorf("relay: bind %v: %w", local, err)
+		return nil, fmt.Errorf("relay: bind %v: %w", local, err)
 	}
-	return out, nil
+	return p.enter(lp, out)
 }
 
 // reserve takes one given port out of the queue.

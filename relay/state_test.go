@@ -9,7 +9,7 @@ import (
 
 // TestRestore: a leg goes on in another relay, and its peer hears the same stream.
 func TestRestore(t *testing.T) {
-	first := running(t, Config{PortMin: 36400, PortMax: 36499})
+	first := running(t, Config{PortMin: 36400, PortMax: 36499, Spares: -1})
 	a, b := joined(t, first, []Format{pcmu}, []Format{pcmu})
 	for range 5 {
 		a.send(frameOf(1))
