@@ -119,11 +119,11 @@ func (r *rooms) openCalls(ctx context.Context, p *plan) error {
 	digest := auth.New(auth.Config{Realm: p.realm})
 	r.who, r.where, r.board, r.lines = &directory{}, &locator{}, presence.NewBoard(), pbx.NewLines()
 	r.use(p)
-	bucket, err := r.state.Bucket(ctx, state.BucketConfig{Name: "location"})
+	bindings, err := r.state.Journal(ctx, state.BucketConfig{Name: "bindings"})
 	if err != nil {
 		return fmt.Errorf("node: %w", err)
 	}
-	r.places, err = registrar.New(registrar.Config{Store: bucket, Auth: digest, Directory: r.who, Notify: r.registration, Logger: r.log})
+	r.places, err = registrar.New(registrar.Config{Store: bindings, Auth: digest, Directory: r.who, Notify: r.registration, Logger: r.log})
 	if err != nil {
 		return err
 	}

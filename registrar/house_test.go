@@ -54,7 +54,7 @@ func (h *house) open(cfg Config) {
 		h.Fatal(err)
 	}
 	h.store = store
-	bucket, err := store.Bucket(ctx, state.BucketConfig{Name: "location", Linger: -1})
+	bucket, err := store.Journal(ctx, state.BucketConfig{Name: "bindings", Linger: -1})
 	if err != nil {
 		h.Fatal(err)
 	}

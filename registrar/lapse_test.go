@@ -230,3 +230,47 @@ func TestSchedule(t *testing.T) {
 		}
 	})
 }
+
+// places counts what the schedules hold.
+func (h *house) places() (n int) {
+	for i := range h.r.shards {
+		sh := &h.r.shards[i]
+		sh.mu.Lock()
+		n += len(sh.due)
+		sh.mu.Unlock()
+	}
+	return n
+}
+
+// TestRemovedBindingsLeaveNothing: a UA that registers and goes leaves no place
+// in the schedule behind once its time has come.
+func TestRemovedBindingsLeaveNothing(t *testing.T) {
+	h := newHouse(t)
+	for range 3 {
+		h.expect(h.register("Contact: <sip:bob@192.0.2.201>", "Expires: 3600"), 200, "§10.3")
+		h.expect(h.register("Contact: <sip:bob@192.0.2.201>", "Expires: 0"), 200, "§10.2.2")
+	}
+	h.r.expire(time.Now().Add(2 * time.Hour))
+	if n, aors := h.places(), h.r.Count(); n != 0 || aors != 0 {
+		t.Errorf("%d places and %d AORs are left", n, aors)
+	}
+}
+
+// TestLoadTakesTheLast: the journal tells every write again; what counts is the
+// last, with one place in the schedule, and a removal is one.
+func TestLoadTakesTheLast(t *testing.T) {
+	h := newHouse(t)
+	h.expect(h.register("Contact: <sip:bob@192.0.2.201>;q=0.1", "Expires: 3600"), 200, "§10.3")
+	h.expect(h.register("Contact: <sip:bob@192.0.2.201>;q=0.7", "Expires: 3600"), 200, "§10.3")
+	h.close()
+	h.open(Config{})
+	if list := h.r.Lookup("bob"); len(list) != 1 || list[0].Q != 700 || h.places() != 1 {
+		t.Fatalf("after a refresh and a restart: %+v, %d places", list, h.places())
+	}
+	h.expect(h.register("Contact: <sip:bob@192.0.2.201>", "Expires: 0"), 200, "§10.2.2")
+	h.close()
+	h.open(Config{})
+	if list := h.r.Lookup("bob"); len(list) != 0 || h.r.Count() != 0 {
+		t.Fatalf("after a removal and a restart: %+v", list)
+	}
+}

@@ -76,7 +76,7 @@ func reside(dir string) {
 	if err != nil {
 		panic(err)
 	}
-	bucket, err := store.Bucket(ctx, state.BucketConfig{Name: "location"})
+	bucket, err := store.Journal(ctx, state.BucketConfig{Name: "bindings"})
 	if err != nil {
 		panic(err)
 	}

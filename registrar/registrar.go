@@ -38,7 +38,9 @@ import (
 	"github.com/hometone/hometone/store/state"
 )
 
-// Store keeps the bindings; *state.Bucket fits.
+// Store keeps the bindings; *state.Journal fits. Load may tell a key more than
+// once: what comes last counts. Values are not changed after Put, and not kept
+// after Load.
 type Store interface {
 	Put(key string, value []byte, done state.Done) error
 	Delete(key string, done state.Done) error
@@ -130,9 +132,9 @@ func (r *Registrar) Load(ctx context.Context) error {
 	now := time.Now()
 	_, err := r.cfg.Store.Load(ctx, func(e state.Entry) error {
 		if e.Key == secretKey {
-			secret = e.Value
+			secret = slices.Clone(e.Value)
 		} else if name, ok := strings.CutPrefix(e.Key, aorKey); ok {
-			r.restore(strings.Clone(name), string(e.Value), now)
+			r.restore(name, string(e.Value), now)
 		}
 		return nil
 	})
@@ -171,9 +173,12 @@ func (r *Registrar) restore(aor, record string, now time.Time) {
 	sh := r.shard(aor)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	e := &entry{aor: aor, record: record}
-	sh.aors[aor] = e
-	sh.schedule(e, earliest(list, now))
+	e := sh.entry(aor)
+	e.record = record
+	if record != "" {
+		sh.schedule(e, earliest(list, now))
+	}
+	sh.tidy(e)
 }
 
 // Run lets bindings lapse until ctx ends.

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unsafe"
 
 	"github.com/hometone/hometone/sip"
 	"github.com/hometone/hometone/sip/transport"
@@ -59,12 +60,7 @@ func attach(list []Binding, flows []transport.Flow) {
 func (r *Registrar) submit(aor string, j *job, now time.Time) {
 	sh := r.shard(aor)
 	sh.mu.Lock()
-	e := sh.aors[aor]
-	if e == nil {
-		// The name may be a view of the datagram, which is not to live on.
-		e = &entry{aor: strings.Clone(aor)}
-		sh.aors[e.aor] = e
-	}
+	e := sh.entry(aor)
 	var after []func()
 	switch {
 	case !e.busy:
@@ -76,6 +72,17 @@ func (r *Registrar) submit(aor string, j *job, now time.Time) {
 	}
 	sh.mu.Unlock()
 	run(after)
+}
+
+// entry returns the entry of an AOR, which it makes. sh.mu is held.
+func (sh *shard) entry(aor string) *entry {
+	e := sh.aors[aor]
+	if e == nil {
+		// The name may be a view of the datagram, which is not to live on.
+		e = &entry{aor: strings.Clone(aor)}
+		sh.aors[e.aor] = e
+	}
+	return e
 }
 
 func run(list []func()) {
@@ -122,9 +129,9 @@ func (r *Registrar) write(sh *shard, e *entry, j *job) error {
 	if len(j.next) == 0 {
 		return r.cfg.Store.Delete(aorKey+e.aor, done)
 	}
-	value := appendRecord(make([]byte, 0, 320), j.next)
-	j.record = string(value)
-	return r.cfg.Store.Put(aorKey+e.aor, value, done)
+	var buf [512]byte
+	j.record = string(appendRecord(buf[:0], j.next))
+	return r.cfg.Store.Put(aorKey+e.aor, unsafe.Slice(unsafe.StringData(j.record), len(j.record)), done) // the same memory: nobody changes it
 }
 
 // finish takes over what has become durable, answers, and begins what waited.
@@ -189,6 +196,9 @@ func (r *Registrar) expire(now time.Time) {
 		for e := sh.due.next(now.UnixMilli()); e != nil; e = sh.due.next(now.UnixMilli()) {
 			if e.busy {
 				sh.schedule(e, now.Add(time.Second).UnixMilli())
+				continue
+			}
+			if e.record == "" && !e.dirty { // nothing is left to lapse
 				continue
 			}
 			list, _ := decodeRecord(e.aor, e.record)

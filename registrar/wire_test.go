@@ -35,7 +35,7 @@ func startWire(dir string, who Directory) (*wire, error) {
 		cancel()
 		return nil, err
 	}
-	bucket, err := store.Bucket(ctx, state.BucketConfig{Name: "location"})
+	bucket, err := store.Journal(ctx, state.BucketConfig{Name: "bindings"})
 	if err != nil {
 		cancel()
 		return nil, err

@@ -17,11 +17,6 @@ const (
 	DefaultMaxValue = 64 << 10
 )
 
-// moment is what the end of a longer linger is rounded to on the wall clock, so
-// that it shares a wake-up with other timers of the process that are rounded
-// likewise (sip/transport's readers).
-const moment = 8 * time.Millisecond
-
 // maxGroup is the number of writes that end a group before its linger does.
 const maxGroup = 256
 
@@ -52,7 +47,7 @@ type Bucket struct {
 	mu       sync.Mutex // guards the following
 	queue    []write
 	spare    []write // last group's slice, used again
-	timer    *time.Timer
+	pace     pace
 	flushing bool
 }
 
@@ -66,6 +61,17 @@ type write struct {
 
 // Bucket opens a bucket, creating it if it does not exist.
 func (s *Store) Bucket(ctx context.Context, cfg BucketConfig) (*Bucket, error) {
+	cfg, err := s.stream(ctx, cfg, nats.StreamConfig{MaxMsgsPerSubject: 1, AllowMsgTTL: true})
+	if err != nil {
+		return nil, fmt.Errorf("state: bucket %s: %w", cfg.Name, err)
+	}
+	b := &Bucket{store: s, cfg: cfg, prefix: cfg.Name + "."}
+	b.pace = pace{linger: cfg.Linger, flush: b.flush}
+	return b, nil
+}
+
+// stream opens the stream that cfg names, and returns cfg with its defaults.
+func (s *Store) stream(ctx context.Context, cfg BucketConfig, stream nats.StreamConfig) (BucketConfig, error) {
 	if cfg.Linger == 0 {
 		cfg.Linger = DefaultLinger
 	}
@@ -74,26 +80,23 @@ func (s *Store) Bucket(ctx context.Context, cfg BucketConfig) (*Bucket, error) {
 	}
 	for _, c := range cfg.Name {
 		if !(c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '-' || c == '_') {
-			return nil, fmt.Errorf("state: bucket name %q", cfg.Name)
+			return cfg, errors.New("bad name")
 		}
 	}
-	stream := &nats.StreamConfig{
-		Name: cfg.Name, Subjects: []string{cfg.Name + ".>"},
-		MaxMsgsPerSubject: 1, MaxMsgSize: int32(cfg.MaxValue) + 256, MaxBytes: -1,
-		Storage: nats.FileStorage, Discard: nats.DiscardNew,
-		AllowDirect: true, AllowMsgTTL: true,
+	stream.Name, stream.Subjects = cfg.Name, []string{cfg.Name + ".>"}
+	stream.MaxMsgSize, stream.MaxBytes = int32(cfg.MaxValue)+256, -1
+	if stream.MaxMsgsPerSubject == 0 { // a journal's messages
+		stream.MaxMsgSize = int32(groupBytes + cfg.MaxValue + 2*maxKey)
 	}
+	stream.Storage, stream.Discard, stream.AllowDirect = nats.FileStorage, nats.DiscardNew, true
 	if cfg.MaxBytes > 0 {
 		stream.MaxBytes = cfg.MaxBytes
 	}
-	_, err := s.js.AddStream(stream, nats.Context(ctx))
+	_, err := s.js.AddStream(&stream, nats.Context(ctx))
 	if errors.Is(err, nats.ErrStreamNameAlreadyInUse) {
-		_, err = s.js.UpdateStream(stream, nats.Context(ctx))
+		_, err = s.js.UpdateStream(&stream, nats.Context(ctx))
 	}
-	if err != nil {
-		return nil, fmt.Errorf("state: bucket %s: %w", cfg.Name, err)
-	}
-	return &Bucket{store: s, cfg: cfg, prefix: cfg.Name + "."}, nil
+	return cfg, err
 }
 
 // Put sets the value of key and calls done, if not nil, when that is durable.
@@ -135,30 +138,11 @@ func (b *Bucket) enqueue(key string, w write, done Done) error {
 	}
 	switch len(b.queue) {
 	case 1:
-		b.arm(b.linger())
+		b.pace.begin()
 	case maxGroup:
-		b.arm(0)
+		b.pace.arm(0)
 	}
 	return nil
-}
-
-// linger is how long a group waits that begins now: until the last moment
-// within Linger.
-func (b *Bucket) linger() time.Duration {
-	d := b.cfg.Linger
-	if d < 2*moment {
-		return d
-	}
-	return d - time.Duration(time.Now().Add(d).UnixNano())%moment
-}
-
-// arm makes flush run after d. b.mu is held.
-func (b *Bucket) arm(d time.Duration) {
-	if b.timer == nil {
-		b.timer = time.AfterFunc(max(d, 0), b.flush)
-		return
-	}
-	b.timer.Reset(max(d, 0))
 }
 
 // flush hands the queued writes to the connection, in order. It runs on the
@@ -181,7 +165,7 @@ func (b *Bucket) flush() {
 		if n := len(b.queue); n < maxGroup {
 			b.flushing = false
 			if n > 0 {
-				b.arm(b.linger())
+				b.pace.begin()
 			}
 			b.mu.Unlock()
 			return

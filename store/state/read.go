@@ -42,20 +42,25 @@ func (b *Bucket) Get(ctx context.Context, key string) (Entry, error) {
 // returns the revision up to which it saw everything: Watch from the next one
 // misses nothing. An error of fn ends it.
 func (b *Bucket) Load(ctx context.Context, fn func(Entry) error) (revision uint64, err error) {
-	info, err := b.store.js.StreamInfo(b.cfg.Name, nats.Context(ctx))
+	return b.store.replay(ctx, b.cfg.Name, fn)
+}
+
+// replay is Load of any stream.
+func (s *Store) replay(ctx context.Context, name string, fn func(Entry) error) (revision uint64, err error) {
+	info, err := s.js.StreamInfo(name, nats.Context(ctx))
 	if err != nil {
-		return 0, fmt.Errorf("state: load %s: %w", b.cfg.Name, err)
+		return 0, fmt.Errorf("state: load %s: %w", name, err)
 	}
 	if info.State.Msgs == 0 {
 		return info.State.LastSeq, nil
 	}
 	l := loader{fn: fn, last: info.State.LastSeq, finished: make(chan struct{})}
-	sub, err := b.consume(1, l.take)
+	sub, err := s.consume(name, 1, l.take)
 	if err != nil {
 		return 0, err
 	}
 	defer func() { _ = sub.Unsubscribe() }()
-	if err := l.wait(ctx, b); err != nil {
+	if err := l.wait(ctx, s, name); err != nil {
 		return 0, err
 	}
 	l.mu.Lock()
@@ -100,7 +105,7 @@ func (l *loader) finish() {
 // while they are being read, so when nothing comes it looks whether anything is
 // still to come. What the consumer has sent is no answer to that: it may be on
 // its way to us.
-func (l *loader) wait(ctx context.Context, b *Bucket) error {
+func (l *loader) wait(ctx context.Context, s *Store, name string) error {
 	tick := time.NewTicker(250 * time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -117,7 +122,7 @@ func (l *loader) wait(ctx context.Context, b *Bucket) error {
 		l.mu.Lock()
 		from := l.seen + 1
 		l.mu.Unlock()
-		if b.holds(ctx, from, l.last) {
+		if s.holds(ctx, name, from, l.last) {
 			continue
 		}
 		l.mu.Lock()
@@ -130,8 +135,8 @@ func (l *loader) wait(ctx context.Context, b *Bucket) error {
 
 // holds reports whether the store holds a write with a revision of from to to,
 // or cannot say.
-func (b *Bucket) holds(ctx context.Context, from, to uint64) bool {
-	m, err := b.store.js.GetMsg(b.cfg.Name, from, nats.DirectGetNext(b.prefix+">"), nats.Context(ctx))
+func (s *Store) holds(ctx context.Context, name string, from, to uint64) bool {
+	m, err := s.js.GetMsg(name, from, nats.DirectGetNext(name+".>"), nats.Context(ctx))
 	if err != nil {
 		return !errors.Is(err, nats.ErrMsgNotFound)
 	}
@@ -142,26 +147,26 @@ func (b *Bucket) holds(ctx context.Context, from, to uint64) bool {
 // revision on, in order, until stop is called. fn may still be running when
 // stop returns.
 func (b *Bucket) Watch(from uint64, fn func(Entry)) (stop func(), err error) {
-	sub, err := b.consume(from, func(e Entry, _ uint64) { fn(e) })
+	sub, err := b.store.consume(b.cfg.Name, from, func(e Entry, _ uint64) { fn(e) })
 	if err != nil {
 		return nil, err
 	}
 	return func() { _ = sub.Unsubscribe() }, nil
 }
 
-func (b *Bucket) consume(from uint64, fn func(e Entry, pending uint64)) (*nats.Subscription, error) {
-	sub, err := b.store.js.Subscribe(b.prefix+">", func(m *nats.Msg) {
+func (s *Store) consume(name string, from uint64, fn func(e Entry, pending uint64)) (*nats.Subscription, error) {
+	sub, err := s.js.Subscribe(name+".>", func(m *nats.Msg) {
 		meta, err := m.Metadata()
 		if err != nil {
 			return
 		}
 		fn(Entry{
-			Key: keyOf(m.Subject[len(b.prefix):]), Value: m.Data,
+			Key: keyOf(m.Subject[len(name)+1:]), Value: m.Data,
 			Revision: meta.Sequence.Stream, Time: meta.Timestamp, Deleted: len(m.Data) == 0,
 		}, meta.NumPending)
-	}, nats.OrderedConsumer(), nats.StartSequence(max(from, 1)), nats.BindStream(b.cfg.Name))
+	}, nats.OrderedConsumer(), nats.StartSequence(max(from, 1)), nats.BindStream(name))
 	if err != nil {
-		return nil, fmt.Errorf("state: read %s: %w", b.cfg.Name, err)
+		return nil, fmt.Errorf("state: read %s: %w", name, err)
 	}
 	return sub, sub.SetPendingLimits(-1, -1)
 }

@@ -8,7 +8,8 @@
 // flight and still answers its peer only after its own write is safe. Writes
 // to one bucket are applied in the order of the calls. A bucket gathers writes
 // for Linger and hands them over together, because what a lone write costs is
-// mostly the waking of goroutines on its way.
+// mostly the waking of goroutines on its way. A Journal goes further, for owners
+// that know their values: what it gathered becomes one message.
 //
 // What an acknowledgement is worth: the bytes have been handed to the kernel
 // with write(2), so they outlive the process (kill -9). They reach the disk
@@ -29,6 +30,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -88,6 +90,10 @@ type Store struct {
 	conn   *nats.Conn
 	js     nats.JetStreamContext
 	acks   *acks
+
+	life     context.Context // ends with the store
+	end      context.CancelFunc
+	cleaners sync.WaitGroup // of the journals
 }
 
 // Open starts the server on cfg.Dir and recovers what is there.
@@ -98,6 +104,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{cfg: cfg, lock: lock}
+	s.life, s.end = context.WithCancel(context.WithoutCancel(ctx))
 	if err := s.start(ctx); err != nil {
 		s.stop()
 		return nil, fmt.Errorf("state: open %s: %w", cfg.Dir, err)
@@ -194,6 +201,8 @@ func (s *Store) Close() error {
 }
 
 func (s *Store) stop() {
+	s.end()
+	s.cleaners.Wait()
 	if s.acks != nil {
 		s.acks.close()
 	}

@@ -147,7 +147,7 @@ func TestBusyWhenTooManyWritesAreInFlight(t *testing.T) {
 	if !errors.Is(err, ErrBusy) {
 		t.Fatalf("fourth write of three allowed: %v, want ErrBusy", err)
 	}
-	b.arm(0) // let the group go, so that Close need not wait for its linger
+	b.pace.arm(0) // let the group go, so that Close need not wait for its linger
 }
 
 func TestReopenKeepsEverything(t *testing.T) {
@@ -268,7 +268,7 @@ func TestHolds(t *testing.T) {
 		{last + 1, last, false, "nothing comes after the last write"},
 		{last + 1, last + 9, false, "nothing comes after the last write"},
 	} {
-		if got := b.holds(t.Context(), c.from, c.to); got != c.want {
+		if got := s.holds(t.Context(), b.cfg.Name, c.from, c.to); got != c.want {
 			t.Errorf("holds(%d, %d) = %v: %s", c.from, c.to, got, c.why)
 		}
 	}
