@@ -11,12 +11,13 @@ import (
 // A layer is alive while all its shards take events, and is not while a callback
 // does not return.
 func TestAlive(t *testing.T) {
-	hang := make(chan struct{})
+	var hang chan struct{} // made in the bubble
 	handler := func(_ context.Context, tx *Server, req *sip.Request) {
 		<-hang
 		answer(200)(context.Background(), tx, req)
 	}
 	inBubble(t, Config{Handler: HandlerFunc(handler)}, func(p *pair) {
+		hang = make(chan struct{})
 		within := func(d time.Duration) bool {
 			ctx, cancel := context.WithTimeout(t.Context(), d)
 			defer cancel()
