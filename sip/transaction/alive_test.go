@@ -19,7 +19,7 @@ func TestAlive(t *testing.T) {
 	inBubble(t, Config{Handler: HandlerFunc(handler)}, func(p *pair) {
 		hang = make(chan struct{})
 		within := func(d time.Duration) bool {
-			ctx, cancel := context.WithTimeout(t.Context(), d)
+			ctx, cancel := context.WithTimeout(context.Background(), d)
 			defer cancel()
 			return p.uas.Alive(ctx)
 		}
