@@ -25,6 +25,7 @@ type Node interface {
 	Status() Answer
 	Version() Answer
 	Uptime() Answer
+	Originate(endpoint, to string) (Answer, error) // to: EXTEN@CONTEXT
 	Hangup(channel string) (Answer, error)
 	Reload() (Answer, error)
 	LogLevel(level string) (Answer, error) // "": say which it is
@@ -136,6 +137,7 @@ func Commands() []Command {
 		{Words: "show uptime", Help: "since when the node runs, and its configuration holds", run: show(Node.Uptime)},
 		{Words: "show dispatcher", Help: "destinations of the balancer", run: show(Node.Destinations)},
 		{Words: "dialplan match", Args: []Arg{{Name: "CONTEXT", Kind: Context}, {Name: "EXTEN", Kind: Exten}}, Help: "what somebody reaches who dials EXTEN", run: two(Node.Match)},
+		{Words: "originate", Args: []Arg{{Name: "ENDPOINT", Kind: Endpoint}, {Name: "EXTEN@CONTEXT"}}, Help: "call an endpoint; when it answers it goes to EXTEN", run: two(Node.Originate)},
 		{Words: "hangup", Args: one("CHANNEL", Channel), Help: "end a call", run: about(Node.Hangup)},
 		{Words: "reload", Help: "read the configuration again", run: func(n Node, _ []string) (Answer, error) { return n.Reload() }},
 		{Words: "log level", Args: perhaps("LEVEL", Level), Help: "say or set the least level that the node logs: debug, info, warn, error", run: about(Node.LogLevel)},
@@ -246,7 +248,7 @@ func ours(line string) string {
 		{"pjsip show contacts", "show registrations"}, {"pjsip list contacts", "show registrations"}, {"pjsip show aors", "show registrations"},
 		{"pjsip show transports", "show transports"}, {"pjsip list transports", "show transports"}, {"pjsip show channels", "show calls"},
 		{"pjsip set logger", "hometone console -vvvv"},
-		{"channel request hangup", "hangup CHANNEL"}, {"soft hangup", "hangup CHANNEL"}, {"logger set level", "log level LEVEL"},
+		{"channel originate", "originate ENDPOINT EXTEN@CONTEXT"}, {"channel request hangup", "hangup CHANNEL"}, {"soft hangup", "hangup CHANNEL"}, {"logger set level", "log level LEVEL"},
 		{"dispatcher list", "show dispatcher"}, {"show channels", "show calls"}, {"show contacts", "show registrations"},
 	} {
 		if line == c[0] || strings.HasPrefix(line, c[0]+" ") {

@@ -7,9 +7,12 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/hometone/hometone/config"
 	"github.com/hometone/hometone/console"
+	"github.com/hometone/hometone/pbx"
+	"github.com/hometone/hometone/pbx/dialplan"
 )
 
 // operate serves the console until ctx ends. A node whose console cannot be
@@ -32,6 +35,42 @@ func (o operated) now() (*rooms, *plan) {
 	o.n.mu.Lock()
 	defer o.n.mu.Unlock()
 	return o.n.rooms, o.n.plan
+}
+
+// ringTime is how long a phone rings that the console calls.
+const ringTime = 30 * time.Second
+
+// Originate implements console.Node. It does not wait for the answer.
+func (o operated) Originate(endpoint, to string) (console.Answer, error) {
+	r, p := o.now()
+	if r == nil || r.exchange == nil {
+		return console.Answer{}, errors.New("this node is no exchange")
+	}
+	endpoint = strings.TrimPrefix(endpoint, "PJSIP/")
+	if p.pjsip.Endpoints[endpoint] == nil {
+		return console.Answer{}, fmt.Errorf("there is no endpoint %q; show endpoints lists them", endpoint)
+	}
+	exten, where, ok := strings.Cut(to, "@")
+	if !ok {
+		return console.Answer{}, console.Misused("usage: originate ENDPOINT EXTEN@CONTEXT")
+	}
+	if !p.settings.Plan.HasContext(where) {
+		return console.Answer{}, noContext(p, where)
+	}
+	if !p.settings.Plan.Exists(where, exten, 1, "", time.Now()) {
+		return console.Answer{}, fmt.Errorf("nothing in [%s] or what it includes matches %s", where, exten)
+	}
+	reached := func(aor string) bool { return len(r.where.Lookup(aor)) > 0 }
+	if !slices.ContainsFunc(p.pjsip.Endpoints[endpoint].AORs, reached) {
+		return console.Answer{}, fmt.Errorf("%s has no contact: it is not registered", endpoint)
+	}
+	_, err := r.exchange.Originate(context.Background(), pbx.OriginateRequest{
+		Destination: "PJSIP/" + endpoint, Timeout: ringTime, Async: true, Place: dialplan.Position{Context: where, Exten: exten, Priority: 1},
+	})
+	if err != nil {
+		return console.Answer{}, err
+	}
+	return console.Note("%s is being called", endpoint), nil
 }
 
 // Hangup implements console.Node.

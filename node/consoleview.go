@@ -151,7 +151,7 @@ func (o operated) Endpoint(name string) (console.Answer, error) {
 	a.Add("codecs", e.Codecs)
 	a.Add("dtmf_mode", e.DTMFMode)
 	a.Add("authenticates", len(e.Auth) > 0)
-	a.Add("mailboxes", e.Mailboxes)
+	a.Add("mailboxes", append([]string{}, e.Mailboxes...))
 	if e.Transport != "" {
 		a.Add("transport", e.Transport)
 	}
