@@ -89,6 +89,12 @@ func (ch *channel) dial(ctx context.Context, req *DialRequest) (*dialing, error)
 			return nil, ErrHangup
 		}
 	}
+	if s := &req.Options.Screening; s.On {
+		if status := d.introduce(ctx); status != "" || ch.gone() {
+			d.giveUp(status)
+			return nil, ch.orHangup()
+		}
+	}
 	ch.interp.Waited()
 	d.preferCodecs()
 	for _, destination := range req.Destinations {
@@ -103,12 +109,6 @@ func (ch *channel) dial(ctx context.Context, req *DialRequest) (*dialing, error)
 	}
 	if req.Options.Music {
 		d.entertain(ctx)
-	}
-	if s := &req.Options.Screening; s.On {
-		if status := d.introduce(ctx); status != "" || ch.gone() {
-			d.giveUp(status)
-			return nil, ch.orHangup()
-		}
 	}
 	over := d.tellRinging()
 	winner, status := d.ring(ctx)
