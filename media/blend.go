@@ -33,7 +33,8 @@ func NewBlend() *Blend { return NewBlendOf(2) }
 func NewBlendOf(n int) *Blend {
 	b := &Blend{start: time.Now(), sides: make([]track, n), gain: make([]float64, n)}
 	for i := range b.sides {
-		b.sides[i].ring = make([]int16, Samples(blendBuffer))
+		// A stream that comes later than the reader waits would not be heard any more.
+		b.sides[i].ring, b.sides[i].stray = make([]int16, Samples(blendBuffer)), int64(Samples(blendDelay))
 		b.gain[i] = 1
 	}
 	return b

@@ -54,6 +54,7 @@ type track struct {
 	at      int64  // its sample, since the start
 	loud    int64  // the latest sample that was not silence
 	pcm     []int16
+	stray   int64 // by which timestamps may stray from the time of arrival, in samples
 }
 
 // Figures of a Recorder.
@@ -70,7 +71,7 @@ const (
 func NewRecorder(mixed, near, far *Writer) *Recorder {
 	r := &Recorder{mixed: mixed, each: [2]*Writer{near, far}, start: time.Now(), stop: make(chan struct{})}
 	for i := range r.sides {
-		r.sides[i].ring = make([]int16, Samples(recordBuffer))
+		r.sides[i].ring, r.sides[i].stray = make([]int16, Samples(recordBuffer)), int64(Samples(recordStray))
 	}
 	return r
 }
@@ -121,7 +122,7 @@ func (t *track) take(n int64) int16 {
 func (t *track) place(p Piece, now int64) int64 {
 	step := int64(int32(p.Timestamp-t.last)) * Rate / int64(p.Codec.Clock())
 	at := t.at + step
-	if stray := at - now; !t.known || p.SSRC != t.ssrc || stray > int64(Samples(recordStray)) || -stray > int64(Samples(recordStray)) {
+	if stray := at - now; !t.known || p.SSRC != t.ssrc || stray > t.stray || -stray > t.stray {
 		at = max(now-int64(len(t.pcm)), 0)
 	}
 	t.known, t.ssrc, t.last, t.at = true, p.SSRC, p.Timestamp, at

@@ -48,7 +48,9 @@ func TestExpressions(t *testing.T) {
 			t.Errorf("$[%s] = %q, documented: %q", c.source, got, c.want)
 		}
 	}
-	t.Logf("%d expressions", len(cases))
+	if len(cases) < 150 {
+		t.Errorf("only %d expressions; at least 150 are promised", len(cases))
+	}
 }
 
 // TestExpressionErrors proves that a broken expression says what is wrong.

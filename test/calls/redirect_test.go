@@ -53,22 +53,3 @@ func TestTextInCall(t *testing.T) {
 	out.bye()
 	in.hungUp("the end")
 }
-
-// A reload under fifty calls drops none of them.
-func TestReloadUnderCalls(t *testing.T) {
-	h, caller := openCalls(t)
-	const calls = 50
-	caller.bring(t, 0, calls)
-	before := h.Calls()
-	if before == 0 {
-		t.Fatal("no calls")
-	}
-	for range 3 {
-		if problems := h.Reload(); len(problems) > 0 {
-			t.Log(problems)
-		}
-	}
-	if after := h.Calls(); after != before {
-		t.Errorf("%d calls before the reload, %d after", before, after)
-	}
-}

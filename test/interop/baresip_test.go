@@ -69,7 +69,7 @@ func newBaresip(t *testing.T, n *node, user, transport string, o options) phone 
 	write(t, dir, "accounts", account)
 
 	b := &baresip{dir: dir, changed: make(chan struct{})}
-	b.process = start(t, dir, path, "-f", dir, "-v")
+	b.process = start(t, dir, path, "-f", dir, "-v", "-s")
 	b.connect("127.0.0.1:" + control)
 	b.expect(0, 10*time.Second, "1 binding]")
 	return b
