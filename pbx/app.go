@@ -171,23 +171,27 @@ type DialRequest struct {
 
 // DialOptions are Dial's letters.
 type DialOptions struct {
-	Ring           bool          // r: the caller gets 180 at once, no early media
-	RingUntilMedia bool          // R: the caller gets 180 at once, and early media when there is some
-	GoOn           bool          // g: go on in the dialplan when the callee hangs up
-	Reset          bool          // C: start the CDR's clock again
-	AnswerLimit    time.Duration // S: hang up this long after the answer; 0 = none
-	CallLimit      time.Duration // L: the most the connected call may last; 0 = none
-	Warn           time.Duration // L: the caller is told so long before the end; 0 = not
-	WarnAgain      time.Duration // L: and so often then; 0 = once
-	NoForward      bool          // i: a callee's 3xx is not followed
-	Music          bool          // m: the caller hears music on hold until somebody answers
-	MusicClass     string        // of Music; "" = the channel's
-	Caller, Callee Powers        // what the two may do by keys
-	Elsewhere      bool          // c: tell every cancelled callee the call was taken elsewhere
-	CalleeFirst    string        // b: subroutine on each callee before it is called; "" = none
-	CallerFirst    string        // B: subroutine on the caller before anybody is called; "" = none
-	Subroutine     string        // U: subroutine on the callee that has answered; "" = none
+	Ring           bool             // r: the caller gets 180 at once, no early media
+	RingUntilMedia bool             // R: the caller gets 180 at once, and early media when there is some
+	GoOn           bool             // g: go on in the dialplan when the callee hangs up
+	Reset          bool             // C: start the CDR's clock again
+	AnswerLimit    time.Duration    // S: hang up this long after the answer; 0 = none
+	CallLimit      time.Duration    // L: the most the connected call may last; 0 = none
+	Warn           time.Duration    // L: the caller is told so long before the end; 0 = not
+	WarnAgain      time.Duration    // L: and so often then; 0 = once
+	NoForward      bool             // i: a callee's 3xx is not followed
+	Music          bool             // m: the caller hears music on hold until somebody answers
+	MusicClass     string           // of Music; "" = the channel's
+	Caller, Callee Powers           // what the two may do by keys
+	Elsewhere      bool             // c: tell every cancelled callee the call was taken elsewhere
+	CalleeFirst    string           // b: subroutine on each callee before it is called; "" = none
+	CallerFirst    string           // B: subroutine on the caller before anybody is called; "" = none
+	Subroutine     string           // U: subroutine on the callee that has answered; "" = none
+	More           *MoreDialOptions // those that few calls have; nil = none
+}
 
+// MoreDialOptions are the letters of Dial that few calls have.
+type MoreDialOptions struct {
 	AnswerEarly    bool   // a: the caller is answered as soon as somebody has answered
 	AnnounceCallee string // A: sounds, joined by &, for the callee that has answered; "" = none
 	AnnounceCaller string // A: for the caller meanwhile
@@ -210,6 +214,14 @@ type DialOptions struct {
 	Tag            string // s
 	Presentation   string // u, with f
 	Patient        bool   // z: a forwarded call has no time limit
+}
+
+// rare returns the options that few calls have, zero values if there are none.
+func (o *DialOptions) rare() MoreDialOptions {
+	if o.More == nil {
+		return MoreDialOptions{}
+	}
+	return *o.More
 }
 
 // Screening asks the caller for a name and the callee whether it wants the call

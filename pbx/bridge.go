@@ -10,7 +10,7 @@ import (
 // was taken elsewhere.
 func (d *dialing) choose(winner *leg) {
 	ch := d.ch
-	cause := d.req.Options.ElsewhereCause
+	cause := d.req.Options.rare().ElsewhereCause
 	for i := 0; i < len(ch.branches); {
 		if b := ch.branches[i]; b != winner {
 			if cause != CauseNone {
@@ -50,7 +50,7 @@ func (d *dialing) connect(winner *leg) error {
 		return ErrHangup
 	}
 	ch.event("connected", slog.String("peer", winner.name), slog.String("codec", ch.caller.codec()), slog.String("peer_codec", winner.codec()))
-	if before && !d.req.Options.Quiet {
+	if before && !d.req.Options.rare().Quiet {
 		ch.connectedLine(ch.caller, winner)
 	}
 	if d.replaced {

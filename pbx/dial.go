@@ -89,7 +89,7 @@ func (ch *channel) dial(ctx context.Context, req *DialRequest) (*dialing, error)
 			return nil, ErrHangup
 		}
 	}
-	if s := &req.Options.Screening; s.On {
+	if req.Options.rare().Screening.On {
 		if status := d.introduce(ctx); status != "" || ch.gone() {
 			d.giveUp(status)
 			return nil, ch.orHangup()
@@ -104,7 +104,7 @@ func (ch *channel) dial(ctx context.Context, req *DialRequest) (*dialing, error)
 	if req.Options.Ring || req.Options.RingUntilMedia {
 		d.startRinging(ctx)
 	}
-	if req.Options.KeyExit || req.Options.Caller&MayDisconnect != 0 {
+	if req.Options.rare().KeyExit || req.Options.Caller&MayDisconnect != 0 {
 		ch.caller.startSink()
 	}
 	if req.Options.Music {

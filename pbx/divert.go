@@ -168,7 +168,7 @@ func (d *dialing) forward(ctx context.Context, l *leg) bool {
 	ch.divertedBy(l, &res.Message, user)
 	_ = ch.interp.Set("FORWARDERNAME", l.name)
 	d.forwarded = true
-	if d.req.Options.Patient {
+	if d.req.Options.rare().Patient {
 		d.deadline = time.Time{}
 	}
 	ch.log().Info("forwarded", "by", l.name, "to", contacts[0].URI)

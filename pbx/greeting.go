@@ -22,7 +22,7 @@ func (ch *channel) orHangup() error {
 // startRinging tells the caller that it rings: 180, or a tone that option r names.
 func (d *dialing) startRinging(ctx context.Context) {
 	ch := d.ch
-	if name := d.req.Options.RingTone; name != "" {
+	if name := d.req.Options.rare().RingTone; name != "" {
 		if !ch.Answered() {
 			_ = ch.Indicate(ctx, Progress)
 		}
@@ -37,7 +37,10 @@ func (d *dialing) startRinging(ctx context.Context) {
 
 // disguise shows a callee another caller than there is (options f, u and o).
 func (d *dialing) disguise(l *leg) {
-	o := &d.req.Options
+	o := d.req.Options.More
+	if o == nil {
+		return
+	}
 	if o.OwnID {
 		l.party = d.ch.caller.party
 		if o.CalleeID != "" {
@@ -64,12 +67,13 @@ func (d *dialing) disguise(l *leg) {
 // they end the Dial: an extension of one digit with d, disconnect with H.
 func (d *dialing) keyed() bool {
 	ch, o := d.ch, &d.req.Options
-	if !o.KeyExit && o.Caller&MayDisconnect == 0 {
+	exits := o.More != nil && o.More.KeyExit
+	if !exits && o.Caller&MayDisconnect == 0 {
 		return false
 	}
 	for len(ch.keys) > 0 {
 		key, _ := ch.takeKey("")
-		if o.KeyExit {
+		if exits {
 			where := ch.Get("EXITCONTEXT")
 			if where == "" {
 				where = ch.interp.Position().Context
@@ -95,13 +99,14 @@ func (d *dialing) keyed() bool {
 
 // digitsForProgress sends D's keys to a callee whose call makes progress.
 func (d *dialing) digitsForProgress() {
-	if d.req.Options.DigitsProgress == "" || d.sentAt != nil {
+	more := d.req.Options.More
+	if more == nil || more.DigitsProgress == "" || d.sentAt != nil {
 		return
 	}
 	for _, b := range d.ch.branches {
 		if b.state == legEarly {
 			d.sentAt = b
-			b.sendKeys(d.req.Options.DigitsProgress)
+			b.sendKeys(more.DigitsProgress)
 			return
 		}
 	}
@@ -121,7 +126,7 @@ func (l *leg) sendKeys(keys string) {
 // greet does what comes between the callee's answer and the connection. It
 // returns nil if the two are to be connected.
 func (d *dialing) greet(ctx context.Context, winner *leg) *verdict {
-	o := &d.req.Options
+	goOn, o := d.req.Options.GoOn, d.req.Options.rare()
 	if o.AnswerEarly {
 		if err := d.ch.answer(winner); err != nil {
 			return &verdict{StatusCancel, false, ""}
@@ -138,8 +143,8 @@ func (d *dialing) greet(ctx context.Context, winner *leg) *verdict {
 	if o.BothGo != "" && winner.state == legUp && !d.ch.gone() {
 		return d.bothGo(ctx, winner)
 	}
-	if o.Subroutine != "" && winner.state == legUp {
-		c := d.subroutine(ctx, winner, o.Subroutine)
+	if target := d.req.Options.Subroutine; target != "" && winner.state == legUp {
+		c := d.subroutine(ctx, winner, target)
 		if v := verdictOf(c.Get("GOSUB_RESULT")); v != nil {
 			return v
 		}
@@ -156,14 +161,14 @@ func (d *dialing) greet(ctx context.Context, winner *leg) *verdict {
 		return &verdict{StatusCancel, false, ""}
 	}
 	if winner.state != legUp { // it hung up meanwhile
-		return &verdict{StatusAnswer, o.GoOn, ""}
+		return &verdict{StatusAnswer, goOn, ""}
 	}
 	return nil
 }
 
 // announce plays option A's sounds to the two sides at the same time.
 func (d *dialing) announce(ctx context.Context, winner *leg) {
-	o, ch := &d.req.Options, d.ch
+	o, ch := d.req.Options.rare(), d.ch
 	names := strings.Split(o.AnnounceCaller, "&")
 	play := func() {
 		for len(names) > 0 && ch.caller.playing == nil && ch.caller.state == legUp {
@@ -195,7 +200,7 @@ func (d *dialing) announce(ctx context.Context, winner *leg) {
 // bothGo sends the caller to a priority and the callee to the one behind it (option G).
 func (d *dialing) bothGo(ctx context.Context, winner *leg) *verdict {
 	ch := d.ch
-	at, err := ch.interp.Target(carets(d.req.Options.BothGo))
+	at, err := ch.interp.Target(carets(d.req.Options.rare().BothGo))
 	if err != nil {
 		ch.log().Warn("Dial: option G", "error", err)
 		return &verdict{StatusAnswer, true, ""}
@@ -213,7 +218,7 @@ func carets(s string) string { return strings.ReplaceAll(s, "^", ",") }
 
 // peerAfter does what options e and F ask for when the call is over.
 func (d *dialing) peerAfter(ctx context.Context, peer *leg) {
-	ch, o := d.ch, &d.req.Options
+	ch, o := d.ch, d.req.Options.rare()
 	at := ch.interp.Position()
 	if o.CalleeGoesOn && peer.state == legUp && ch.caller.state == legGone && ch.owns(peer) {
 		next := dialplan.Position{Context: at.Context, Exten: at.Exten, Priority: at.Priority + 1}

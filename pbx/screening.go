@@ -25,7 +25,7 @@ const (
 
 // privacyKey is where the answer of the callee about this caller is.
 func (d *dialing) privacyKey() string {
-	family := d.req.Options.Screening.Family
+	family := d.req.Options.More.Screening.Family
 	if family == "" {
 		family = d.ch.interp.Position().Exten
 	}
@@ -55,7 +55,7 @@ func (d *dialing) introPath() (string, error) {
 // introduce is done before anybody is called: what the callee has decided already, or
 // the caller says its name. A status ends the Dial.
 func (d *dialing) introduce(ctx context.Context) DialStatus {
-	ch, s := d.ch, &d.req.Options.Screening
+	ch, s := d.ch, &d.req.Options.More.Screening
 	if s.SkipKnown && ch.caller.number != "" {
 		s.On = false
 		return ""
@@ -97,7 +97,7 @@ func (d *dialing) introduce(ctx context.Context) DialStatus {
 
 // screen asks the callee that has answered. Nil: it takes the call.
 func (d *dialing) screen(ctx context.Context, winner *leg) *verdict {
-	ch, s := d.ch, &d.req.Options.Screening
+	ch, s := d.ch, &d.req.Options.More.Screening
 	path, err := d.introPath()
 	if s.Delete && err == nil {
 		defer func() { _ = os.Remove(path) }() // it may not be there

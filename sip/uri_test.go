@@ -198,6 +198,7 @@ func TestAddress(t *testing.T) {
 		{`Жанна <sip:a@b>`, Address{"Жанна", "sip:a@b", ""}},
 		{`"quoted"<sip:a@b>`, Address{"quoted", "sip:a@b", ""}},
 		{`<tel:+1234>;tag=1`, Address{"", "tel:+1234", ";tag=1"}},
+		{`sip:8005;phone-context=x@a.example:5060;tag=1`, Address{"", "sip:8005;phone-context=x@a.example:5060", ";tag=1"}},
 	} {
 		got, err := ParseAddress(c.text)
 		if err != nil || got != c.want {

@@ -376,22 +376,22 @@ func TestDialOptions(t *testing.T) {
 	for letters, want := range map[string]pbx.DialOptions{
 		"tTkK":              {Caller: pbx.MayTransfer | pbx.MayPark, Callee: pbx.MayTransfer | pbx.MayPark},
 		"hXw":               {Caller: pbx.MayRecord, Callee: pbx.MayDisconnect | pbx.MayRecord},
-		"A(a&b:c)":          {AnnounceCallee: "a&b", AnnounceCaller: "c"},
-		"D(12:34:5)":        {DigitsCallee: "12", DigitsCaller: "34", DigitsProgress: "5"},
-		"F":                 {CalleeGoesOn: true},
-		"F(a^s^1)g":         {CalleeGoesOn: true, CalleePlace: "a^s^1", GoOn: true},
-		"G(a^s^1)":          {BothGo: "a^s^1"},
+		"A(a&b:c)":          {More: &pbx.MoreDialOptions{AnnounceCallee: "a&b", AnnounceCaller: "c"}},
+		"D(12:34:5)":        {More: &pbx.MoreDialOptions{DigitsCallee: "12", DigitsCaller: "34", DigitsProgress: "5"}},
+		"F":                 {More: &pbx.MoreDialOptions{CalleeGoesOn: true}},
+		"F(a^s^1)g":         {GoOn: true, More: &pbx.MoreDialOptions{CalleeGoesOn: true, CalleePlace: "a^s^1"}},
+		"G(a^s^1)":          {More: &pbx.MoreDialOptions{BothGo: "a^s^1"}},
 		"L(60000:10000:5)":  {CallLimit: time.Minute, Warn: 10 * time.Second, WarnAgain: 5 * time.Millisecond},
 		"S(5)L(x)":          {AnswerLimit: 5 * time.Second},
-		"pnN":               {Screening: pbx.Screening{On: true, Delete: true, SkipKnown: true}},
-		"P(x)":              {Screening: pbx.Screening{On: true, Remember: true, Family: "x"}},
-		"f(123)u(prohib)":   {ForceID: true, ForcedID: "123", Presentation: "prohib"},
-		"o(9)r(busy)Q(17)":  {OwnID: true, CalleeID: "9", Ring: true, RingTone: "busy", ElsewhereCause: pbx.CauseUserBusy},
-		"acdeizIjRCm(loud)": {AnswerEarly: true, Elsewhere: true, KeyExit: true, CalleeHangup: true, NoForward: true, Patient: true, Quiet: true, RingUntilMedia: true, Reset: true, Music: true, MusicClass: "loud"},
+		"pnN":               {More: &pbx.MoreDialOptions{Screening: pbx.Screening{On: true, Delete: true, SkipKnown: true}}},
+		"P(x)":              {More: &pbx.MoreDialOptions{Screening: pbx.Screening{On: true, Remember: true, Family: "x"}}},
+		"f(123)u(prohib)":   {More: &pbx.MoreDialOptions{ForceID: true, ForcedID: "123", Presentation: "prohib"}},
+		"o(9)r(busy)Q(17)":  {Ring: true, More: &pbx.MoreDialOptions{OwnID: true, CalleeID: "9", RingTone: "busy", ElsewhereCause: pbx.CauseUserBusy}},
+		"acdeizIjRCm(loud)": {Elsewhere: true, NoForward: true, RingUntilMedia: true, Reset: true, Music: true, MusicClass: "loud", More: &pbx.MoreDialOptions{AnswerEarly: true, KeyExit: true, CalleeHangup: true, Patient: true, Quiet: true}},
 	} {
 		got, unknown := dialOptions(letters)
-		if got != want || unknown != "" {
-			t.Errorf("%s: %+v, unknown %q", letters, got, unknown)
+		if !reflect.DeepEqual(got, want) || unknown != "" {
+			t.Errorf("%s: %+v with %+v, unknown %q", letters, got, got.More, unknown)
 		}
 	}
 	if _, unknown := dialOptions("gO(1)v!"); unknown != "Ov!" {

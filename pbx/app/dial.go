@@ -62,7 +62,9 @@ func dialOptions(s string) (o pbx.DialOptions, unknown string) {
 func ringOption(o *pbx.DialOptions, letter byte, arg string) bool {
 	switch letter {
 	case 'r':
-		o.Ring, o.RingTone = true, arg
+		if o.Ring = true; arg != "" {
+			more(o).RingTone = arg
+		}
 	case 'R':
 		o.RingUntilMedia = true
 	case 'm':
@@ -74,29 +76,29 @@ func ringOption(o *pbx.DialOptions, letter byte, arg string) bool {
 	case 'c':
 		o.Elsewhere = true
 	case 'Q':
-		o.ElsewhereCause, _ = causeOf(arg)
+		more(o).ElsewhereCause, _ = causeOf(arg)
 	case 'd':
-		o.KeyExit = true
+		more(o).KeyExit = true
 	case 'i':
 		o.NoForward = true
 	case 'z':
-		o.Patient = true
+		more(o).Patient = true
 	case 'f':
-		o.ForceID, o.ForcedID = true, arg
+		more(o).ForceID, more(o).ForcedID = true, arg
 	case 'u':
-		o.Presentation = arg
+		more(o).Presentation = arg
 	case 's':
-		o.Tag = arg
+		more(o).Tag = arg
 	case 'o':
-		o.OwnID, o.CalleeID = true, arg
+		more(o).OwnID, more(o).CalleeID = true, arg
 	case 'p':
-		o.Screening.On = true
+		more(o).Screening.On = true
 	case 'P':
-		o.Screening.On, o.Screening.Remember, o.Screening.Family = true, true, arg
+		more(o).Screening.On, more(o).Screening.Remember, more(o).Screening.Family = true, true, arg
 	case 'n':
-		o.Screening.Delete = true
+		more(o).Screening.Delete = true
 	case 'N':
-		o.Screening.SkipKnown = true
+		more(o).Screening.SkipKnown = true
 	case 'j', ',', ' ': // the callees are offered the caller's streams in any case
 	default:
 		return false
@@ -108,24 +110,24 @@ func ringOption(o *pbx.DialOptions, letter byte, arg string) bool {
 func callOption(o *pbx.DialOptions, letter byte, arg string) bool {
 	switch letter {
 	case 'a':
-		o.AnswerEarly = true
+		more(o).AnswerEarly = true
 	case 'A':
-		o.AnnounceCallee, o.AnnounceCaller, _ = strings.Cut(arg, ":")
+		more(o).AnnounceCallee, more(o).AnnounceCaller, _ = strings.Cut(arg, ":")
 	case 'C':
 		o.Reset = true
 	case 'D':
 		parts := append(strings.Split(arg, ":"), "", "")
-		o.DigitsCallee, o.DigitsCaller, o.DigitsProgress = parts[0], parts[1], parts[2]
+		more(o).DigitsCallee, more(o).DigitsCaller, more(o).DigitsProgress = parts[0], parts[1], parts[2]
 	case 'e':
-		o.CalleeHangup = true
+		more(o).CalleeHangup = true
 	case 'F':
-		o.CalleeGoesOn, o.CalleePlace = true, arg
+		more(o).CalleeGoesOn, more(o).CalleePlace = true, arg
 	case 'g':
 		o.GoOn = true
 	case 'G':
-		o.BothGo = arg
+		more(o).BothGo = arg
 	case 'I':
-		o.Quiet = true
+		more(o).Quiet = true
 	case 'L':
 		parts := append(strings.Split(arg, ":"), "", "")
 		o.CallLimit, o.Warn, o.WarnAgain = wholeMilliseconds(parts[0]), wholeMilliseconds(parts[1]), wholeMilliseconds(parts[2])
@@ -149,6 +151,14 @@ func keyOption(o *pbx.DialOptions, letter byte) bool {
 	p, ok := powers[letter|0x20]
 	o.Caller |= p
 	return ok
+}
+
+// more are the options that few calls have, made when one is needed.
+func more(o *pbx.DialOptions) *pbx.MoreDialOptions {
+	if o.More == nil {
+		o.More = &pbx.MoreDialOptions{}
+	}
+	return o.More
 }
 
 // wholeMilliseconds reads a number of milliseconds; 0 is none.

@@ -38,7 +38,7 @@ func retryDial(ctx context.Context, ch pbx.Channel, args string) error {
 			return nil
 		}
 		stop := ""
-		if req.Options.KeyExit {
+		if m := req.Options.More; m != nil && m.KeyExit {
 			stop = anyKey
 		}
 		key, err := playAll(ctx, ch, a[0], stop)

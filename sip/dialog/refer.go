@@ -48,6 +48,13 @@ func (d *Dialog) newReferral(now time.Time, tx *transaction.Server, req *sip.Req
 // §2.4.2).
 func referTo(req *sip.Request) (sip.Address, *refusal) {
 	a, ok, err := req.ReferTo()
+	if raw := req.Get(sip.HeaderReferTo); err != nil && !strings.Contains(raw, "<") {
+		// RFC 3261 §20.10 wants brackets around a URI with a question mark; baresip
+		// leaves them out, and there is only one way to read it.
+		if _, wrong := sip.ParseURI(raw); wrong == nil {
+			a, ok, err = sip.Address{URI: raw}, true, nil
+		}
+	}
 	if !ok || err != nil || req.Count(sip.HeaderReferTo) != 1 {
 		return a, &refusal{status: 400, reason: "Bad Refer-To"}
 	}

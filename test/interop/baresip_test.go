@@ -58,11 +58,16 @@ func newBaresip(t *testing.T, n *node, user, transport string, o options) phone 
 		"module g711.so", "module aufile.so", "module sndfile.so",
 		"module_tmp uuid.so", "module_tmp account.so",
 		"module_app contact.so", "module_app menu.so", "module_app ctrl_tcp.so",
+		"module_app presence.so",
 		"ctrl_tcp_listen 127.0.0.1:" + control,
 		"snd_path " + sounds, "",
 	}, "\n")
 	write(t, dir, "config", config)
-	write(t, dir, "contacts", "\n")
+	contacts := "\n"
+	if o.watches != "" {
+		contacts = fmt.Sprintf("\"%[1]s\" <sip:%[1]s@%[2]s>;presence=p2p\n", o.watches, n.server(transport))
+	}
+	write(t, dir, "contacts", contacts)
 	proto := strings.TrimSuffix(transport, "6")
 	account := fmt.Sprintf("<sip:%s@%s;transport=%s>;auth_user=%s;auth_pass=%s;regint=600;ptime=%d;answermode=%s;audio_codecs=%s\n",
 		user, n.server(transport), proto, user, user, o.ptimeMillis(), o.answerMode("auto", "manual"), "pcmu,pcma")

@@ -38,6 +38,7 @@ type options struct {
 	plays   string        // sound file
 	answers bool          // takes calls by itself
 	ptime   time.Duration // 0 = 20 ms
+	watches string        // number whose presence is shown, of baresip; "" = none
 }
 
 func (o options) ptimeMillis() int64 {

@@ -21,7 +21,7 @@ func sipp(t *testing.T, n *node, dir, scenario, user, transport, port string, mo
 	args := []string{
 		n.server(transport), "-sf", filepath.Join(testdata.Root(t), "test", "interop", "testdata", scenario+".xml"),
 		"-s", user, "-au", "8005", "-ap", "8005", "-i", "127.0.0.1", "-mi", "127.0.0.1", "-p", port,
-		"-t", sippTransports[transport], "-m", "1", "-nostdin", "-timeout", "20s", "-timeout_error",
+		"-t", sippTransports[transport], "-m", "1", "-nostdin", "-trace_err", "-error_file", "/dev/stderr", "-timeout", "20s", "-timeout_error",
 	}
 	return start(t, dir, path, append(args, more...)...)
 }

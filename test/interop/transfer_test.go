@@ -19,9 +19,7 @@ func transferNode(t *testing.T, port string) *node {
 	t.Helper()
 	var b strings.Builder
 	fmt.Fprintf(&b, "[udp]\ntype=transport\nprotocol=udp\nbind=127.0.0.1:%s\n", freePort(t, "udp"))
-	for _, user := range []string{"8005", "8006"} {
-		fmt.Fprintf(&b, "[%[1]s]\ntype=endpoint\ncontext=calls\ndisallow=all\nallow=ulaw\nauth=%[1]s\naors=%[1]s\n[%[1]s]\ntype=auth\nauth_type=userpass\nusername=%[1]s\npassword=%[1]s\n[%[1]s]\ntype=aor\nmax_contacts=1\n", user)
-	}
+	b.WriteString(endpointConf("8005") + endpointConf("8006"))
 	fmt.Fprintf(&b, "[8007]\ntype=endpoint\ncontext=calls\ndisallow=all\nallow=ulaw\naors=8007\n[8007]\ntype=aor\ncontact=sip:8007@127.0.0.1:%s\n", port)
 	dir := t.TempDir()
 	write(t, dir, "asterisk/pjsip.conf", b.String())
@@ -216,4 +214,9 @@ func read(path string) string {
 		return ""
 	}
 	return string(data)
+}
+
+// endpointConf is a telephone of pjsip.conf whose password is its name.
+func endpointConf(user string) string {
+	return strings.ReplaceAll("[USER]\ntype=endpoint\ncontext=calls\ndisallow=all\nallow=ulaw\nauth=USER\naors=USER\n[USER]\ntype=auth\nauth_type=userpass\nusername=USER\npassword=USER\n[USER]\ntype=aor\nmax_contacts=1\n", "USER", user)
 }
