@@ -144,7 +144,9 @@ func dialogBody(entity, exten string, version uint32, s ExtensionState, early bo
 // document writes XML with its declaration.
 func document(v any) (string, error) {
 	text, err := xml.MarshalIndent(v, "", " ")
-	return `<?xml version="1.0" encoding="UTF-8"?>` + "\n" + string(text) + "\n", err
+	// The same to a reader of XML, but some telephones look for the short form.
+	short := strings.ReplaceAll(string(text), "></rpid:on-the-phone>", "/>")
+	return `<?xml version="1.0" encoding="UTF-8"?>` + "\n" + short + "\n", err
 }
 
 // Counts are the messages of a mailbox (RFC 3842 §3.5).

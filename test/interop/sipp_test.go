@@ -1,9 +1,10 @@
 package interop
 
 import (
+	"net"
 	"os"
 	"path/filepath"
-	"strings"
+	"strconv"
 	"testing"
 	"time"
 
@@ -21,7 +22,7 @@ func sipp(t *testing.T, n *node, dir, scenario, user, transport, port string, mo
 	args := []string{
 		n.server(transport), "-sf", filepath.Join(testdata.Root(t), "test", "interop", "testdata", scenario+".xml"),
 		"-s", user, "-au", "8005", "-ap", "8005", "-i", "127.0.0.1", "-mi", "127.0.0.1", "-p", port,
-		"-t", sippTransports[transport], "-m", "1", "-nostdin", "-trace_err", "-error_file", "/dev/stderr", "-timeout", "20s", "-timeout_error",
+		"-t", sippTransports[transport], "-m", "1", "-nostdin", "-trace_err", "-error_file", filepath.Join(dir, scenario+".err"), "-timeout", "20s", "-timeout_error",
 	}
 	return start(t, dir, path, append(args, more...)...)
 }
@@ -101,16 +102,29 @@ func sippAnswers(t *testing.T, n *node, dir, transport, port string) string {
 	return judge(t, "the caller, by echo", caller.heard(), callerTone, talk-time.Second)
 }
 
-// evenPort is a free port for RTP, with the one above for RTCP.
+// evenPort is a free port for RTP, with the three above: SIPp takes them for RTCP and
+// for video.
 func evenPort(t *testing.T) string {
 	t.Helper()
 	for range 50 {
 		port := freePort(t, "udp")
-		if strings.ContainsAny(port[len(port)-1:], "02468") {
+		n, err := strconv.Atoi(port)
+		if err != nil || n%2 != 0 {
+			continue
+		}
+		free := true
+		for more := 1; more < 4; more++ {
+			c, err := net.ListenPacket("udp", "127.0.0.1:"+strconv.Itoa(n+more))
+			if err == nil {
+				err = c.Close()
+			}
+			free = free && err == nil
+		}
+		if free {
 			return port
 		}
 	}
-	t.Fatal("no even port is free")
+	t.Fatal("no four ports are free")
 	return ""
 }
 

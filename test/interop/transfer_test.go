@@ -200,7 +200,7 @@ func (s *sippTransferer) transfer(transferee, target string) {
 	escaped := strings.NewReplacer(";", "%3B", "=", "%3D").Replace(dialog)
 	first := sipp(s.t, s.n, dir, "refer", transferee, "udp", freePort(s.t, "udp"), "-key", "dialog", escaped, "-mp", evenPort(s.t))
 	if code := first.wait(20 * time.Second); code != 0 {
-		s.t.Fatalf("SIPp's REFER failed: exit %d", code)
+		s.t.Fatalf("SIPp's REFER failed: exit %d\n%s", code, read(filepath.Join(dir, "refer.err")))
 	}
 	if code := second.wait(20 * time.Second); code != 0 {
 		s.t.Fatalf("SIPp's call to the target did not end: exit %d", code)
