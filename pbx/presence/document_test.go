@@ -63,7 +63,7 @@ func TestPresenceBody(t *testing.T) {
 		if c.onPhone {
 			person = ` <dm:person>
   <rpid:activities>
-   <rpid:on-the-phone></rpid:on-the-phone>
+   <rpid:on-the-phone/>
   </rpid:activities>
  </dm:person>`
 		}

@@ -18,23 +18,32 @@ func TestLamp(t *testing.T) {
 	t.Run("telephone", func(t *testing.T) {
 		watcher := newBaresip(t, n, "8005", "udp", options{plays: toneFile(t, callerTone), watches: "8006"}).(*baresip)
 		other := newOwn(t, n, "8006", "udp", options{plays: toneFile(t, calleeTone)})
-		mark := watcher.expect(0, 15*time.Second, "8006@", "to Online")
+		mark := watcher.status(0, "Online")
 		other.call("600")
 		other.awaitAnswered()
-		mark = watcher.expect(mark, 15*time.Second, "from Online to Busy")
+		mark = watcher.status(mark, "Busy")
 		other.hangup()
 		other.awaitEnded()
-		watcher.expect(mark, 15*time.Second, "from Busy to Online")
+		watcher.status(mark, "Online")
 	})
 	t.Run("parking space", func(t *testing.T) {
 		watcher := newBaresip(t, n, "8005", "udp", options{plays: toneFile(t, callerTone), watches: "701"}).(*baresip)
 		other := newOwn(t, n, "8006", "udp", options{plays: toneFile(t, calleeTone)})
-		mark := watcher.expect(0, 15*time.Second, "701@", "to Online")
+		mark := watcher.status(0, "Online")
 		other.call("700")
 		other.awaitAnswered()
-		mark = watcher.expect(mark, 15*time.Second, "from Online to Busy")
+		mark = watcher.status(mark, "Busy")
 		other.hangup()
 		other.awaitEnded()
-		watcher.expect(mark, 15*time.Second, "from Busy to Online")
+		watcher.status(mark, "Online")
 	})
+}
+
+// status waits until baresip shows that what it watches has come to a status, which it
+// writes in colour.
+func (b *baresip) status(mark int, want string) int {
+	b.t.Helper()
+	mark = b.expect(mark, 15*time.Second, "changed status from ")
+	mark = b.expect(mark, time.Second, " to ")
+	return b.expect(mark, time.Second, "m"+want+"\x1b")
 }

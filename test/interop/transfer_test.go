@@ -197,7 +197,7 @@ func (s *sippTransferer) transfer(transferee, target string) {
 			dialog, _, _ = strings.Cut(rest, " ")
 		}
 	}
-	escaped := strings.NewReplacer(";", "%3B", "=", "%3D").Replace(dialog)
+	escaped := strings.NewReplacer(";", "%3B", "=", "%3D", "@", "%40").Replace(dialog)
 	first := sipp(s.t, s.n, dir, "refer", transferee, "udp", freePort(s.t, "udp"), "-key", "dialog", escaped, "-mp", evenPort(s.t))
 	if code := first.wait(20 * time.Second); code != 0 {
 		s.t.Fatalf("SIPp's REFER failed: exit %d\n%s", code, read(filepath.Join(dir, "refer.err")))
