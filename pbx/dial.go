@@ -113,6 +113,7 @@ func (ch *channel) dial(ctx context.Context, req *DialRequest) (*dialing, error)
 	over := d.tellRinging()
 	winner, status := d.ring(ctx)
 	over()
+	ch.caller.typed = "" // of keys while it rang
 	if winner == nil {
 		d.giveUp(status)
 		if d.exit != "" && !ch.gone() {

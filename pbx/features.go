@@ -135,6 +135,14 @@ func (ch *channel) typed(l *leg, r rune) {
 	}
 }
 
+// forgetKeys drops what a leg has keyed, and its codes, before it leaves the channel.
+func (ch *channel) forgetKeys(l *leg) {
+	l.codes, l.typed = nil, ""
+	if ch.typer == l {
+		ch.typer = nil
+	}
+}
+
 // passTyped gives keys that are no code to the other side.
 func (ch *channel) passTyped() {
 	l := ch.typer
@@ -163,7 +171,7 @@ func (d *dialing) act(ctx context.Context) bool {
 	}
 	a := ch.acts[0]
 	ch.acts = ch.acts[1:]
-	if a.by.peer == nil || !ch.owns(a.by) {
+	if !ch.owns(a.by) || a.by.peer == nil { // it may belong to another goroutine by now
 		return true
 	}
 	ch.event("feature keyed")

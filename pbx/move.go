@@ -239,6 +239,8 @@ func (ch *channel) surrender(e surrender) {
 // empty fills the places of two legs with ghosts, before one of them goes to
 // another goroutine, and returns what takes that back.
 func (ch *channel) empty(a, b *leg) (undo func()) {
+	ch.forgetKeys(a)
+	ch.forgetKeys(b)
 	caller, branches, d := ch.caller, slices.Clone(ch.branches), ch.dialing
 	var peer *leg
 	if caller == a || caller == b {

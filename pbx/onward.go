@@ -99,7 +99,7 @@ func (ch *channel) detach(l *leg) {
 		ch.part(l, l.peer)
 	}
 	l.play(nil)
-	l.codes, l.typed = nil, ""
+	ch.forgetKeys(l)
 	if l == ch.caller {
 		ch.caller = ghost(l)
 	}
