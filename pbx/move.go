@@ -129,7 +129,7 @@ func (ch *channel) goodbye() time.Time {
 
 // take carries out a takeover.
 func (ch *channel) take(e takeover) {
-	ok := !ch.gone() && ch.owns(e.old)
+	ok := !ch.gone() && ch.consult == nil && ch.owns(e.old)
 	if ok && e.answer {
 		ok = e.fresh.answerNow()
 	}
@@ -221,7 +221,7 @@ func (ch *channel) replace(old, fresh *leg, wait bool) {
 func (ch *channel) surrender(e surrender) {
 	other := e.of.peer
 	to := e.to.owner()
-	if ch.gone() || other == nil || e.of.state != legUp || other.state != legUp || e.of != ch.caller && other != ch.caller {
+	if ch.gone() || ch.consult != nil || other == nil || e.of.state != legUp || other.state != legUp || e.of != ch.caller && other != ch.caller {
 		e.to.post(declined{e}, false)
 		return
 	}

@@ -122,7 +122,7 @@ func (ch *channel) fetch(other *channel) (*leg, error) {
 	var state atomic.Int32 // a late errand takes nothing
 	err := ch.ask(other, func(o *channel) {
 		l := o.caller
-		if o == ch || o.gone() || l.state != legUp || !state.CompareAndSwap(wanted, taken) {
+		if o == ch || o.gone() || o.consult != nil || l.state != legUp || !state.CompareAndSwap(wanted, taken) {
 			return
 		}
 		o.detach(l)

@@ -44,7 +44,7 @@ func (ch *channel) Send(ctx context.Context, name, target string) error {
 		to, err := o.targetFrom(at, target)
 		switch {
 		case err != nil:
-		case o.gone() || l.state == legGone:
+		case o.gone() || o.consult != nil || l.state == legGone:
 			err = errNoChannel
 		case l == o.caller:
 			o.sendTo(place(to))
@@ -156,7 +156,7 @@ func (ch *channel) fetchLeg(name string) (*leg, error) {
 	}
 	got := make(chan *leg, 1)
 	err := ch.withLeg(name, func(o *channel, l *leg) {
-		if o == ch || o.gone() || l.state != legUp || l.inside {
+		if o == ch || o.gone() || o.consult != nil || l.state != legUp || l.inside {
 			got <- nil
 			return
 		}

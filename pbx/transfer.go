@@ -20,7 +20,7 @@ func (l *leg) refer(e dialog.Refer) {
 		_ = e.Request.Reject(400, "")
 		return
 	}
-	if !l.endpoint.AllowTransfer || l.peer == nil || ch.gone() {
+	if !l.endpoint.AllowTransfer || l.peer == nil || ch.gone() || ch.consult != nil { // one transfer at a time
 		ch.log().Info("transfer refused", "by", l.name, "to", e.To.URI)
 		_ = e.Request.Reject(603, "")
 		return
