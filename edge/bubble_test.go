@@ -353,7 +353,8 @@ func TestServiceRecords(t *testing.T) {
 			return transport.Service{Host: host, Port: 5060, Priority: priority, Weight: weight}
 		}
 		const name = "_sip._udp.example.org"
-		b.net.tell(name, record(spare, 20, 1), record(a, 10, 60), record(c, 10, 20))
+		last, first, second := record(spare, 20, 1), record(a, 10, 60), record(c, 10, 20) // before anybody resolves a name
+		b.net.tell(name, last, first, second)
 		for _, fault := range b.d.Apply(Settings{Set: 1, Algorithm: dispatch.Tiers, NoPing: true, Services: []string{name}}, time.Now()) {
 			b.t.Error(fault)
 		}
@@ -385,7 +386,7 @@ func TestServiceRecords(t *testing.T) {
 			b.t.Fatal(err)
 		}
 		expect("a drained", map[string]int{c.Address(): 80})
-		b.net.tell(name, record(spare, 20, 1), record(a, 10, 60))
+		b.net.tell(name, last, first)
 		time.Sleep(20 * time.Second)
 		expect("c is gone, a is drained still", map[string]int{spare.Address(): 80})
 		b.net.tell(name)
