@@ -34,7 +34,7 @@ type forwarding struct {
 // is nil once a final response was forwarded and no branch is left.
 type exchange struct {
 	req    *sip.Request // after §16.4
-	suffix string       // of branches: loop detection
+	suffix suffix       // of branches: loop detection
 	way    way
 	plan   Plan
 	fork   fork
@@ -53,7 +53,7 @@ type exchange struct {
 }
 
 // newForwarding takes an exchange from the pool.
-func (p *Proxy) newForwarding(tx *transaction.Server, req *sip.Request, suffix string) *forwarding {
+func (p *Proxy) newForwarding(tx *transaction.Server, req *sip.Request, suffix suffix) *forwarding {
 	x := p.exchanges.Get().(*exchange)
 	p.open.Add(1)
 	x.req, x.suffix = req, suffix
@@ -225,7 +225,7 @@ func (l *leg) send(req *sip.Request, targets []transport.Target) int {
 		l.counted = true
 		l.dest.Begin(fw.plan.Uses...)
 	}
-	l.client = fw.tx.Layer().RequestBranch(req, targets, l, fw.suffix)
+	l.client = fw.tx.Layer().RequestBranch(req, targets, l, fw.suffix[:])
 	p.deadlines.set(l, l.firstPhase(method))
 	return 0
 }

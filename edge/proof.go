@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
@@ -30,24 +31,33 @@ const proofParam = "proof"
 type proofs struct {
 	secrets [][]byte // the first signs, all are believed
 	now     func() time.Time
+	coding  *base64.Encoding
 
 	mu   sync.Mutex         // guards the following
 	days map[uint64]*daySet // of the days that were asked for, proofDays at most
 }
 
 // daySet has the signers of one day, one pool for each secret.
-type daySet []*sync.Pool // of hash.Hash
+type daySet []*sync.Pool // of *signer
+
+// signer is a keyed hash with room for what it reads and writes.
+type signer struct {
+	mac  hash.Hash
+	text []byte
+	sum  [sha256.Size]byte
+}
 
 const (
-	proofSize = 10              // bytes of one: 80 bits, as of a flow token
-	proofDays = 8               // the longest a dialog can live
-	proofDay  = 24 * 3600       // seconds
-	proofSkew = 1               // days that the clock of a fellow edge may be ahead
-	proofMost = 1 + 2*proofSize // bytes of a parameter: the day and a proof for each side
+	proofSize = 10                    // bytes of one: 80 bits, as of a flow token
+	proofDays = 8                     // the longest a dialog can live
+	proofDay  = 24 * 3600             // seconds
+	proofSkew = 1                     // days that the clock of a fellow edge may be ahead
+	proofMost = 1 + 2*proofSize       // bytes of a parameter: the day and a proof for each side
+	proofText = (proofMost*4 + 2) / 3 // the same as text
 )
 
 func newProofs(secrets [][]byte) *proofs {
-	return &proofs{secrets: secrets, now: time.Now, days: make(map[uint64]*daySet)}
+	return &proofs{secrets: secrets, now: time.Now, coding: base64.RawURLEncoding.Strict(), days: make(map[uint64]*daySet)}
 }
 
 func (p *proofs) today() uint64 { return uint64(p.now().Unix()) / proofDay }
@@ -65,50 +75,51 @@ func (p *proofs) of(day uint64) daySet {
 	set := make(daySet, len(p.secrets))
 	for i, secret := range p.secrets {
 		key := derive(secret, "hometone edge proof"+string(binary.BigEndian.AppendUint64(nil, day)))
-		set[i] = &sync.Pool{New: func() any { return hmac.New(sha256.New, key) }}
+		set[i] = &sync.Pool{New: func() any { return &signer{mac: hmac.New(sha256.New, key)} }}
 	}
 	p.days[day] = &set
 	return set
 }
 
 // sign appends the proof that requests of a dialog may go to a hop.
-func (d daySet) sign(dst []byte, secret int, callID, tag, hop string) []byte {
-	m := d[secret].Get().(hash.Hash)
-	defer d[secret].Put(m)
-	m.Reset()
-	var room [512]byte
-	text := append(append(append(room[:0], callID...), 0), tag...)
-	text = append(append(text, 0), hop...)
-	m.Write(text)
-	var sum [sha256.Size]byte
-	return append(dst, m.Sum(sum[:0])[:proofSize]...)
+func (d daySet) sign(dst []byte, secret int, callID, tag string, hop []byte) []byte {
+	s := d[secret].Get().(*signer)
+	defer d[secret].Put(s)
+	s.mac.Reset()
+	s.text = append(append(append(s.text[:0], callID...), 0), tag...)
+	s.text = append(append(s.text, 0), hop...)
+	s.mac.Write(s.text)
+	return append(dst, s.mac.Sum(s.sum[:0])[:proofSize]...)
 }
 
-// make returns the value of the parameter for up to two hops; "" are left out.
-func (p *proofs) make(callID, tag string, hops ...string) string {
+// appendProof appends the value of the parameter for up to two hops; empty ones
+// are left out, and nothing is appended if there is none.
+func (p *proofs) appendProof(dst []byte, callID, tag string, hops ...[]byte) []byte {
 	day := p.today()
 	set := p.of(day)
 	var room [proofMost]byte
 	b := append(room[:0], byte(day))
 	for _, hop := range hops {
-		if hop != "" {
+		if len(hop) > 0 {
 			b = set.sign(b, 0, callID, tag, hop)
 		}
 	}
 	if len(b) == 1 {
-		return ""
+		return dst
 	}
-	return base64.RawURLEncoding.EncodeToString(b)
+	return p.coding.AppendEncode(dst, b)
 }
 
 // check reports whether a parameter proves that requests of the dialog may go
 // to a hop, from either side.
-func (p *proofs) check(param string, m *sip.Message, hop string) bool {
-	if strings.ContainsAny(param, "\r\n") {
-		return false // the decoder would skip them, and one proof would have many spellings
+func (p *proofs) check(param string, m *sip.Message, hop []byte) bool {
+	if len(hop) == 0 || len(param) > proofText || strings.ContainsAny(param, "\r\n") {
+		return false // the decoder would skip line ends, and one proof would have many spellings
 	}
-	b, err := base64.RawURLEncoding.Strict().DecodeString(param)
-	if err != nil || hop == "" || len(b) > proofMost || len(b) <= proofSize || (len(b)-1)%proofSize != 0 {
+	var text [proofText]byte
+	var raw [proofMost + 2]byte
+	b, err := p.coding.AppendDecode(raw[:0], text[:copy(text[:], param)])
+	if err != nil || len(b) <= proofSize || (len(b)-1)%proofSize != 0 {
 		return false
 	}
 	today := p.today() + proofSkew
@@ -131,37 +142,41 @@ func (p *proofs) check(param string, m *sip.Message, hop string) bool {
 	return false
 }
 
-// hopOf is the hop of a URI as proofs have it: its host in one spelling.
-func hopOf(uri *sip.URI) string {
+// hopRoom is room for most hops.
+type hopRoom [64]byte
+
+// appendHop appends the hop of a URI as proofs have it: its host in one spelling.
+func appendHop(dst []byte, uri *sip.URI) []byte {
 	if maddr, ok := uri.Params.Get("maddr"); ok && maddr != "" {
-		return strings.ToLower(maddr)
+		return append(dst, strings.ToLower(maddr)...)
 	}
 	if addr, numeric := uri.Addr(); numeric {
-		return addr.Unmap().String()
+		return addr.Unmap().AppendTo(dst)
 	}
-	return strings.ToLower(uri.Host)
+	return append(dst, strings.ToLower(uri.Host)...)
 }
 
-// hopOfValue is the hop of a value of Record-Route or Contact, "" if it has none.
-func hopOfValue(value string) string {
+// appendHopOf appends the hop of a value of Record-Route or Contact; nothing if it
+// has none.
+func appendHopOf(dst []byte, value string) []byte {
 	a, err := sip.ParseAddress(value)
 	if err != nil {
-		return ""
+		return dst
 	}
 	uri, err := a.ParsedURI()
 	if err != nil {
-		return ""
+		return dst
 	}
-	return hopOf(&uri)
+	return appendHop(dst, &uri)
 }
 
-// callerHop is where requests of the callee go after they have passed us: the
-// proxy before us, or the caller's Contact.
-func callerHop(req *sip.Request) string {
+// appendCallerHop appends where requests of the callee go after they have passed
+// us: the proxy before us, or the caller's Contact.
+func appendCallerHop(dst []byte, req *sip.Request) []byte {
 	if value, ok := req.First(sip.HeaderRecordRoute); ok {
-		return hopOfValue(value)
+		return appendHopOf(dst, value)
 	}
-	return hopOfValue(req.Get(sip.HeaderContact))
+	return appendHopOf(dst, req.Get(sip.HeaderContact))
 }
 
 // entitled reports whether a request inside a dialog may go on: it comes from a
@@ -172,13 +187,14 @@ func (p *Proxy) entitled(fw *forwarding) bool {
 	case p.cfg.Relay == nil || p.cfg.Relay(fw.tx.Flow()):
 		return true
 	case w.flow.Valid():
-		return p.proofs.check(w.proof, &fw.req.Message, w.token)
+		return p.proofs.check(w.proof, &fw.req.Message, []byte(w.token))
 	}
 	hop, err := firstHop(fw.req)
 	if err != nil {
 		return false
 	}
-	return p.destination(&hop) || p.proofs.check(w.proof, &fw.req.Message, hopOf(&hop))
+	var room hopRoom
+	return p.destination(&hop) || p.proofs.check(w.proof, &fw.req.Message, appendHop(room[:0], &hop))
 }
 
 // destination reports whether a URI is the address of a destination.
@@ -215,8 +231,10 @@ func (p *Proxy) prove(res *sip.Response, fw *forwarding, l *leg) {
 	if at < 0 {
 		return // somebody has taken our entry out
 	}
-	hop, entry := calleeHop(res, at)
-	if hop == "" || !l.several && hop == targetHop(l.client.Target()) {
+	above, entry := aboveEntry(res, at)
+	var room, sentTo hopRoom
+	hop := appendHopOf(room[:0], above)
+	if len(hop) == 0 || !l.several && bytes.Equal(hop, appendTargetHop(sentTo[:0], l.client.Target())) {
 		return // the entry proves it since the request
 	}
 	a, err := sip.ParseAddress(entry)
@@ -228,14 +246,14 @@ func (p *Proxy) prove(res *sip.Response, fw *forwarding, l *leg) {
 	if _, mine := p.self.is(&uri, fw.tx.Flow()); err != nil || !mine || uri.User != "" || !signed || p.proofs.check(param, &res.Message, hop) {
 		return
 	}
-	uri.Params = uri.Params.With(proofParam, p.proofs.make(res.CallID(), res.FromTag(), hop))
+	uri.Params = uri.Params.With(proofParam, string(p.proofs.appendProof(nil, res.CallID(), res.FromTag(), hop)))
 	setValue(&res.Message, at, "<"+uri.String()+">")
 }
 
-// calleeHop is where requests of the caller go after they have passed the entry
+// aboveEntry is where requests of the caller go after they have passed the entry
 // at a place of the Record-Route: what stands above it, or the callee's Contact.
-func calleeHop(res *sip.Response, at int) (hop, entry string) {
-	above, i := "", 0
+func aboveEntry(res *sip.Response, at int) (above, entry string) {
+	i := 0
 	for v := range res.Values(sip.HeaderRecordRoute) {
 		if i == at {
 			entry = v
@@ -247,7 +265,7 @@ func calleeHop(res *sip.Response, at int) (hop, entry string) {
 	if at == 0 {
 		above = res.Get(sip.HeaderContact)
 	}
-	return hopOfValue(above), entry
+	return above, entry
 }
 
 // setValue replaces one value of Record-Route.
@@ -264,13 +282,13 @@ func setValue(m *sip.Message, at int, value string) {
 	}
 }
 
-// targetHop is the hop that a request sent to t reaches.
-func targetHop(t transport.Target) string {
+// appendTargetHop appends the hop that a request sent to t reaches.
+func appendTargetHop(dst []byte, t transport.Target) []byte {
 	switch {
 	case t.Flow.Valid():
-		return t.Flow.Remote().Addr().Unmap().String()
+		return t.Flow.Remote().Addr().Unmap().AppendTo(dst)
 	case t.Addr.IsValid():
-		return t.Addr.Addr().Unmap().String()
+		return t.Addr.Addr().Unmap().AppendTo(dst)
 	}
-	return ""
+	return dst
 }

@@ -117,7 +117,7 @@ func TestProofs(t *testing.T) {
 		p.now = func() time.Time { return start.AddDate(0, 0, days) }
 		return p
 	}
-	both := at(0, "one").make("call", "alice", "192.0.2.1", "pbx.example.com")
+	both := proofOf(at(0, "one"), "call", "alice", "192.0.2.1", "pbx.example.com")
 	for _, c := range []struct {
 		name                  string
 		verifier              *proofs
@@ -139,7 +139,7 @@ func TestProofs(t *testing.T) {
 		{"256 days later, when the day has the same byte", at(256, "one"), "call", "alice", "bob", "192.0.2.1", false},
 		{"a fellow edge whose clock is behind", at(-1, "one"), "call", "alice", "bob", "192.0.2.1", true},
 	} {
-		if got := c.verifier.check(both, dialogRequest(c.callID, c.from, c.to), c.hop); got != c.want {
+		if got := c.verifier.check(both, dialogRequest(c.callID, c.from, c.to), []byte(c.hop)); got != c.want {
 			t.Errorf("%s: believed %v, want %v", c.name, got, c.want)
 		}
 	}
@@ -155,13 +155,13 @@ func TestProofs(t *testing.T) {
 func FuzzProof(f *testing.F) {
 	p := newProofs([][]byte{[]byte("one")})
 	p.now = func() time.Time { return time.Unix(1_770_000_000, 0) }
-	good := p.make("call", "alice", "192.0.2.1")
+	good := proofOf(p, "call", "alice", "192.0.2.1")
 	f.Add(good)
-	f.Add(p.make("call", "bob", "192.0.2.2", "192.0.2.1"))
+	f.Add(proofOf(p, "call", "bob", "192.0.2.2", "192.0.2.1"))
 	f.Add("")
 	m := dialogRequest("call", "alice", "carol")
 	f.Fuzz(func(t *testing.T, param string) {
-		if p.check(param, m, "192.0.2.1") && !strings.HasPrefix(param, good[:8]) {
+		if p.check(param, m, []byte("192.0.2.1")) && !strings.HasPrefix(param, good[:8]) {
 			t.Errorf("%q is believed", param)
 		}
 	})
@@ -213,7 +213,7 @@ func TestSIPS(t *testing.T) {
 		{transport.WSS, entry{sips: true}, ";transport=ws;lr>"},
 		{transport.WSS, entry{token: "t"}, "<sip:t@"},
 	} {
-		if got := b.proxy.entry(transport.Target{Proto: c.proto, Addr: there}, c.e); !strings.Contains(got, c.want) || c.proto == transport.TLS && c.e.sips && strings.Contains(got, "transport") {
+		if got := b.proxy.entry(transport.Target{Proto: c.proto, Addr: there}, &c.e); !strings.Contains(got, c.want) || c.proto == transport.TLS && c.e.sips && strings.Contains(got, "transport") {
 			t.Errorf("entry for %v %+v is %s, want %s", c.proto, c.e, got, c.want)
 		}
 	}
@@ -227,4 +227,13 @@ func TestSIPS(t *testing.T) {
 	if !sipsOnly(routed) {
 		t.Error("a next hop with SIPS is not taken as secure only")
 	}
+}
+
+// proofOf is the parameter for hops.
+func proofOf(p *proofs, callID, tag string, hops ...string) string {
+	var list [][]byte
+	for _, hop := range hops {
+		list = append(list, []byte(hop))
+	}
+	return string(p.appendProof(nil, callID, tag, list...))
 }

@@ -1,7 +1,6 @@
 package edge
 
 import (
-	"cmp"
 	"math"
 	"strconv"
 
@@ -38,35 +37,58 @@ func (p *Proxy) record(req *sip.Request, fw *forwarding, t transport.Target) {
 	caller.sips = sipsOnly(req)
 	callee.sips = caller.sips
 	back := transport.Target{Proto: from.Proto(), Addr: from.Remote(), Flow: from}
-	two := caller.token != "" || p.entry(t, callee) != p.entry(back, caller)
-	p.sign(req, t, &caller, &callee, two)
-	if two {
-		req.Prepend(sip.HeaderRecordRoute, p.entry(back, caller))
+	two := caller.token != "" || callee.token != "" || p.door(t) != p.door(back)
+	var room signRoom
+	if p.proofs != nil {
+		caller.proof, callee.proof = p.sign(&room, req, t, [2]string{caller.token, callee.token}, two)
 	}
-	req.Prepend(sip.HeaderRecordRoute, p.entry(t, callee))
+	if two {
+		req.Prepend(sip.HeaderRecordRoute, p.entry(back, &caller))
+	}
+	req.Prepend(sip.HeaderRecordRoute, p.entry(t, &callee))
 	if p.proofs != nil {
 		fw.below = uint16(min(req.Count(sip.HeaderRecordRoute), math.MaxUint16))
 	}
 }
 
-// sign puts proofs into the entries: into the lower one for what the callee
-// sends, into the upper one for the caller, or both into the only one.
-func (p *Proxy) sign(req *sip.Request, t transport.Target, caller, callee *entry, two bool) {
-	if p.proofs == nil {
-		return
-	}
+// door is the address and transport of ours that an entry names.
+type door struct {
+	host  string
+	port  uint16
+	proto transport.Proto
+}
+
+func (p *Proxy) door(t transport.Target) door {
+	host, port := p.cfg.Transport.SentBy(t)
+	return door{host, port, t.Proto}
+}
+
+// signRoom is room for two proofs.
+type signRoom [2][proofText]byte
+
+// sign makes the proofs of the entries: in the lower one for what the callee
+// sends, in the upper one for the caller, or both in the upper one if there is
+// no other. A token takes the place of the hop.
+func (p *Proxy) sign(room *signRoom, req *sip.Request, t transport.Target, tokens [2]string, two bool) (caller, callee []byte) {
+	caller, callee = room[0][:0], room[1][:0]
 	callID, tag := req.CallID(), req.FromTag()
-	toCaller, toCallee := cmp.Or(caller.token, callerHop(req)), cmp.Or(callee.token, targetHop(t))
-	if !two {
-		callee.proof = p.proofs.make(callID, tag, toCallee, toCaller)
-		return
+	var up, down hopRoom
+	toCaller, toCallee := append(up[:0], tokens[0]...), append(down[:0], tokens[1]...)
+	if len(toCaller) == 0 {
+		toCaller = appendCallerHop(toCaller, req)
 	}
-	caller.proof, callee.proof = p.proofs.make(callID, tag, toCaller), p.proofs.make(callID, tag, toCallee)
+	if len(toCallee) == 0 {
+		toCallee = appendTargetHop(toCallee, t)
+	}
+	if !two {
+		return caller, p.proofs.appendProof(callee, callID, tag, toCallee, toCaller)
+	}
+	return p.proofs.appendProof(caller, callID, tag, toCaller), p.proofs.appendProof(callee, callID, tag, toCallee)
 }
 
 // path adds our Path entry with the token of the phone's flow.
 func (p *Proxy) path(req *sip.Request, from transport.Flow) {
-	here := p.entry(transport.Target{Proto: from.Proto(), Addr: from.Remote(), Flow: from}, entry{token: p.flows.encode(from), sips: sipsOnly(req)})
+	here := p.entry(transport.Target{Proto: from.Proto(), Addr: from.Remote(), Flow: from}, &entry{token: p.flows.encode(from), sips: sipsOnly(req)})
 	if req.HasToken(sip.HeaderSupported, "outbound") {
 		// "the edge proxy ... MUST include an 'ob' URI parameter" (RFC 5626 §5.1)
 		here = here[:len(here)-1] + ";ob>"
@@ -77,7 +99,7 @@ func (p *Proxy) path(req *sip.Request, from transport.Flow) {
 // entry is what a value of ours in Record-Route or Path says besides our address.
 type entry struct {
 	token string // of a flow
-	proof string // parameter
+	proof []byte // parameter
 	// sips: "If the Request-URI contains a SIPS URI, or the topmost Route header
 	// field value ... contains a SIPS URI, the URI placed into the Record-Route
 	// header field MUST be a SIPS URI" (RFC 3261 §16.6 step 4).
@@ -85,7 +107,7 @@ type entry struct {
 }
 
 // entry is our address towards t as a route.
-func (p *Proxy) entry(t transport.Target, e entry) string {
+func (p *Proxy) entry(t transport.Target, e *entry) string {
 	host, port := p.cfg.Transport.SentBy(t)
 	var buf [256]byte
 	b := append(buf[:0], "<sip"...)
@@ -107,7 +129,7 @@ func (p *Proxy) entry(t transport.Target, e entry) string {
 		b = append(append(b, ";transport="...), t.Proto.String()...)
 	}
 	b = append(b, ";lr"...)
-	if e.proof != "" {
+	if len(e.proof) > 0 {
 		b = append(append(b, ";"+proofParam+"="...), e.proof...)
 	}
 	return string(append(b, '>'))

@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"bytes"
 	"hash/maphash"
 	"strconv"
 	"strings"
@@ -18,7 +19,7 @@ type refusal struct {
 
 // validate is RFC 3261 §16.3: what a proxy checks before it forwards. Syntax
 // has been checked by the layers below.
-func (p *Proxy) validate(req *sip.Request, suffix string) refusal {
+func (p *Proxy) validate(req *sip.Request, suffix suffix) refusal {
 	if hops, ok, err := req.MaxForwards(); ok && (err != nil || hops == 0) {
 		return refusal{status: 483} // "the element MUST NOT forward the request"
 	}
@@ -37,11 +38,14 @@ func (p *Proxy) validate(req *sip.Request, suffix string) refusal {
 // not understood by the proxy, the proxy SHOULD reject the request with a 416".
 func schemeKnown(uri *sip.URI) bool { return uri.IsSIP() || uri.IsTel() }
 
+// suffix is a text of letters and digits, zeros behind it.
+type suffix [16]byte
+
 // loopSuffix ends the branch of every request the proxy forwards. It is a keyed
 // hash of all that decides where a request goes (RFC 5393 §4.2.1): a request that
 // comes back with its own suffix in a Via would go the same way again, one whose
 // Request-URI or Route has changed is a spiral and goes on.
-func (p *Proxy) loopSuffix(req *sip.Request) string {
+func (p *Proxy) loopSuffix(req *sip.Request) (s suffix) {
 	var h maphash.Hash
 	h.SetSeed(p.seed)
 	part := func(s string) {
@@ -58,15 +62,16 @@ func (p *Proxy) loopSuffix(req *sip.Request) string {
 	for v := range req.Values(sip.HeaderRoute) {
 		part(v)
 	}
-	var buf [16]byte
-	return string(strconv.AppendUint(append(buf[:0], 'L'), h.Sum64(), 36))
+	strconv.AppendUint(append(s[:0], 'L'), h.Sum64(), 36) // 14 bytes at most
+	return s
 }
 
 // looped reports whether a Via below the first bears the suffix. Nobody but
 // this proxy can have made it, so its sent-by need not be compared.
-func looped(req *sip.Request, suffix string) bool {
+func looped(req *sip.Request, suffix suffix) bool {
+	text := bytes.TrimRight(suffix[:], "\x00")
 	for v := range req.Values(sip.HeaderVia) {
-		if strings.Contains(v, suffix) {
+		if strings.Contains(v, string(text)) {
 			return true
 		}
 	}

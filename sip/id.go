@@ -2,7 +2,6 @@ package sip
 
 import (
 	"crypto/rand"
-	"strings"
 	"sync"
 )
 
@@ -11,6 +10,9 @@ const MagicCookie = "z9hG4bK"
 
 // NewBranch returns a fresh Via branch: the magic cookie and 80 random bits.
 func NewBranch() string { return randomText(MagicCookie, 16, "") }
+
+// AppendBranch is NewBranch behind dst.
+func AppendBranch(dst []byte) []byte { return appendRandom(append(dst, MagicCookie...), 16) }
 
 // NewTag returns a fresh From or To tag with 80 random bits; RFC 3261 §19.3
 // asks for at least 32.
@@ -37,16 +39,17 @@ func NewCSeq() uint32 {
 const idAlphabet = "abcdefghijkmnpqrstuvwxyz23456789" // 32 letters, 5 bits each
 
 func randomText(prefix string, n int, suffix string) string {
+	var room [64]byte
+	return string(append(appendRandom(append(room[:0], prefix...), n), suffix...))
+}
+
+func appendRandom(dst []byte, n int) []byte {
 	b := entropy.Get().(*entropyBuffer)
 	defer entropy.Put(b)
-	var s strings.Builder
-	s.Grow(len(prefix) + n + len(suffix))
-	s.WriteString(prefix)
 	for _, c := range b.take(n) {
-		s.WriteByte(idAlphabet[c&31])
+		dst = append(dst, idAlphabet[c&31])
 	}
-	s.WriteString(suffix)
-	return s.String()
+	return dst
 }
 
 // entropyBuffer hands out bytes of crypto/rand, read 1 kB at a time because a

@@ -2,6 +2,7 @@ package sip
 
 import (
 	"iter"
+	"unsafe"
 )
 
 // Message is what requests and responses share: an ordered list of header
@@ -16,11 +17,26 @@ type Message struct {
 	bodyStart int
 	lineEnd   int // the start line: src[:lineEnd]; 0 = written from the parts below
 
+	// What Validate has found out, for as long as the values it comes from stand
+	// there (same): a message is asked for it by every room it passes.
+	via     Via
+	viaFrom string // value of the topmost Via line
+	fromTag memo
+	toTag   memo
+
 	response bool
 	method   Method
 	uri      string
 	status   int
 	reason   string
+}
+
+// memo is a tag and the value of From or To that it stands in.
+type memo struct{ value, tag string }
+
+// same reports whether a and b are the same piece of memory.
+func same(a, b string) bool {
+	return len(a) == len(b) && len(a) > 0 && unsafe.StringData(a) == unsafe.StringData(b)
 }
 
 // field is one header field line. Offsets are into Message.src; an added or
@@ -188,9 +204,10 @@ func (m *Message) Body() string { return m.body }
 // IsResponse reports whether the message is a response.
 func (m *Message) IsResponse() bool { return m.response }
 
-// copyInto makes dst an independent copy with room for what a proxy adds; the
-// strings are shared.
+// copyInto makes dst an independent copy that uses the room it has; the strings
+// are shared.
 func (m *Message) copyInto(dst *Message) {
+	fields := append(dst.fields[:0], m.fields...)
 	*dst = *m
-	dst.fields = append(make([]field, 0, len(m.fields)+spareFields), m.fields...)
+	dst.fields = fields
 }

@@ -15,13 +15,13 @@ const (
 func Parse(src string) (*Request, *Response, error) {
 	src = skipBlank(src)
 	if isResponse(src) {
-		res := new(Response)
+		res := newResponse(strings.Count(src, "\n"))
 		if err := res.Parse(src); err != nil {
 			return nil, nil, err
 		}
 		return nil, res, nil
 	}
-	req := new(Request)
+	req := newRequest(strings.Count(src, "\n"))
 	err := req.Parse(src)
 	if e, ok := err.(*Error); ok && e.Status == 0 {
 		return nil, nil, err
@@ -66,14 +66,55 @@ func (r *Response) Parse(src string) error {
 func (m *Message) reset(src string) {
 	fields := m.fields[:0]
 	if fields == nil {
-		fields = make([]field, 0, min(strings.Count(src, "\n"), 20)+spareFields)
+		fields = make([]field, 0, manyFields)
 	}
 	*m = Message{src: src, fields: fields}
 }
 
-// spareFields is the room for fields that are added to a message, which saves
-// most of them another allocation.
-const spareFields = 4
+// Messages come with room for the fields they have and for those that a proxy
+// adds, in one piece of memory. Lines of the body count as fields: to tell them
+// apart would cost more than the room.
+const (
+	spareFields = 4
+	fewFields   = 14
+	manyFields  = 24
+)
+
+// newRequest returns a request with room for a message of so many lines.
+func newRequest(lines int) *Request {
+	if lines+spareFields <= fewFields {
+		r := new(struct {
+			Request
+			room [fewFields]field
+		})
+		r.fields = r.room[:0]
+		return &r.Request
+	}
+	r := new(struct {
+		Request
+		room [manyFields]field
+	})
+	r.fields = r.room[:0]
+	return &r.Request
+}
+
+// newResponse is newRequest for a response.
+func newResponse(lines int) *Response {
+	if lines+spareFields <= fewFields {
+		r := new(struct {
+			Response
+			room [fewFields]field
+		})
+		r.fields = r.room[:0]
+		return &r.Response
+	}
+	r := new(struct {
+		Response
+		room [manyFields]field
+	})
+	r.fields = r.room[:0]
+	return &r.Response
+}
 
 // skipBlank drops empty lines before the start line (RFC 3261 §7.5), and the
 // blanks and zero bytes that some peers send as keep-alives.

@@ -33,14 +33,12 @@ func (r *Request) ParsedURI() (URI, error) { return ParseURI(r.uri) }
 
 // Clone returns an independent copy.
 func (r *Request) Clone() *Request {
-	c := new(Request)
+	c := newRequest(len(r.fields))
 	r.copyInto(&c.Message)
 	return c
 }
 
 // CopyInto makes dst an independent copy and reuses its memory.
 func (r *Request) CopyInto(dst *Request) {
-	fields := append(dst.fields[:0], r.fields...)
-	dst.Message = r.Message
-	dst.fields = fields
+	r.copyInto(&dst.Message)
 }

@@ -62,7 +62,7 @@ func (r *Response) Success() bool { return r.status/100 == 2 }
 
 // Clone returns an independent copy.
 func (r *Response) Clone() *Response {
-	c := new(Response)
+	c := newResponse(len(r.fields))
 	r.copyInto(&c.Message)
 	return c
 }

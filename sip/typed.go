@@ -28,6 +28,13 @@ func (m *Message) CSeq() (seq uint32, method Method, err error) {
 
 // TopVia returns the topmost Via element.
 func (m *Message) TopVia() (Via, error) {
+	f := m.find(HeaderVia)
+	if f == nil {
+		return Via{}, bad(HeaderVia, "Missing Via")
+	}
+	if same(m.viaFrom, m.value(f)) {
+		return m.via, nil
+	}
 	v, ok := m.First(HeaderVia)
 	if !ok {
 		return Via{}, bad(HeaderVia, "Missing Via")
@@ -60,7 +67,14 @@ func (m *Message) FromTag() string { return m.tag(HeaderFrom) }
 func (m *Message) ToTag() string { return m.tag(HeaderTo) }
 
 func (m *Message) tag(id HeaderID) string {
-	a, fault := parseAddress(m.Get(id))
+	known, value := &m.fromTag, m.Get(id)
+	if id == HeaderTo {
+		known = &m.toTag
+	}
+	if same(known.value, value) {
+		return known.tag
+	}
+	a, fault := parseAddress(value)
 	if fault != "" {
 		return ""
 	}

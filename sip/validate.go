@@ -91,7 +91,8 @@ func (r *Request) validateCSeq() error {
 // validateVia checks the first Via line. Lines below were written by others
 // and are not ours to refuse (§16.3).
 func (m *Message) validateVia() error {
-	v, more := m.Get(HeaderVia), true
+	line := m.Get(HeaderVia)
+	v, more := line, true
 	for first := true; more; first = false {
 		var elem string
 		elem, v, more = nextElement(v)
@@ -101,9 +102,11 @@ func (m *Message) validateVia() error {
 		if !first {
 			continue
 		}
-		if via, fault := parseVia(elem); fault != "" || !via.Params.valid() {
+		via, fault := parseVia(elem)
+		if fault != "" || !via.Params.valid() {
 			return bad(HeaderVia, "Malformed Via")
 		}
+		m.via, m.viaFrom = via, line
 	}
 	return nil
 }
@@ -148,6 +151,12 @@ func (m *Message) validateParties() error {
 		var u URI
 		if fault := u.parse(a.URI); fault != "" {
 			return bad(id, fault)
+		}
+		known := memo{m.Get(id), a.Tag()}
+		if id == HeaderFrom {
+			m.fromTag = known
+		} else {
+			m.toTag = known
 		}
 	}
 	return nil

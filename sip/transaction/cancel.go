@@ -49,7 +49,7 @@ func (s *shard) sendCancel(tx *clientTx, fields []Field) {
 	if tx.flow.Valid() {
 		child.target = transport.Target{Proto: tx.flow.Proto(), Addr: tx.flow.Remote(), Flow: tx.flow}
 	}
-	child.msg = s.layer.scratch.encode(req)
+	child.msg.msg = s.layer.scratch.encode(req)
 	s.start(child)
 }
 
@@ -83,12 +83,13 @@ func companion(invite *sip.Request, m sip.Method, to string) *sip.Request {
 // acknowledged" (§17.1.1.3). Retransmitted responses get the same ACK.
 func (s *shard) sendACK(tx *clientTx, res *sip.Response) {
 	if tx.req != nil {
-		tx.msg = s.layer.scratch.encode(companion(tx.req, sip.ACK, res.Get(sip.HeaderTo)))
+		s.layer.scratch.restore(&tx.msg)
+		tx.msg.msg = s.layer.scratch.encode(companion(tx.req, sip.ACK, res.Get(sip.HeaderTo)))
 		tx.req = nil
 	}
 	f := tx.flow
 	if !f.Valid() {
 		return
 	}
-	_ = s.layer.transport.Send(f, tx.msg) // the response comes again if it is lost
+	_ = s.layer.transport.Send(f, tx.msg.msg) // the response comes again if it is lost
 }

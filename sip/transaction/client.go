@@ -1,6 +1,7 @@
 package transaction
 
 import (
+	"bytes"
 	"fmt"
 	"strconv"
 	"sync/atomic"
@@ -35,7 +36,7 @@ type Client struct {
 	shard   *shard
 	watcher ClientWatcher
 	method  sip.Method
-	suffix  string // of branches
+	suffix  [suffixRoom]byte // of branches, the rest zeros
 	current atomic.Pointer[clientTx]
 
 	// The following belong to the shard.
@@ -45,6 +46,7 @@ type Client struct {
 	wanted  bool // Cancel was called
 	fields  []Field
 	done    bool // a final response or a failure was delivered
+	first   clientTx
 }
 
 // A clientTx is one client transaction. It belongs to the shard.
@@ -59,7 +61,7 @@ type clientTx struct {
 	ended     bool
 	cancelled bool         // the CANCEL has been sent
 	req       *sip.Request // as sent; an INVITE's is needed for ACK and CANCEL
-	msg       []byte       // the request, later the ACK, to be sent again
+	msg       lent         // the request, later the ACK, to be sent again
 	inv       clientInvite
 	other     clientOther
 }
@@ -82,13 +84,17 @@ func (c *Client) Layer() *Layer { return c.layer }
 // shard of req's Call-ID, never before Request returns on another goroutine's
 // behalf.
 func (l *Layer) Request(req *sip.Request, to []transport.Target, w ClientWatcher) *Client {
-	return l.RequestBranch(req, to, w, "")
+	return l.RequestBranch(req, to, w, nil)
 }
 
-// RequestBranch is Request with a text that ends every branch it uses; proxies
-// put their loop detection there (§16.6 step 8).
-func (l *Layer) RequestBranch(req *sip.Request, to []transport.Target, w ClientWatcher, suffix string) *Client {
-	c := &Client{layer: l, watcher: w, method: req.Method(), suffix: suffix, req: req, targets: to}
+// suffixRoom is the size of the longest suffix of branches in bytes.
+const suffixRoom = 16
+
+// RequestBranch is Request with a text of at most 16 bytes that ends every branch
+// it uses; proxies put their loop detection there (§16.6 step 8).
+func (l *Layer) RequestBranch(req *sip.Request, to []transport.Target, w ClientWatcher, suffix []byte) *Client {
+	c := &Client{layer: l, watcher: w, method: req.Method(), req: req, targets: to}
+	copy(c.suffix[:], suffix)
 	c.shard = l.shard(req.CallID())
 	var err error
 	switch {
@@ -113,18 +119,22 @@ func (l *Layer) RequestBranch(req *sip.Request, to []transport.Target, w ClientW
 // prepare makes the transaction for the first of the targets left.
 func (c *Client) prepare() *clientTx {
 	l := c.layer
-	tx := &clientTx{client: c, flowAt: -1, invite: c.method == sip.INVITE, req: c.req}
+	tx := &c.first
+	if tx.client != nil { // the next target
+		tx = new(clientTx)
+	}
+	*tx = clientTx{client: c, flowAt: -1, invite: c.method == sip.INVITE, req: c.req}
 	tx.owner = tx
-	branch := sip.NewBranch() + c.suffix
-	tx.key = l.keys.client(branch, c.method)
 	t := c.targets[0]
 	c.targets = c.targets[1:]
+	var room [branchRoom]byte
+	branch := bytes.TrimRight(append(sip.AppendBranch(room[:0]), c.suffix[:]...), "\x00")
 	tx.encode(t, branch)
-	if l.tooLarge(t, len(tx.msg)) {
+	if l.tooLarge(t, len(tx.msg.msg)) {
 		// §18.1.1: "If a request is within 200 bytes of the path MTU, or if it is
 		// larger than 1300 bytes and the path MTU is unknown, the request MUST be
 		// sent using ... TCP"; if that cannot be reached, over UDP after all.
-		l.logger.Info("transaction: request goes over TCP, it is large for a datagram", "bytes", len(tx.msg),
+		l.logger.Info("transaction: request goes over TCP, it is large for a datagram", "bytes", len(tx.msg.msg),
 			"limit", l.cfg.DatagramSize, "call_id", c.req.CallID(), "peer", t.Addr.String())
 		c.targets = append([]transport.Target{{Proto: transport.UDP, Addr: t.Addr, Listener: t.Listener, KeepProto: true}}, c.targets...)
 		t.Proto = transport.TCP
@@ -139,7 +149,7 @@ func (l *Layer) tooLarge(t transport.Target, size int) bool {
 }
 
 // encode writes the request for t.
-func (tx *clientTx) encode(t transport.Target, branch string) {
+func (tx *clientTx) encode(t transport.Target, branch []byte) {
 	c := tx.client
 	via := c.layer.via(t, branch)
 	if c.hasVia {
@@ -149,12 +159,14 @@ func (tx *clientTx) encode(t transport.Target, branch string) {
 		c.hasVia = true
 	}
 	tx.target = t
-	tx.msg = c.layer.scratch.encode(c.req)
+	tx.key = c.layer.keys.client(via[len(via)-len(branch):], c.method)
+	c.layer.scratch.restore(&tx.msg)
+	tx.msg = c.layer.scratch.lend(c.req)
 }
 
 // via writes the Via for a request to t: with rport (RFC 3581 §3), over TLS with
 // alias (RFC 5923 §5).
-func (l *Layer) via(t transport.Target, branch string) string {
+func (l *Layer) via(t transport.Target, branch []byte) string {
 	host, port := l.transport.SentBy(t)
 	proto := t.Proto
 	if t.Flow.Valid() {
@@ -181,15 +193,27 @@ func (l *Layer) via(t transport.Target, branch string) string {
 // Via it is sent with is not left in req; sent again, the same ACK has the
 // same branch.
 func (l *Layer) Send(req *sip.Request, to transport.Target) error {
-	return l.SendEncoded(l.Encode(req, to), to)
+	p := l.scratch.take()
+	msg := l.appendAlone((*p)[:0], req, to)
+	defer l.scratch.give(p, msg)
+	return l.SendEncoded(msg, to) // it does not keep msg
 }
 
 // Encode writes what Send sends, for those who keep it to send it again.
 func (l *Layer) Encode(req *sip.Request, to transport.Target) []byte {
-	req.Prepend(sip.HeaderVia, l.via(to, l.keys.branch(req)))
-	msg := l.scratch.encode(req)
+	p := l.scratch.take()
+	b := l.appendAlone((*p)[:0], req, to)
+	defer l.scratch.give(p, b)
+	return append(make([]byte, 0, len(b)), b...)
+}
+
+// appendAlone appends a request outside of a transaction.
+func (l *Layer) appendAlone(dst []byte, req *sip.Request, to transport.Target) []byte {
+	var room [branchRoom]byte
+	req.Prepend(sip.HeaderVia, l.via(to, l.keys.appendBranch(room[:0], req)))
+	dst = req.Append(dst)
 	req.PopFirst(sip.HeaderVia)
-	return msg
+	return dst
 }
 
 // SendEncoded sends what Encode wrote.
@@ -197,7 +221,7 @@ func (l *Layer) SendEncoded(msg []byte, to transport.Target) error {
 	if f, ok := l.transport.Find(to); ok {
 		return l.transport.Send(f, msg)
 	}
-	l.transport.SendTo(to, msg, nil)
+	l.transport.SendTo(to, msg, nil) // it does not keep msg
 	return nil
 }
 
@@ -225,14 +249,14 @@ func (s *shard) start(tx *clientTx) {
 func (s *shard) sendRequest(tx *clientTx) {
 	l := s.layer
 	if tx.flow.Valid() {
-		s.sent(tx, tx.flow, l.transport.Send(tx.flow, tx.msg))
+		s.sent(tx, tx.flow, l.transport.Send(tx.flow, tx.msg.msg))
 		return
 	}
 	if f, ok := l.transport.Find(tx.target); ok {
-		s.sent(tx, f, l.transport.Send(f, tx.msg))
+		s.sent(tx, f, l.transport.Send(f, tx.msg.msg))
 		return
 	}
-	l.transport.SendTo(tx.target, tx.msg, func(f transport.Flow, err error) {
+	l.transport.SendTo(tx.target, tx.msg.msg, func(f transport.Flow, err error) {
 		s.post(&event{kind: evConnect, tx: tx, flow: f, err: err})
 	})
 }
@@ -317,6 +341,9 @@ func (s *shard) response(f transport.Flow, res *sip.Response, via *sip.Via) {
 	var act action
 	if tx.invite {
 		act = tx.inv.response(s.now, &s.layer.timers, res.Status())
+		if tx.inv.state == stateProceeding {
+			s.layer.scratch.restore(&tx.msg) // Timer A has ended: it is not sent again
+		}
 	} else {
 		act = tx.other.response(s.now, &s.layer.timers, res.Status())
 	}
@@ -363,7 +390,7 @@ func (s *shard) deliver(c *Client, tx *clientTx, res *sip.Response) {
 		c.done, c.req, c.targets = true, nil, nil
 		tx.req = nil // the ACK has been written; that to a 2xx is the TU's
 		if !tx.invite || res.Success() {
-			tx.msg = nil
+			s.layer.scratch.restore(&tx.msg)
 		}
 	}
 	c.watcher.Response(c, res)
@@ -391,6 +418,7 @@ func (s *shard) endClient(tx *clientTx) {
 		return
 	}
 	tx.ended = true
+	s.layer.scratch.restore(&tx.msg)
 	s.wheel.remove(&tx.timer)
 	delete(s.clients, tx.key)
 	s.layer.clients.Add(-1)

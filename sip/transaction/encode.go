@@ -24,6 +24,38 @@ func (s *scratch) encode(m writer) []byte {
 	return msg
 }
 
+// lent is a message in a buffer of the pool, for those that are kept for a moment:
+// a request until it is answered, a response until it has left. The zero value
+// holds nothing.
+type lent struct {
+	room *[]byte // nil: msg is a slice of its own
+	msg  []byte
+}
+
+// lend writes m into a buffer of the pool. Whoever has it gives it back with
+// restore, or leaves it to the collector.
+func (s *scratch) lend(m writer) lent {
+	p := s.take()
+	b := m.Append((*p)[:0])
+	if cap(b) <= lentMax {
+		return lent{p, b}
+	}
+	msg := append(make([]byte, 0, len(b)), b...)
+	s.give(p, b)
+	return lent{nil, msg}
+}
+
+// lentMax keeps a small message from holding a large buffer.
+const lentMax = 4 << 10
+
+// restore gives the buffer of m back, and m holds nothing.
+func (s *scratch) restore(m *lent) {
+	if m.room != nil {
+		s.give(m.room, m.msg)
+	}
+	*m = lent{}
+}
+
 // send writes m into a buffer of the pool and sends it: for what nobody keeps.
 // An error is as good as a loss on the way.
 func (s *scratch) send(t Transport, f transport.Flow, m writer) {

@@ -84,11 +84,16 @@ func (k *keys) tag(req *sip.Request) string {
 	return strconv.FormatUint(h.a, 36)
 }
 
-// branch is a Via branch that is the same every time an ACK to a 2xx is sent.
-func (k *keys) branch(req *sip.Request) string {
+// branchRoom is room for a branch with its suffix, in bytes.
+const branchRoom = 64
+
+// appendBranch appends a Via branch that is the same every time an ACK to a 2xx
+// is sent.
+func (k *keys) appendBranch(dst []byte, req *sip.Request) []byte {
 	top, _ := req.First(sip.HeaderVia)
 	h := k.of("branch", req.CallID(), req.FromTag(), req.ToTag(), req.Get(sip.HeaderCSeq), string(req.Method()), top)
-	return sip.MagicCookie + strconv.FormatUint(h.a, 36) + strconv.FormatUint(h.b, 36)
+	dst = strconv.AppendUint(append(dst, sip.MagicCookie...), h.a, 36)
+	return strconv.AppendUint(dst, h.b, 36)
 }
 
 func lower(s string) string { return strings.ToLower(s) } // allocates only if it must

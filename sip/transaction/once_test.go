@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/hometone/hometone/sip"
@@ -28,6 +29,7 @@ func TestRespondOnce(t *testing.T) {
 		req.Prepend(sip.HeaderVia, "SIP/2.0/UDP 192.0.2.7;branch=z9hG4bKx")
 		peer.Send(f, req.Bytes())
 		one, _ := peer.Receive(p.t.Context())
+		synctest.Wait() // the answer leaves before the transaction does
 		if s, _ := p.uas.Load(); s != 0 {
 			t.Errorf("%d transactions after the challenge, want none", s)
 		}

@@ -117,7 +117,12 @@ func (tx *Server) answer(res *sip.Response, retransmit bool) error {
 	if res.Status() > 100 && res.ToTag() == "" {
 		res.SetToTag(tx.toTag)
 	}
-	e := event{kind: evRespond, server: tx, status: res.Status(), retrans: retransmit, msg: tx.layer.scratch.encode(res)}
+	e := event{kind: evRespond, server: tx, status: res.Status(), retrans: retransmit}
+	if tx.invite && !retransmit && res.Success() {
+		e.msg = tx.layer.scratch.lend(res) // it is sent once
+	} else {
+		e.msg.msg = tx.layer.scratch.encode(res)
+	}
 	if tx.invite && retransmit && res.Success() {
 		seq, _, _ := res.CSeq()
 		e.key = tx.layer.keys.ack(res.CallID(), res.FromTag(), res.ToTag(), seq)
@@ -154,6 +159,7 @@ func (tx *Server) admit(status int, retransmit bool) error {
 // respond carries a response out.
 func (s *shard) respond(e *event) {
 	tx := e.server
+	defer s.layer.scratch.restore(&e.msg)
 	if tx.has(flagEnded) {
 		return
 	}
@@ -164,7 +170,7 @@ func (s *shard) respond(e *event) {
 		act = tx.other.respond(s.now, &s.layer.timers, e.status)
 	}
 	if act.has(actSend) {
-		tx.last = e.msg
+		tx.last = e.msg.msg
 	}
 	if e.key != (key{}) && tx.inv.state == stateAccepted && tx.ackKey == (key{}) {
 		tx.ackKey = e.key

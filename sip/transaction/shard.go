@@ -52,7 +52,7 @@ type event struct {
 	server  *Server
 	client  *Client
 	tx      *clientTx
-	msg     []byte
+	msg     lent
 	key     key
 	fields  []Field
 	err     error

@@ -15,12 +15,14 @@ import (
 type listener struct {
 	Listen
 	*endpoint
-	index uint16 // its number in listening
+	index   uint16 // its number in listening
+	outside string // External as the host of a URI; "": none
 }
 
 // An endpoint is what is bound: several UDP sockets, or one stream listener.
 type endpoint struct {
 	bound netip.AddrPort // Addr with the port the kernel chose
+	host  string         // bound as the host of a URI; "": all addresses
 
 	udp    []*udpSocket
 	stream net.Listener

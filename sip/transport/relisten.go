@@ -23,16 +23,25 @@ type listening struct {
 // number makes a listener under the next number. It appends to numbered, so
 // the receiver is one that nobody sees yet.
 func (s *listening) number(ln Listen) *listener {
-	n := &listener{Listen: ln, endpoint: &endpoint{bound: ln.Addr}, index: uint16(len(s.numbered) + 1)}
+	n := &listener{Listen: ln, endpoint: &endpoint{bound: ln.Addr}, index: uint16(len(s.numbered) + 1), outside: hostOf(ln.External.Addr())}
+	n.host = hostOf(ln.Addr.Addr())
 	s.numbered = append(s.numbered, n)
 	return n
 }
 
 // again enters other settings for the endpoint of a listener.
 func (s *listening) again(old *listener, ln Listen) *listener {
-	n := &listener{Listen: ln, endpoint: old.endpoint, index: old.index}
+	n := &listener{Listen: ln, endpoint: old.endpoint, index: old.index, outside: hostOf(ln.External.Addr())}
 	s.numbered[n.index-1] = n
 	return n
+}
+
+// hostOf writes an address as the host of a URI; "" stands for none and for all.
+func hostOf(a netip.Addr) string {
+	if !a.IsValid() || a.IsUnspecified() {
+		return ""
+	}
+	return sip.FormatHost(a)
 }
 
 // find returns the listener at the address of ln, a retired one too.

@@ -27,10 +27,10 @@ func (l *Layer) SentBy(t Target) (host string, port uint16) {
 			if ln.External.Port() != 0 {
 				port = ln.External.Port()
 			}
-			return sip.FormatHost(ln.External.Addr()), port
+			return ln.outside, port
 		}
-		if !ln.bound.Addr().IsUnspecified() {
-			local = ln.bound.Addr()
+		if ln.host != "" {
+			return ln.host, port
 		}
 	}
 	if !local.IsValid() || local.IsUnspecified() {
