@@ -84,17 +84,23 @@ func asteriskName(c sdp.Codec) string {
 // codecsOf are the codecs of one kind that a list of names has, those of first
 // before the others.
 func codecsOf(names []string, kind sdp.Kind, first []sdp.Format) []sdp.Codec {
-	list := make([]sdp.Codec, 0, min(len(names), len(codecs)))
+	var list []sdp.Codec
+	add := func(c sdp.Codec) {
+		if list == nil {
+			list = make([]sdp.Codec, 0, min(len(names), len(codecs)))
+		}
+		list = append(list, c)
+	}
 	for _, f := range first {
 		if c := allowed(names, f.Codec); c.name != "" && c.kind == kind && !contains(list, c.Codec) {
 			own := c.Codec
 			own.Fmtp = f.Fmtp // of a codec that only passes through, as its sender has it
-			list = append(list, own)
+			add(own)
 		}
 	}
 	for _, name := range names {
 		if c := codecNamed(name); c.name != "" && c.kind == kind && !contains(list, c.Codec) {
-			list = append(list, c.Codec)
+			add(c.Codec)
 		}
 	}
 	return list

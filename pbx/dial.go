@@ -72,7 +72,9 @@ func (ch *channel) dial(ctx context.Context, req *DialRequest) (*dialing, error)
 	d := &dialing{ch: ch, req: req, started: time.Now()}
 	ch.dialing = d
 	for _, name := range []string{"DIALEDPEERNAME", "DIALEDPEERNUMBER", "ANSWEREDTIME", "DIALEDTIME", "DIALSTATUS"} {
-		_ = ch.interp.Set(name, "")
+		if ch.interp.Get(name) != "" { // of an earlier Dial
+			_ = ch.interp.Set(name, "")
+		}
 	}
 	if ch.gone() {
 		return nil, ErrHangup
