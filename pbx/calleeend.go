@@ -19,7 +19,7 @@ func (ch *channel) noteEnd(l *leg) {
 	if len(ch.causes) >= maxBranches {
 		ch.causes = ch.causes[1:]
 	}
-	ch.causes = append(ch.causes, calleeEnd{l.name, l.cause, l.status})
+	ch.causes = append(ch.causes, calleeEnd{l.name, l.cause, int(l.status)})
 }
 
 // hangupCauseKeys is HANGUPCAUSE_KEYS().

@@ -4,7 +4,7 @@ import "strings"
 
 // Cause is an ITU-T Q.850 hang-up cause, as the channel variable HANGUPCAUSE
 // shows it.
-type Cause int
+type Cause uint8
 
 // The causes that the exchange itself sets or maps, by their Q.850 numbers.
 const (

@@ -37,32 +37,33 @@ type leg struct {
 	party           // the person at this side
 	dialed   string // outgoing: what Dial was told to call
 	host     string // our name towards the peer, "" = not known yet
-	outgoing bool
-	state    legState
-	cause    Cause // when gone
-	peer     *leg  // connected by the bridge; nil = none
+	peer     *leg   // connected by the bridge; nil = none
+
+	outgoing   bool
+	inside     bool // an end of a Local channel
+	progressed bool // a callee's 183 without SDP
+	offering   bool // an offer of modify waits for its answer
+	state      legState
+	cause      Cause // when gone
+	lit        presence.ChannelState
+	status     uint16      // of the final answer that refused us
+	waits      atomic.Bool // something waits for the ACK to our answer, or is about to; for Deliver
 
 	session    dialogue
 	invitation *dialog.Invitation // outgoing, until the final answer
 	callID     string
 	remoteAddr netip.Addr      // where the peer's signalling is
-	status     int             // of the final answer that refused us
-	progressed bool            // a callee's 183 without SDP
 	call       *outgoingCall   // until our INVITE has been sent
 	redirect   *sip.Response   // the 3xx that refused us, until it has been followed
-	inside     bool            // an end of a Local channel
 	request    *sip.Request    // the caller's INVITE, if the dialplan reads headers
 	response   *sip.Response   // the callee's answer, likewise
 	extra      []dialog.Header // of our INVITE, from PJSIP_HEADER
 	body       string          // of the caller's INVITE, until it has been read
 	chosen     []string        // codecs to use in the place of the endpoint's (PJSIP_MEDIA_OFFER); nil: the endpoint's
 	pending    func() error    // an offer that waits until another exchange has ended
-	waits      atomic.Bool     // something waits for the ACK to our answer, or is about to; for Deliver
-	offering   bool            // an offer of modify waits for its answer
-	lit        presence.ChannelState
-	codes      []code    // what keys of this side do while it talks; nil = nothing
-	typed      string    // keys that may become a code
-	typeBy     time.Time // when they do not any more
+	codes      []code          // what keys of this side do while it talks; nil = nothing
+	typed      string          // keys that may become a code
+	typeBy     time.Time       // when they do not any more
 
 	stream
 
@@ -227,7 +228,7 @@ func (l *leg) rejected(e dialog.Rejected) {
 	if e.Reason.Protocol == "Q.850" && e.Reason.Cause > 0 && e.Reason.Cause < 128 {
 		l.cause = Cause(e.Reason.Cause)
 	}
-	l.status = e.Status
+	l.status = uint16(e.Status)
 	if e.Status/100 == 3 {
 		l.redirect = e.Res
 	}
@@ -340,7 +341,7 @@ func (l *leg) hangUp(cause Cause) {
 // refusal is the status an unanswered caller gets.
 func (l *leg) refusal(cause Cause) int {
 	if l.status != 0 {
-		return l.status
+		return int(l.status)
 	}
 	return cause.Status()
 }

@@ -125,7 +125,7 @@ func (l *leg) far(what any) {
 		if l.state == legGone {
 			return
 		}
-		l.state, l.cause, l.status = legGone, e.cause, e.status
+		l.state, l.cause, l.status = legGone, e.cause, uint16(e.status)
 		if l == l.ch.caller {
 			l.ch.callerEnded()
 		}

@@ -23,13 +23,13 @@ type stream struct {
 	rtp      *relay.Leg
 	asides   []*aside      // further streams, by m-line
 	passed   sdp.Direction // of the main stream: what the other side's hold makes us offer (moh_passthrough)
+	agreed   bool          // an offer has met its answer
+	sinking  bool          // the leg's packets come to us for their keys
 	talk     sdp.Session
 	offer    *sdp.Description // the caller's, until it is answered
 	wanted   *sdp.Negotiated  // what the caller's offer and we have in common, until Dial has used it
-	agreed   bool             // an offer has met its answer
 	playing  media.Source     // what an application plays; nil = nothing
 	music    *music           // playing is a piece of it; nil = it is not music
-	sinking  bool             // the leg's packets come to us for their keys
 	undetect func()           // ends the search for keys in the sound; nil = there is none
 	opened   time.Time
 }

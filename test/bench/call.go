@@ -115,43 +115,65 @@ func callServer(ctx context.Context, s settings, dir string, c load.Calls) (*loa
 	return g, p, err
 }
 
-// idle measures the memory of answered calls on which nothing happens.
+// idleCalls are how many calls are held: the second number shows what a further
+// call costs, without what a node touches for its first ones.
+var idleCalls = [...]int{2000, 4000}
+
+// idle measures the memory of answered calls on which nothing happens, ten
+// seconds after the last was answered.
 func idle(ctx context.Context, s settings) error {
-	const count = 2000
-	r := row{work: fmt.Sprintf("%d answered idle calls", count), server: "hometone"}
+	const rate = 400
+	var rows [len(idleCalls)]row
+	further := row{work: fmt.Sprintf("each of the second %d", idleCalls[1]-idleCalls[0]), server: "hometone"}
+	for i, count := range idleCalls {
+		rows[i] = row{work: fmt.Sprintf("%d answered idle calls", count), server: "hometone"}
+	}
 	for round := range s.rounds {
 		s.progress("idle calls, round %d of %d", round+1, s.rounds)
-		err := s.fresh("idle", func(dir string) error {
-			g, p, err := callServer(ctx, s, dir, load.Calls{
-				Extension: "8006", User: "8005", Count: count, Rate: 400, Ringing: true, Hold: 30 * time.Second, Drain: 10 * time.Second,
+		var total [len(idleCalls)]float64 // bytes
+		for i, count := range idleCalls {
+			err := s.fresh("idle", func(dir string) (err error) {
+				total[i], err = idleOnce(ctx, s, dir, count, rate)
+				return err
 			})
 			if err != nil {
 				return err
 			}
-			defer p.stop()
-			before := p.memory()
-			measured := make(chan uint64, 1)
-			go func() { // ends by itself before the calls do
-				time.Sleep(count/400*time.Second + 10*time.Second)
-				measured <- p.memory()
-			}()
-			result, err := g.Run(ctx)
-			if err != nil {
-				return err
-			}
-			if result.Completed != count {
-				return fmt.Errorf("bench: %d of %d calls completed; first refusal: %q", result.Completed, count, result.FirstError)
-			}
-			r.add("kB/call", float64(int64(<-measured)-int64(before))/1e3/count)
-			return nil
-		})
-		if err != nil {
-			return err
+			rows[i].add("kB/call", total[i]/1e3/float64(count))
 		}
+		further.add("kB/call", (total[1]-total[0])/1e3/float64(idleCalls[1]-idleCalls[0]))
 	}
-	report(s.out, "Memory of answered calls (all the node's memory grown since start, per call)", []string{"kB/call"}, []row{r})
-	s.ratio("idle call against Asterisk 22's published 35 kB", r.values["kB/call"], series{asteriskIdleKB}, 20/asteriskIdleKB)
+	report(s.out, "Memory of answered calls (all the node's memory grown since its start, per call)", []string{"kB/call"}, append(rows[:], further))
+	s.ratio("idle call against Asterisk 22's published 35 kB", rows[0].values["kB/call"], series{asteriskIdleKB}, 20/asteriskIdleKB)
+	s.ratio("a further idle call against the same", further.values["kB/call"], series{asteriskIdleKB}, 20/asteriskIdleKB)
 	return nil
+}
+
+// idleOnce returns by how many bytes a node grows with count idle calls.
+func idleOnce(ctx context.Context, s settings, dir string, count int, rate float64) (float64, error) {
+	setUp := time.Duration(float64(count) / rate * float64(time.Second))
+	const settle = 10 * time.Second
+	g, p, err := callServer(ctx, s, dir, load.Calls{
+		Extension: "8006", User: "8005", Count: count, Rate: rate, Ringing: true, Hold: setUp + 2*settle, Drain: 10 * time.Second,
+	})
+	if err != nil {
+		return 0, err
+	}
+	defer p.stop()
+	before := p.memory()
+	measured := make(chan uint64, 1)
+	go func() { // ends by itself before the calls do
+		time.Sleep(setUp + settle)
+		measured <- p.memory()
+	}()
+	result, err := g.Run(ctx)
+	if err != nil {
+		return 0, err
+	}
+	if result.Completed != count {
+		return 0, fmt.Errorf("bench: %d of %d calls completed; first refusal: %q", result.Completed, count, result.FirstError)
+	}
+	return float64(int64(<-measured) - int64(before)), nil
 }
 
 var mediaUnits = []string{"CPU µs/packet", "packets/s", "sent", "lost", "not ours"}
