@@ -45,7 +45,7 @@ func (r *rooms) openWire(p *plan) error {
 	if err != nil {
 		return err
 	}
-	if r.wire, err = transport.New(transport.Config{Listen: listen, Logger: r.log, Inline: p.balances()}); err != nil {
+	if r.wire, err = transport.New(transport.Config{Listen: listen, Logger: r.log, Inline: p.balances(), Burst: &r.burst}); err != nil {
 		return err
 	}
 	if err := r.wire.Listen(); err != nil {

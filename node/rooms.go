@@ -40,6 +40,7 @@ type rooms struct {
 	records  *records.Store
 	relay    *relay.Relay
 	wire     *transport.Layer
+	burst    pbx.Burst
 	shards   *transaction.Layer
 	dialogs  *dialog.Layer
 	places   *registrar.Registrar
@@ -148,7 +149,7 @@ func (r *rooms) openCalls(ctx context.Context, p *plan) error {
 	}
 	r.exchange, err = pbx.New(pbx.Config{
 		Dialogs: r.dialogs, Transport: r.wire, Relay: r.relay, Locator: r.where, Records: r.records, Auth: digest,
-		Apps: app.All(), Globals: p.globals(), Node: p.name, Drain: r.drain, Logger: r.log,
+		Apps: app.All(), Globals: p.globals(), Node: p.name, Drain: r.drain, Logger: r.log, Burst: &r.burst,
 		Board: r.board, Presence: r.presence, Messages: r.messages, Voicemail: r.voicemail,
 		Services:    dialplan.Services{Database: r.database, States: states, Shared: &dialplan.Shared{}, Groups: &dialplan.Groups{}},
 		Unreachable: func(uri string) bool { return r.outbound.Unreachable(uri) },

@@ -87,6 +87,7 @@ func (s *Server) newChannel(set *Settings, e *pjsip.Endpoint, tx *transaction.Se
 	now := time.Now()
 	id, unique, n := s.newID(now)
 	ch := &channel{srv: s, set: set, box: newMailbox(), name: channelName(e.Name, n)}
+	ch.box.burst = s.cfg.Burst
 	ch.caller = newCallerLeg(ch, e, tx, req)
 	if d, ok := readDiversion(&req.Message); ok {
 		d.from.number = set.bareUser(d.from.number)

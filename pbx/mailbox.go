@@ -20,7 +20,8 @@ type mail struct {
 // mailbox is a channel's queue. Anybody may post; only the channel's goroutine
 // takes. The zero value is not ready: use newMailbox.
 type mailbox struct {
-	wake chan struct{} // holds one token when something has been posted
+	wake  chan struct{} // holds one token when something has been posted
+	burst *Burst        // holds wake-ups back; nil = nobody
 
 	mu     sync.Mutex // guards the following
 	first  mail       // the oldest event, so that one that comes alone needs no queue
@@ -44,11 +45,16 @@ func (m *mailbox) post(e mail, droppable bool) bool {
 		m.queue = append(m.queue, e)
 	}
 	m.mu.Unlock()
+	m.burst.wake(wakeUp{box: m})
+	return true
+}
+
+// ring wakes the channel.
+func (m *mailbox) ring() {
 	select {
 	case m.wake <- struct{}{}:
 	default:
 	}
-	return true
 }
 
 // take returns the oldest event without waiting.

@@ -30,6 +30,7 @@ type Config struct {
 	Records   Recorder          // required
 	Auth      *auth.Server      // required
 	Apps      []App             // the table of applications
+	Burst     *Burst            // of the transport's readers; nil: channels are woken at once
 	Board     *presence.Board   // is told what telephones do; nil: nobody
 	Presence  *presence.Server  // serves SUBSCRIBE and PUBLISH; nil: 489
 	Messages  *message.Center   // serves MESSAGE outside a call; nil: 405
@@ -288,7 +289,8 @@ func (s *Server) invite(ctx context.Context, set *Settings, tx *transaction.Serv
 	respond(tx, req, 100, "")
 	// The goroutine owns the channel and its legs. It ends with the call, at
 	// the latest when Run releases it.
-	go ch.run(context.WithoutCancel(ctx))
+	ctx = context.WithoutCancel(ctx)
+	s.cfg.Burst.wake(wakeUp{start: func() { go ch.run(ctx) }})
 }
 
 // refuse answers an admitted caller with a status, for the log's sake.

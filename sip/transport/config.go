@@ -80,6 +80,12 @@ func (l Limits) withDefaults() Limits {
 	return l
 }
 
+// A Burst may put off what costs less when it is done for many messages at once.
+type Burst interface {
+	Begin()
+	End()
+}
+
 // Config configures a Layer.
 type Config struct {
 	Listen   []Listen
@@ -96,6 +102,10 @@ type Config struct {
 	// other goroutine, as a proxy's does. The readers of datagrams then wait in the
 	// kernel, a thread for each, instead of gathering what comes (Linux).
 	Inline bool
+	// Burst is told when a reader of datagrams begins to deliver a batch and when it
+	// has delivered it, on that reader's goroutine; several readers do so at a time.
+	// nil: nobody.
+	Burst Burst
 	// Sockets is the number of UDP sockets per listener; 0: one per core.
 	Sockets int
 	// Buffer is the kernel's receive and send buffer in bytes for each UDP

@@ -201,14 +201,25 @@ func urgent(data []byte) bool {
 	return len(data) > len(register) && data[0] >= 'A' && !bytes.HasPrefix(data, register)
 }
 
+// deliver hands on the n datagrams of one batch.
+func (r *reader) deliver(n int) {
+	if b := r.layer.cfg.Burst; b != nil {
+		b.Begin()
+		defer b.End()
+	}
+	for i := range n {
+		r.urgent = r.urgent || urgent(r.receiver.datagram(i))
+		r.socket.deliver(r.layer, r.listener, r.receiver, i)
+	}
+}
+
 // round reads until nothing is left and returns the number of datagrams.
 func (r *reader) round() (count int) {
 	r.urgent = false
 	for failed := 0; failed < readBatch; {
 		n, errno := r.receiver.receive(r.fd, r.socket.wildcard)
-		for i := range n {
-			r.urgent = r.urgent || urgent(r.receiver.datagram(i))
-			r.socket.deliver(r.layer, r.listener, r.receiver, i)
+		if n > 0 {
+			r.deliver(n)
 		}
 		count += n
 		switch {
