@@ -307,7 +307,7 @@ func (ch *channel) part(a, b *leg) {
 // armRTP sets the next look at the legs' RTP if an endpoint asks for it.
 func (ch *channel) armRTP() {
 	shortest := time.Duration(0)
-	for _, l := range ch.legs() {
+	for l := range ch.legs {
 		if t := l.silence(); t > 0 && (shortest == 0 || t < shortest) {
 			shortest = t
 		}
@@ -319,8 +319,17 @@ func (ch *channel) armRTP() {
 	ch.rtpCheck = time.Now().Add(min(shortest, time.Second*30))
 }
 
-// legs are the caller and the branches.
-func (ch *channel) legs() []*leg { return append([]*leg{ch.caller}, ch.branches...) }
+// legs yields the caller and the branches.
+func (ch *channel) legs(yield func(*leg) bool) {
+	if !yield(ch.caller) {
+		return
+	}
+	for _, b := range ch.branches {
+		if !yield(b) {
+			return
+		}
+	}
+}
 
 // silence is how long the leg may be without RTP, 0 for ever.
 func (l *leg) silence() time.Duration {
@@ -337,7 +346,7 @@ func (l *leg) silence() time.Duration {
 // endpoint's rtp_timeout, with Asterisk's cause for it, and sets the next look.
 func (ch *channel) checkRTP(now time.Time) {
 	var next time.Time
-	for _, l := range ch.legs() {
+	for l := range ch.legs {
 		limit := l.silence()
 		if limit == 0 {
 			continue
