@@ -31,7 +31,8 @@ const (
 //     old stream on (same SSRC, sequence numbers that follow: only the peer, or
 //     somebody who sees its packets, can do that), longer if it is another stream from an
 //     address we know, longest for a stranger, and never for a stranger
-//     while the peer is on hold. Only the SDP's exact address need not wait.
+//     while the peer is on hold. Two need not wait: the SDP's exact address; and, if the old source
+//     is a stranger that only spoke first, the address of the peer's SDP or signalling.
 //
 // It is plain data and a machine without a clock.
 type latch struct {
@@ -88,7 +89,7 @@ func (l *latch) accept(src netip.AddrPort, h rtp.Header, now time.Duration, held
 // patience is how long the present source must have been silent.
 func (l *latch) patience(src netip.AddrPort, h rtp.Header, held bool) time.Duration {
 	switch {
-	case src == l.SDP:
+	case src == l.SDP, l.named(src.Addr()) && !l.named(l.Source.Addr()):
 		return 0
 	case h.SSRC == l.ssrc && h.Sequence-l.seq < carryOn:
 		return latchSilence
@@ -103,9 +104,11 @@ func (l *latch) patience(src netip.AddrPort, h rtp.Header, held bool) time.Durat
 
 // known says whether the IP address is one that the peer has used.
 func (l *latch) known(src netip.AddrPort) bool {
-	a := src.Addr()
-	return a == l.SDP.Addr() || a == l.Signalling || a == l.Source.Addr()
+	return l.named(src.Addr()) || src.Addr() == l.Source.Addr()
 }
+
+// named says whether it is one that its SDP or signalling shows.
+func (l *latch) named(a netip.Addr) bool { return a == l.SDP.Addr() || a == l.Signalling }
 
 // consider counts the run of a candidate. Another one takes its place only
 // when it paused, or when it is unknown and the other known.

@@ -99,6 +99,30 @@ func TestLatchSpray(t *testing.T) {
 	s.source(sdpAddr, "the SDP's address needs no run")
 }
 
+// TestLatchFirst: a stranger who speaks before the peer does, and goes on, is heard only until the peer
+// speaks from where its signalling comes, and does not come back.
+func TestLatchFirst(t *testing.T) {
+	s := newStage(t, sipAddr)
+	s.from(thief, 9, 1, 20)
+	s.source(thief, "nobody else has spoken")
+	heard := 0
+	for i := range 50 {
+		heard += s.from(natAddr, 1, 100+uint16(i), 1)
+		if n := s.from(thief, 9, 21+uint16(i), 1); n != 0 && i >= latchRun {
+			t.Fatalf("the stranger is heard beside packet %d of the peer", i)
+		}
+	}
+	s.source(natAddr, "a run from a known address")
+	if heard < 50-latchRun {
+		t.Errorf("%d of the peer's 50 packets were heard", heard)
+	}
+	s = newStage(t, netip.Addr{}) // nothing tells two strangers apart: who came first stays
+	s.from(natAddr, 1, 100, 20)
+	if n := s.from(thief, 9, 1, 20); n != 0 {
+		t.Errorf("%d packets of another stranger", n)
+	}
+}
+
 // TestLatchMove: the peer's NAT gives it a new port, or it roams to another
 // network: its stream goes on from there, and is followed.
 func TestLatchMove(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -18,7 +19,10 @@ import (
 // ear is the RTP side of a peer: it sends tones and listens for them.
 type ear struct {
 	conn *net.UDPConn
-	out  chan struct{} // closed when the reader has ended
+	out  chan struct{}  // closed when the reader has ended
+	says netip.AddrPort // what its session description says instead of its address; zero: that
+	ssrc uint32
+	from atomic.Uint32 // SSRC of the latest packet heard
 
 	mu       sync.Mutex // guards the following
 	remote   netip.AddrPort
@@ -38,6 +42,7 @@ func newEar(t *testing.T, node netip.Addr) *ear {
 		t.Fatal(err)
 	}
 	e := &ear{conn: conn, out: make(chan struct{}), payloads: map[byte]int{}}
+	e.ssrc = uint32(e.addr().Port())
 	go e.listen() // ends when the socket is closed
 	t.Cleanup(func() { conn.Close(); <-e.out })
 	return e
@@ -54,6 +59,7 @@ func (e *ear) listen() {
 			return
 		}
 		if n > 12 && buf[0]>>6 == 2 {
+			e.from.Store(binary.BigEndian.Uint32(buf[8:]))
 			e.take(buf[1]&0x7f, binary.BigEndian.Uint32(buf[4:]), buf[12:n])
 		}
 	}
@@ -136,7 +142,7 @@ func (e *ear) speak(hertz float64, pt byte, packets int) {
 		head[0], head[1] = 0x80, pt
 		binary.BigEndian.PutUint16(head[2:], uint16(i+1))
 		binary.BigEndian.PutUint32(head[4:], uint32(i*160))
-		binary.BigEndian.PutUint32(head[8:], uint32(e.addr().Port()))
+		binary.BigEndian.PutUint32(head[8:], e.ssrc)
 		_, _ = e.conn.WriteToUDPAddrPort(law.Encode(head, pcm), remote)
 		time.Sleep(time.Until(start.Add(time.Duration(n+1) * 20 * time.Millisecond)))
 	}
@@ -157,7 +163,7 @@ func (e *ear) press(code byte) {
 		}
 		binary.BigEndian.PutUint16(p[2:], uint16(first+i+1))
 		binary.BigEndian.PutUint32(p[4:], timestamp)
-		binary.BigEndian.PutUint32(p[8:], uint32(e.addr().Port()))
+		binary.BigEndian.PutUint32(p[8:], e.ssrc)
 		p[12], p[13] = code, 10
 		if i >= 3 {
 			p[13] |= 0x80

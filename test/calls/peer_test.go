@@ -193,6 +193,9 @@ func (p *peer) stamp(req *sip.Request, from, to, callID string, seq int) {
 // describe writes the peer's session description.
 func (p *peer) describe(direction string) string {
 	a, family := p.ear.addr(), "IP4"
+	if p.ear.says.IsValid() {
+		a = p.ear.says
+	}
 	if a.Addr().Is6() {
 		family = "IP6"
 	}
