@@ -15,6 +15,7 @@ import (
 	"github.com/hometone/hometone/config/musiconhold"
 	"github.com/hometone/hometone/config/parking"
 	"github.com/hometone/hometone/config/pjsip"
+	"github.com/hometone/hometone/config/rtp"
 	"github.com/hometone/hometone/config/voicemail"
 	"github.com/hometone/hometone/edge"
 	"github.com/hometone/hometone/pbx"
@@ -168,6 +169,12 @@ func (p *plan) readAsterisk() []config.Problem {
 			data = p.data
 		}
 		var more []config.Problem
+		if ports, found := rtp.Load(p.asterisk); ports != nil || found != nil {
+			problems = append(problems, found...)
+			if _, set := p.file.Places["media.ports"]; ports != nil && !set {
+				p.file.Media.Ports = *ports
+			}
+		}
 		p.settings.Music, more = musiconhold.Load(p.asterisk, data)
 		problems = append(problems, more...)
 		p.settings.Features, more = features.Load(p.asterisk)

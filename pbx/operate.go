@@ -2,9 +2,11 @@ package pbx
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
+	"github.com/hometone/hometone/relay"
 	"github.com/hometone/hometone/sip/dialog"
 )
 
@@ -49,6 +51,9 @@ func (ch *channel) answer(other *leg) error {
 		err = ch.caller.session.Answer(body, headers...)
 	}
 	if err != nil {
+		if errors.Is(err, relay.ErrNoPort) {
+			ch.caller.status = 488 // as Asterisk: there is no stream to agree on
+		}
 		ch.end(CauseFailure, ch.name)
 		return err
 	}

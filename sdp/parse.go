@@ -49,7 +49,7 @@ func Parse(body string) (*Description, error) {
 	if ordinary(body) {
 		d := &Description{body: body}
 		d.read(body, nil)
-		return d, nil
+		return d.checked()
 	}
 	return parseStrict(body)
 }
@@ -64,6 +64,27 @@ func parseStrict(body string) (*Description, error) {
 	d.read(m.text, m.streams)
 	d.Username, d.SessionID, d.Version = m.origin[0], m.origin[1], m.origin[2]
 	d.timing = strings.Join(m.timing, "\n")
+	return d.checked()
+}
+
+// checked refuses an open stream of which nobody can tell what it carries: all its
+// payload types are dynamic, and no rtpmap gives one of them a meaning (RFC 8866
+// §6.6). One such type among others does no harm.
+func (d *Description) checked() (*Description, error) {
+	for i := range d.streams {
+		s := &d.streams[i]
+		if !s.known || s.remote.Rejected || s.rest == "" || len(s.remote.Codecs)+len(s.remote.DTMF) > 0 {
+			continue
+		}
+		dynamic := true
+		for f := range strings.SplitSeq(s.rest, " ") {
+			pt, err := strconv.ParseUint(f, 10, 7)
+			dynamic = dynamic && err == nil && pt >= 96
+		}
+		if dynamic {
+			return nil, fmt.Errorf("%w: payload type %s has no rtpmap", ErrSyntax, s.rest)
+		}
+	}
 	return d, nil
 }
 
