@@ -68,21 +68,46 @@ func (p *people) Lamps(mailbox, aor string) (list []presence.Lamp) {
 		if len(e.Mailboxes) == 0 {
 			continue
 		}
-		l := presence.Lamp{Mailboxes: e.Mailboxes}
+		l := presence.Lamp{Name: e.Name, Mailboxes: e.Mailboxes}
 		for _, c := range p.contacts(e) {
 			l.Places = append(l.Places, presence.Place(c))
 		}
-		if len(l.Places) > 0 {
-			l.From = p.own(e, message.Place(l.Places[0]))
-			l.Account = l.From
+		if len(l.Places) == 0 {
+			continue
+		}
+		l.From = p.own(e, e.MWIFromUser, message.Place(l.Places[0]))
+		l.Account = p.own(e, p.voicemailExtension(e), message.Place(l.Places[0]))
+		if e.AggregateMWI {
+			list = append(list, l)
+			continue
+		}
+		for _, box := range e.Mailboxes {
+			l.Mailboxes = []string{box}
 			list = append(list, l)
 		}
 	}
 	return list
 }
 
-// own is our URI for an endpoint, as a telephone at a place sees it.
-func (p *people) own(e *pjsip.Endpoint, at message.Place) string {
+// voicemailExtension is what a telephone calls to hear its messages.
+func (p *people) voicemailExtension(e *pjsip.Endpoint) string {
+	for _, name := range e.AORs {
+		if a := p.settings.Endpoints.AORs[name]; a != nil && a.VoicemailExtension != "" {
+			return a.VoicemailExtension
+		}
+	}
+	if e.VoicemailExtension != "" {
+		return e.VoicemailExtension
+	}
+	return p.settings.Endpoints.Global.DefaultVoicemail
+}
+
+// own is our URI for an endpoint, as a telephone at a place sees it; without a
+// user, of the endpoint's name.
+func (p *people) own(e *pjsip.Endpoint, user string, at message.Place) string {
+	if user == "" {
+		user = e.Name
+	}
 	var t transport.Target
 	if len(at.Targets) > 0 {
 		t = at.Targets[0]
@@ -93,7 +118,7 @@ func (p *people) own(e *pjsip.Endpoint, at message.Place) string {
 	if e.FromDomain != "" {
 		host, port = e.FromDomain, 0
 	}
-	u := sip.URI{Scheme: "sip", User: e.Name, Host: host, Port: port}
+	u := sip.URI{Scheme: "sip", User: sip.EscapeUser(user), Host: host, Port: port}
 	return u.String()
 }
 
@@ -167,6 +192,20 @@ func (r *rooms) introduce(old, new *pbx.Settings) {
 		r.reachable(p, e)
 	}
 	r.presence.Use(p)
+}
+
+// greet lights the lamps of all telephones that are known when the node starts,
+// unless mwi_disable_initial_unsolicited says not to.
+func (r *rooms) greet() {
+	p := r.reception.now.Load()
+	if p.settings.Endpoints.Global.NoInitialMWI {
+		return
+	}
+	for aor, list := range p.reached {
+		if slices.ContainsFunc(list, func(e *pjsip.Endpoint) bool { return len(e.Mailboxes) > 0 }) {
+			r.presence.Registered(aor)
+		}
+	}
 }
 
 // reachable tells the board whether an endpoint can be called.

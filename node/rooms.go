@@ -275,6 +275,7 @@ func (r *rooms) serve(ctx context.Context, ready func()) error {
 	run(&group, "listeners", ctx, r.release)
 	run(&group, "watchdog", ctx, func(ctx context.Context) error { return watch(ctx, r.alive) })
 	run(&group, "memory", ctx, tend)
+	r.greet()
 	ready()
 	notify("READY=1")
 	err := r.exchange.Run(ctx) // returns when ctx has ended and the last call has gone

@@ -60,6 +60,9 @@ func (s *Server) subscribe(e *pjsip.Endpoint, tx *transaction.Server, req *sip.R
 		respond(tx, req, 403, "")
 	default:
 		w := presence.Watcher{Name: e.Name, Context: e.SubscribeContext, Shortest: e.SubMinExpiry, Early: e.NotifyEarlyInUseRinging, Accept: s.acceptOptions(e)}
+		if !e.MWISubscribeReplaces {
+			w.Told = e.Mailboxes
+		}
 		if w.Context == "" {
 			w.Context = e.Context
 		}

@@ -281,6 +281,11 @@ func (l *leg) info(e dialog.Info) {
 	case "application/dtmf-relay":
 		body = field(body, "signal")
 	case "application/dtmf":
+	case "application/media_control+xml": // RFC 5168: a new picture is asked of whoever sends it
+		if p := l.peer; p != nil && p.session != nil && p.state == legUp {
+			_ = p.session.Send(sip.INFO, e.ContentType, e.Body, nil)
+		}
+		return
 	default:
 		return
 	}

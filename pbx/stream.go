@@ -99,7 +99,7 @@ func (l *leg) local(first []sdp.Format) sdp.Local {
 	if !l.inside {
 		o.Video = codecsOf(names, sdp.Video, nil)
 		o.MaxAudio, o.MaxVideo = streamLimit(e.MaxAudioStreams), min(e.MaxVideoStreams, maxStreams)
-		o.Feedback, o.Profiles = e.AVPF, true
+		o.Feedback, o.Profiles, o.RTCPMux = e.AVPF, true, e.RTCPMux
 	}
 	if l.rtp != nil {
 		o.Addr, o.RTCP = l.announced(l.rtp.Addr()), l.announced(l.rtp.RTCPAddr())

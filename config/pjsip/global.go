@@ -13,6 +13,7 @@ type Global struct {
 	DefaultRealm             string
 	DefaultFromUser          string
 	DefaultOutboundEndpoint  string
+	NoInitialMWI             bool // mwi_disable_initial_unsolicited
 	DefaultVoicemail         string
 	EndpointIdentifierOrder  []string
 	AlgorithmsUAS            []string
@@ -41,7 +42,7 @@ func globalTable() table[Global] {
 		yes("default_realm", "asterisk", str(func(o *g) *string { return &o.DefaultRealm })),
 		yes("default_from_user", "asterisk", str(func(o *g) *string { return &o.DefaultFromUser })),
 		yes("default_outbound_endpoint", "default_outbound_endpoint", str(func(o *g) *string { return &o.DefaultOutboundEndpoint })),
-		later("default_voicemail_extension", "", "", "message waiting is not indicated", str(func(o *g) *string { return &o.DefaultVoicemail })),
+		yes("default_voicemail_extension", "", str(func(o *g) *string { return &o.DefaultVoicemail })),
 		yes("endpoint_identifier_order", "ip,username,anonymous", list(func(o *g) *[]string { return &o.EndpointIdentifierOrder })),
 		later("default_auth_algorithms_uas", "", "", "MD5, SHA-256 and SHA-512-256 are offered as far as the secret allows", algorithms(func(o *g) *[]string { return &o.AlgorithmsUAS })),
 		later("default_auth_algorithms_uac", "", "", "the strongest algorithm of the server's is used", algorithms(func(o *g) *[]string { return &o.AlgorithmsUAC })),
@@ -57,7 +58,7 @@ func globalTable() table[Global] {
 		later("unidentified_request_count", "5", "5", "scanners are dealt with by our own rules", whole(func(o *g) *int { return &o.UnidentifiedCount }, 0, 1<<30)),
 		later("unidentified_request_period", "5", "5", "scanners are dealt with by our own rules", seconds(func(o *g) *time.Duration { return &o.UnidentifiedPeriod })),
 		later("unidentified_request_prune_interval", "30", "30", "scanners are dealt with by our own rules", seconds(func(o *g) *time.Duration { return &o.UnidentifiedPrune })),
-		later[g]("mwi_disable_initial_unsolicited", "no", "no", "message waiting is not indicated", nil),
+		yes("mwi_disable_initial_unsolicited", "no", boolean(func(o *g) *bool { return &o.NoInitialMWI })),
 		later[g]("send_contact_status_on_update_registration", "no", "no", "there is no manager interface", nil),
 		foreign[g]("contact_expiration_check_interval", "30"),
 		foreign[g]("mwi_tps_queue_high", "500"),

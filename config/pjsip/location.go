@@ -29,7 +29,7 @@ func aorTable() table[AOR] {
 		later("support_path", "no", "yes", "Path is always supported", boolean(func(a *AOR) *bool { return &a.SupportPath })),
 		yes("outbound_proxy", "", str(func(a *AOR) *string { return &a.OutboundProxy })),
 		own(yes("mailboxes", "", list(func(a *AOR) *[]string { return &a.Mailboxes }))),
-		later("voicemail_extension", "", "", "message waiting is not indicated", str(func(a *AOR) *string { return &a.VoicemailExtension })),
+		yes("voicemail_extension", "", str(func(a *AOR) *string { return &a.VoicemailExtension })),
 	}}
 }
 

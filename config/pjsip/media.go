@@ -65,7 +65,7 @@ func endpointSecurity() []option[ep] {
 	return []option[ep]{
 		later("ice_support", "no", "no", noICE, boolean(func(e *ep) *bool { return &e.ICE })),
 		later("webrtc", "no", "no", "browsers cannot exchange media with this endpoint", boolean(func(e *ep) *bool { return &e.WebRTC })),
-		later("rtcp_mux", "no", "no", "RTCP uses the next port", boolean(func(e *ep) *bool { return &e.RTCPMux })),
+		yes("rtcp_mux", "no", boolean(func(e *ep) *bool { return &e.RTCPMux })),
 		later("bundle", "no", "no", "each stream has its port", boolean(func(e *ep) *bool { return &e.Bundle })),
 		yes("use_avpf", "no", boolean(func(e *ep) *bool { return &e.AVPF })),
 		later("force_avp", "no", "no", "the profile is RTP/AVP", boolean(func(e *ep) *bool { return &e.ForceAVP })),

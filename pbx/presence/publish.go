@@ -172,6 +172,9 @@ func (s *Server) light(mailbox, aor string) {
 	d := s.directory
 	s.mu.Unlock()
 	for _, l := range d.Lamps(mailbox, aor) {
+		if s.subscribes(&l) {
+			continue
+		}
 		body := summaryBody(l.Account, s.counts(l.Mailboxes))
 		for _, p := range l.Places {
 			err := s.cfg.Dialogs.Send(dialog.SendConfig{Method: sip.NOTIFY, URI: p.URI, From: l.From, Route: p.Route, Targets: p.Targets,
@@ -182,6 +185,21 @@ func (s *Server) light(mailbox, aor string) {
 			}
 		}
 	}
+}
+
+// subscribes reports whether the telephone has subscribed to one of its mailboxes
+// (mwi_subscribe_replaces_unsolicited).
+func (s *Server) subscribes(l *Lamp) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, box := range l.Mailboxes {
+		for x := range s.topics[mailboxTopic(box)] {
+			if x.watcher.Name == l.Name && l.Name != "" {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func uriOf(address string) string {

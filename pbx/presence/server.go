@@ -29,6 +29,7 @@ type Directory interface {
 // A Lamp is a telephone that shows new messages without having subscribed
 // (option mailboxes of an endpoint).
 type Lamp struct {
+	Name      string // of the endpoint; while it subscribes to one of the mailboxes it is told by that
 	Mailboxes []string
 	From      string // From of the NOTIFY: addr-spec or name-addr
 	Account   string // Message-Account, or ""

@@ -1,6 +1,7 @@
 package presence
 
 import (
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -17,7 +18,13 @@ type Watcher struct {
 	Context  string               // where its extensions are looked up (subscribe_context)
 	Shortest time.Duration        // sub_min_expiry; less is refused with 423
 	Early    bool                 // notify_early_inuse_ringing
+	Told     []string             // mailboxes it is told of without asking and may not subscribe to
 	Accept   dialog.AcceptOptions // how our requests reach it
+}
+
+// told reports whether the watcher is told of a mailbox without asking.
+func (w *Watcher) told(box string) bool {
+	return slices.ContainsFunc(w.Told, func(s string) bool { return mailboxTopic(s) == mailboxTopic(box) })
 }
 
 // The event packages; their names do not care about case (RFC 6665 §8.2.1).
@@ -97,6 +104,9 @@ func (s *Server) subscription(req *sip.Request, w Watcher) (x *subscription, sta
 	case summaryPackage:
 		if x.boxes = directory.Mailboxes(x.resource); len(x.boxes) == 0 {
 			status = 404
+		}
+		if status == 0 && slices.ContainsFunc(x.boxes, w.told) {
+			status = 500 // as Asterisk: it would be told twice
 		}
 		for _, b := range x.boxes {
 			x.topics = append(x.topics, mailboxTopic(b))

@@ -17,7 +17,7 @@ func openPeople(t *testing.T) (*house, *siptest.Script, *siptest.Peer) {
 	port := live.FreePort(t)
 	h := openFiles(t, port, map[string]string{
 		"pjsip.conf": endpoints(port, "", "8005", "8006") +
-			"\n[lamp]\ntype=endpoint\ncontext=calls\naors=lamp\nmailboxes=100@default\n\n[lamp]\ntype=aor\nmax_contacts=1\nmailboxes=100@default\n",
+			"\n[lamp]\ntype=endpoint\ncontext=calls\naors=lamp\nmailboxes=100@default\nmwi_subscribe_replaces_unsolicited=yes\n\n[lamp]\ntype=aor\nmax_contacts=1\nmailboxes=100@default\n",
 		"extensions.conf": "[calls]\nexten => _80XX,1,Dial(PJSIP/${EXTEN},20)\nexten => 8005,hint,PJSIP/8005\nexten => 8006,hint,PJSIP/8006\n",
 	})
 	c, err := siptest.DialUDP(h.addr)
