@@ -46,6 +46,15 @@ func (p *people) Hint(context, exten string, now time.Time) (string, bool) {
 	return p.settings.Plan.Hint(context, exten, now)
 }
 
+// List implements presence.Directory.
+func (p *people) List(name string) *presence.List {
+	l := p.settings.Endpoints.ResourceLists[name]
+	if l == nil {
+		return nil
+	}
+	return &presence.List{Name: l.Name, Event: l.Event, Items: l.Items, FullState: l.FullState, Batch: l.Batch, DisplayNames: l.DisplayNames}
+}
+
 // Mailboxes implements presence.Directory: those of the address of record, or
 // of the endpoint of that name.
 func (p *people) Mailboxes(aor string) []string {

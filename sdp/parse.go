@@ -73,7 +73,7 @@ func parseStrict(body string) (*Description, error) {
 func (d *Description) checked() (*Description, error) {
 	for i := range d.streams {
 		s := &d.streams[i]
-		if !s.known || s.remote.Rejected || s.rest == "" || len(s.remote.Codecs)+len(s.remote.DTMF) > 0 {
+		if !s.known || s.remote.Rejected || s.rest == "" || s.remote.mapped {
 			continue
 		}
 		dynamic := true
@@ -298,6 +298,7 @@ func (r *Remote) codecs(formats, media string) {
 		if !ok || err != nil || !seen[pt] {
 			continue
 		}
+		r.mapped = r.mapped || key == "rtpmap"
 		c := &list[slices.IndexFunc(list, func(c Codec) bool { return c.PT == uint8(pt) })]
 		switch {
 		case key == "rtpmap" && c.Name == "":

@@ -189,6 +189,7 @@ type Description struct {
 
 // Remote is one audio stream of the peer.
 type Remote struct {
+	mapped    bool           // an rtpmap names one of the payload types
 	Addr      netip.AddrPort // where the peer receives RTP; invalid if Host is a name
 	Host      string         // connection address as written, may be a name
 	RTCP      netip.AddrPort // where the peer receives RTCP

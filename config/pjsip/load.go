@@ -52,13 +52,14 @@ type fillers struct {
 	identify     *filler[Identify]
 	registration *filler[Registration]
 	acl          *filler[ACL]
+	resourceList *filler[ResourceList]
 }
 
 // maxProblems bounds the kinds of findings kept.
 const maxProblems = 5000
 
 func newLoader(files []string) *loader {
-	c := &Config{Endpoints: map[string]*Endpoint{}, AORs: map[string]*AOR{}, Auths: map[string]*Auth{}, DomainAliases: map[string]string{}, Files: files}
+	c := &Config{Endpoints: map[string]*Endpoint{}, AORs: map[string]*AOR{}, Auths: map[string]*Auth{}, DomainAliases: map[string]string{}, ResourceLists: map[string]*ResourceList{}, Files: files}
 	l := &loader{cfg: c, files: make(map[string]uint16, len(files)), texts: map[string]string{}}
 	l.findings.Most = maxProblems
 	for i, file := range files {
@@ -67,7 +68,7 @@ func newLoader(files []string) *loader {
 	l.kinds = fillers{
 		global: newFiller(l, globalTable()), system: newFiller(l, systemTable()), transport: newFiller(l, transportTable()),
 		endpoint: newFiller(l, endpointTable()), aor: newFiller(l, aorTable()), auth: newFiller(l, authTable()),
-		identify: newFiller(l, identifyTable()), registration: newFiller(l, registrationTable()), acl: newFiller(l, aclTable()),
+		identify: newFiller(l, identifyTable()), registration: newFiller(l, registrationTable()), acl: newFiller(l, aclTable()), resourceList: newFiller(l, resourceListTable()),
 	}
 	l.kinds.global.fill(&config.Section{}, &c.Global.Object, &c.Global)
 	l.kinds.system.fill(&config.Section{}, &c.System.Object, &c.System)
@@ -76,7 +77,7 @@ func newLoader(files []string) *loader {
 
 // kinds are the types Hometone makes objects of.
 func kinds() []string {
-	return []string{"transport", "endpoint", "aor", "auth", "identify", "registration", "acl", "global", "system", "domain_alias"}
+	return []string{"transport", "endpoint", "aor", "auth", "identify", "registration", "acl", "resource_list", "global", "system", "domain_alias"}
 }
 
 // foreignKinds are types Asterisk knows and Hometone does not, with what is
@@ -84,7 +85,6 @@ func kinds() []string {
 func foreignKinds() map[string]string {
 	return map[string]string{
 		"phoneprov":                "phones are not provisioned",
-		"resource_list":            "lists cannot be subscribed to",
 		"outbound-publish":         "state is not published elsewhere",
 		"inbound-publication":      "state published to us is refused",
 		"asterisk-publication":     "state is not exchanged with Asterisk",
@@ -140,6 +140,10 @@ func (l *loader) section(s *config.Section) {
 
 func (l *loader) otherSection(s *config.Section, name string, kind config.Entry) {
 	switch name {
+	case "resource_list":
+		r := &ResourceList{}
+		l.kinds.resourceList.fill(s, &r.Object, r)
+		l.cfg.ResourceLists[r.Name] = r
 	case "identify":
 		i := &Identify{}
 		l.kinds.identify.fill(s, &i.Object, i)

@@ -223,6 +223,25 @@ func registrationTable() table[Registration] {
 	}}
 }
 
+// resourceListTable lists every option of type=resource_list.
+func resourceListTable() table[ResourceList] {
+	type rl = ResourceList
+	return table[rl]{kind: "resource_list", options: []option[rl]{
+		yes("event", "", choice(func(r *rl) *string { return &r.Event }, "", "presence", "message-summary")),
+		yes("list_item", "", func(r *rl, v string) error {
+			r.Items = append(r.Items, commaList(v)...)
+			return nil
+		}),
+		yes("full_state", "no", boolean(func(r *rl) *bool { return &r.FullState })),
+		yes("notification_batch_interval", "0", func(r *rl, v string) error {
+			n, err := strconv.ParseUint(v, 10, 31)
+			r.Batch = time.Duration(n) * time.Millisecond
+			return err
+		}),
+		yes("resource_display_name", "no", boolean(func(r *rl) *bool { return &r.DisplayNames })),
+	}}
+}
+
 // aclTable lists every option of type=acl.
 func aclTable() table[ACL] {
 	return table[ACL]{kind: "acl", options: []option[ACL]{

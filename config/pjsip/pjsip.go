@@ -43,7 +43,8 @@ type Config struct {
 	Registrations []*Registration
 	ACLs          []*ACL
 	DomainAliases map[string]string // alias domain → domain
-	Files         []string          // every file read
+	ResourceLists map[string]*ResourceList
+	Files         []string // every file read
 }
 
 // Object is what every section has: its place and name, and the options that
@@ -251,6 +252,17 @@ type Registration struct {
 	UserAgent              string
 	SecurityNegotiation    string   // no, mediasec
 	SecurityMechanisms     []string // of Security-Client
+}
+
+// ResourceList is type=resource_list: several resources under one name
+// (RFC 4662).
+type ResourceList struct {
+	Object
+	Event        string // presence, message-summary
+	Items        []string
+	FullState    bool
+	Batch        time.Duration // notification_batch_interval
+	DisplayNames bool          // resource_display_name
 }
 
 // ACL is type=acl: addresses that may speak to us at all.

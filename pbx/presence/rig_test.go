@@ -23,7 +23,10 @@ type files struct {
 	hints     map[string]string // by context/exten
 	mailboxes map[string][]string
 	lamps     []Lamp
+	lists     map[string]*List
 }
+
+func (f *files) List(name string) *List { return f.lists[name] }
 
 func (f *files) Hint(context, exten string, _ time.Time) (string, bool) {
 	h, ok := f.hints[context+"/"+exten]

@@ -18,6 +18,8 @@ import (
 type Directory interface {
 	// Hint returns the devices of an extension's hint, and whether it has one.
 	Hint(context, exten string, now time.Time) (devices string, ok bool)
+	// List returns the resource list of a name, nil if there is none.
+	List(name string) *List
 	// Mailboxes returns the mailboxes of an address of record.
 	Mailboxes(aor string) []string
 	// Lamps returns who is told of a mailbox without asking: the endpoints
@@ -235,13 +237,40 @@ func (s *Server) enter(x *subscription) bool {
 	}
 	s.subs[x] = struct{}{}
 	s.watchers[x.watcher.Name]++
+	s.follow(x)
+	return true
+}
+
+// retopic has the subscription follow other topics.
+func (s *Server) retopic(x *subscription, topics []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, ok := s.subs[x]; !ok {
+		return
+	}
+	s.unfollow(x)
+	x.topics = topics
+	s.follow(x)
+}
+
+// follow and unfollow enter the subscription under its topics and take it out;
+// the lock is held.
+func (s *Server) follow(x *subscription) {
 	for _, t := range x.topics {
 		if s.topics[t] == nil {
 			s.topics[t] = map[*subscription]struct{}{}
 		}
 		s.topics[t][x] = struct{}{}
 	}
-	return true
+}
+
+func (s *Server) unfollow(x *subscription) {
+	for _, t := range x.topics {
+		delete(s.topics[t], x)
+		if len(s.topics[t]) == 0 {
+			delete(s.topics, t)
+		}
+	}
 }
 
 // leave forgets it; it may be called twice.
@@ -256,12 +285,7 @@ func (s *Server) leave(x *subscription) {
 	if s.watchers[x.watcher.Name]--; s.watchers[x.watcher.Name] <= 0 {
 		delete(s.watchers, x.watcher.Name)
 	}
-	for _, t := range x.topics {
-		delete(s.topics[t], x)
-		if len(s.topics[t]) == 0 {
-			delete(s.topics, t)
-		}
-	}
+	s.unfollow(x)
 }
 
 // refuse answers a request with 300 and more.

@@ -46,12 +46,15 @@ type subscription struct {
 	format   string // media type of the bodies
 	resource string
 	boxes    []string // of a message-summary
-	topics   []string
+	topics   []string // guarded by the Server once it is entered
 
 	mu       sync.Mutex // guards the following; the Board's and the Server's come after it
 	notifier *dialog.Notifier
 	hint     string // "": presence by publications alone
 	watch    *Watch
+	list     *List // nil: one resource
+	members  []*member
+	batch    time.Time // when gathered changes are told; zero: none are
 	pace     pace
 	version  uint32
 	sent     string // the state told last, in no format
@@ -80,7 +83,7 @@ func (s *Server) Subscribe(tx *transaction.Server, req *sip.Request, w Watcher) 
 		return
 	}
 	n, err := s.cfg.Dialogs.AcceptSubscribe(tx, req, x, dialog.NotifierOptions{AcceptOptions: w.Accept, Longest: s.cfg.Longest,
-		Shortest: w.Shortest, Pending: x.pending, OwnState: true})
+		Shortest: w.Shortest, Pending: x.pending, OwnState: true, Headers: x.headers()})
 	if err != nil {
 		s.leave(x)
 		return
@@ -98,6 +101,12 @@ func (s *Server) subscription(req *sip.Request, w Watcher) (x *subscription, sta
 	s.mu.Lock()
 	directory := s.directory
 	s.mu.Unlock()
+	if l := directory.List(x.resource); l != nil && req.HasToken(sip.HeaderSupported, "eventlist") {
+		if status = x.join(directory, l, req); status == 0 {
+			status = x.consent()
+		}
+		return x, status
+	}
 	switch x.pkg {
 	case presencePackage, dialogPackage:
 		status = x.find(directory)
@@ -117,15 +126,33 @@ func (s *Server) subscription(req *sip.Request, w Watcher) (x *subscription, sta
 	if status == 0 && !x.choose(req) {
 		status = 406
 	}
-	if status == 0 && s.cfg.Authorize != nil {
-		switch s.cfg.Authorize(w, x.pkg, x.resource) {
-		case Refused:
-			status = 403
-		case Asked:
-			x.pending = true
-		}
+	if status == 0 {
+		status = x.consent()
 	}
 	return x, status
+}
+
+// consent asks whether the watcher may watch.
+func (x *subscription) consent() (status int) {
+	if x.server.cfg.Authorize == nil {
+		return 0
+	}
+	switch x.server.cfg.Authorize(x.watcher, x.pkg, x.resource) {
+	case Refused:
+		return 403
+	case Asked:
+		x.pending = true
+	}
+	return 0
+}
+
+// headers are those of the 200 and of every NOTIFY: "Require: eventlist" for a
+// list (RFC 4662 §4.2, §4.5).
+func (x *subscription) headers() []dialog.Header {
+	if x.list == nil {
+		return nil
+	}
+	return []dialog.Header{{Name: "Require", Value: "eventlist"}}
 }
 
 // find looks for the hint, or for what users published without one.
@@ -173,7 +200,11 @@ func (x *subscription) choose(req *sip.Request) bool {
 func (x *subscription) start(n *dialog.Notifier) {
 	x.mu.Lock()
 	x.notifier = n
-	if x.pkg != summaryPackage && !x.ended {
+	switch {
+	case x.ended:
+	case x.list != nil:
+		x.look(x.members)
+	case x.pkg != summaryPackage:
 		x.watch = x.server.cfg.Board.Watch(x.hint, x.changed)
 	}
 	x.mu.Unlock()
@@ -198,6 +229,7 @@ func (x *subscription) stop() {
 	x.ended = true
 	watch := x.watch
 	x.watch = nil
+	unlook(x.members)
 	x.mu.Unlock()
 	if watch != nil {
 		watch.Stop()
@@ -207,6 +239,10 @@ func (x *subscription) stop() {
 
 // reload follows another configuration.
 func (x *subscription) reload(d Directory) {
+	if x.list != nil {
+		x.relist(d)
+		return
+	}
 	if x.pkg == summaryPackage {
 		if len(d.Mailboxes(x.resource)) == 0 {
 			x.push(true, "noresource")
@@ -269,17 +305,13 @@ func (x *subscription) push(force bool, end string) {
 	x.busy = true
 	for x.again {
 		x.again = false
-		body, reason, ok := x.next(time.Now())
+		format, body, reason, ok := x.next(time.Now())
 		if !ok {
 			continue
 		}
 		n := x.notifier
 		x.mu.Unlock()
-		format := x.format
-		if body == "" {
-			format = ""
-		}
-		err := n.Notify(format, body, reason) // may call Deliver
+		err := n.Notify(format, body, reason, x.headers()...) // may call Deliver
 		x.mu.Lock()
 		if err != nil {
 			x.server.log.Debug("presence: NOTIFY not sent", "resource", x.resource, "watcher", x.watcher.Name, "error", err)
@@ -289,35 +321,54 @@ func (x *subscription) push(force bool, end string) {
 }
 
 // next decides what to send now; the lock is held.
-func (x *subscription) next(now time.Time) (body, reason string, ok bool) {
+func (x *subscription) next(now time.Time) (format, body, reason string, ok bool) {
 	if x.ended || x.notifier == nil {
-		return "", "", false
+		return "", "", "", false
 	}
-	state := x.state()
+	state, full := x.state(), x.force
 	if !x.force {
-		if x.told && state == x.sent || x.pending {
-			return "", "", false
+		if x.told && state == x.sent || x.pending || x.gathers(now) {
+			return "", "", "", false
 		}
 		if wait := x.pace.take(now); wait > 0 {
 			x.server.later(x, now.Add(wait))
-			return "", "", false
+			return "", "", "", false
 		}
 	}
-	x.force = false
+	x.force, x.batch = false, time.Time{}
 	if x.pending { // who may not know yet is told nothing (RFC 3856 §6.6.2)
-		return "", x.end, true
+		return "", "", x.end, true
 	}
-	body, err := x.body()
+	format, body, err := x.body(full || !x.told)
 	if err != nil {
 		x.server.log.Error("presence: body not written", "resource", x.resource, "error", err)
-		return "", "", false
+		return "", "", "", false
 	}
 	x.sent, x.told = state, true
-	return body, x.end, true
+	return format, body, x.end, true
+}
+
+// gathers reports whether changes of a list are still being gathered
+// (notification_batch_interval).
+func (x *subscription) gathers(now time.Time) bool {
+	if x.list == nil || x.list.Batch <= 0 {
+		return false
+	}
+	if x.batch.IsZero() {
+		x.batch = now.Add(x.list.Batch)
+	}
+	if now.Before(x.batch) {
+		x.server.later(x, x.batch)
+		return true
+	}
+	return false
 }
 
 // state is what decides whether there is something new to tell.
 func (x *subscription) state() string {
+	if x.list != nil {
+		return x.memberState(&member{list: x.list, below: x.members})
+	}
 	if x.pkg == summaryPackage {
 		return summaryBody("", x.server.counts(x.boxes))
 	}
@@ -329,23 +380,29 @@ func (x *subscription) state() string {
 }
 
 // body writes the state in the watcher's format; versions count what is sent
-// ("starts at 0 and increments by one", RFC 4235 §4.1.1).
-func (x *subscription) body() (string, error) {
+// ("starts at 0 and increments by one", RFC 4235 §4.1.1). Of a list only what
+// has changed is told unless all of it is asked for.
+func (x *subscription) body(full bool) (format, text string, err error) {
+	if x.list != nil {
+		return x.listBody(full)
+	}
 	entity := x.notifier.Dialog().LocalURI()
 	if x.format == summaryType {
-		return summaryBody(entity, x.server.counts(x.boxes)), nil
+		return x.format, summaryBody(entity, x.server.counts(x.boxes)), nil
 	}
 	s := x.server.cfg.Board.Extension(x.hint)
 	if x.format == dialogType {
 		version := x.version
 		x.version++
-		return dialogBody(entity, x.resource, version, s, x.watcher.Early)
+		text, err = dialogBody(entity, x.resource, version, s, x.watcher.Early)
+		return x.format, text, err
 	}
 	if x.hint == "" {
 		if doc := x.server.document(x.topics[0]); doc != "" {
-			return doc, nil
+			return x.format, doc, nil
 		}
 		s = ExtensionUnavailable // nothing is published any more
 	}
-	return presenceBody(entity, x.resource, x.notifier.Dialog().RemoteURI(), s.terms(x.watcher.Early), x.server.tuples(x.topics[0]))
+	text, err = presenceBody(entity, x.resource, x.notifier.Dialog().RemoteURI(), s.terms(x.watcher.Early), x.server.tuples(x.topics[0]))
+	return x.format, text, err
 }

@@ -45,6 +45,7 @@ type NotifierOptions struct {
 	// and the last one, because its state has versions. Both are asked for with
 	// Subscribed. Otherwise the layer repeats the state sent last.
 	OwnState bool
+	Headers  []Header // of the 200 to every SUBSCRIBE
 }
 
 func (o *NotifierOptions) longest() time.Duration {
@@ -166,6 +167,9 @@ func (n *Notifier) grant(now time.Time, tx *transaction.Server, req *sip.Request
 	}
 	res.Add(sip.HeaderContact, "<"+d.contact+">")
 	res.Add(sip.HeaderExpires, seconds(expires))
+	for _, h := range n.opts.Headers {
+		res.AddName(h.Name, h.Value)
+	}
 	d.strand.respond(tx, res)
 	at := n.until
 	if n.lapsed = expires == 0; n.lapsed {
