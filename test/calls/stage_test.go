@@ -4,6 +4,7 @@ import (
 	"maps"
 	"net/netip"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -39,6 +40,9 @@ func openStage(t *testing.T, files map[string]string, names ...string) *stage {
 		s.Vars[name] = p.Address()
 		conf += "[" + name + "]\ntype=aor\nmax_contacts=2\ncontact=sip:" + name + "@" + p.Address() + "\n"
 	}
+	for name, address := range s.Vars {
+		conf = strings.ReplaceAll(conf, "{"+name+"}", address)
+	}
 	files["pjsip.conf"] = conf
 	files["extensions.conf"] = "[calls]\n" + files["extensions.conf"]
 	s.house = openFiles(t, port, files)
@@ -58,4 +62,83 @@ func phones(more string, names ...string) string {
 		text += "[" + name + "]\ntype=endpoint\ncontext=calls\naors=" + name + "\nallow=!all,ulaw,alaw\n" + more + "\n"
 	}
 	return text
+}
+
+// RFC 3329 §2.3 with security_negotiation=mediasec: our mechanisms in the first
+// REGISTER, the server's own back to it in the next.
+func TestSecurityAgreement(t *testing.T) {
+	s := openStage(t, map[string]string{"pjsip.conf": `[out]
+type=registration
+server_uri=sip:us@{server}
+client_uri=sip:us@127.0.0.1
+security_negotiation=mediasec
+security_mechanisms=sdes-srtp\;mediasec
+outbound_auth=us
+[us]
+type=auth
+username=us
+password=pw
+`}, "server")
+	s.play(t, `
+		<- REGISTER | Security-Client: sdes-srtp;mediasec | Require: mediasec | Proxy-Require: mediasec | -Security-Verify
+		-> 494 | Security-Server: msrp-tls;mediasec | WWW-Authenticate: Digest realm="r", nonce="n"
+		<- REGISTER | Security-Verify: msrp-tls;mediasec | Authorization
+		-> 200 | Expires: 60
+	`)
+}
+
+// Calls along a registration with line=yes are its endpoint's, whoever calls.
+func TestLine(t *testing.T) {
+	s := openStage(t, map[string]string{"pjsip.conf": `[out]
+type=registration
+server_uri=sip:us@{server}
+client_uri=sip:us@127.0.0.1
+line=yes
+endpoint=trunk
+contact_user=700
+` + phones("", "trunk"), "extensions.conf": "exten => 700,1,Answer()\nsame => n,Wait(5)\n"}, "server")
+	s.play(t, `
+		<- REGISTER | Contact: <{contact}>
+		-> 200 | Expires: 60
+		-> INVITE {contact} | new | From: <sip:anybody@example.com> | sdp
+		<- 200
+		-> ACK
+		-> BYE
+		<- 200
+		-> INVITE sip:700@{sut} | new | From: <sip:anybody@example.com> | sdp
+		<- 401     # without the parameter nobody knows the caller
+		-> ACK
+	`)
+}
+
+// A re-INVITE that names another person reaches the other side, if the endpoint
+// is trusted with that (trust_connected_line).
+func TestConnectedLineOfPeer(t *testing.T) {
+	for _, trust := range []string{"yes", "no"} {
+		s := openStage(t, map[string]string{
+			"pjsip.conf":      phones("send_rpid=yes\ntrust_id_inbound=yes\ntrust_id_outbound=yes\ntrust_connected_line="+trust+"\n", "alice", "bob"),
+			"extensions.conf": "exten => 700,1,Dial(PJSIP/bob)\n",
+		}, "alice", "bob")
+		s.play(t, `
+			alice -> INVITE sip:700@{sut} | sdp
+			bob <- INVITE
+			bob -> 200 | sdp
+			bob <- ACK
+			alice <- 200 INVITE
+			alice -> ACK
+			alice -> INVITE | Remote-Party-ID: "Carol" <sip:carol@127.0.0.1>;party=calling | sdp
+			alice <- 200 INVITE
+			alice -> ACK
+		`)
+		if trust == "yes" {
+			s.play(t, `
+				bob <- INVITE | Remote-Party-ID: "Carol" <sip:carol@*
+				bob -> 200 | sdp
+				bob <- ACK
+			`)
+		} else {
+			s.play(t, "bob silence 500ms")
+		}
+		s.play(t, "alice -> BYE\nalice <- 200 BYE\nbob <- BYE\nbob -> 200")
+	}
 }
