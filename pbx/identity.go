@@ -182,28 +182,37 @@ func (l *leg) contact(to transport.Target, caller party) string {
 	return uri.String()
 }
 
-// connectedLine tells the peer of an answered leg that it now talks with
-// somebody else: a re-INVITE that changes nothing but who is shown, for
-// endpoints that are told at all (send_connected_line with send_pai or
-// send_rpid).
-func (ch *channel) connectedLine(l, other *leg) {
-	ch.showConnected(l, other.party, other == ch.caller)
+// connectedLine tells the peer of a leg that it now talks with somebody else,
+// for endpoints that are told at all (send_connected_line with send_pai or
+// send_rpid), and reports whether it could be told. A peer that takes UPDATE gets
+// one without a description, also while it still rings (RFC 3311 §5.1); others a
+// re-INVITE that changes nothing but who is shown.
+func (ch *channel) connectedLine(l, other *leg) bool {
+	return ch.showConnected(l, other.party, other == ch.caller)
 }
 
 // showConnected is connectedLine with the person to show.
-func (ch *channel) showConnected(l *leg, who party, calling bool) {
-	if l.state != legUp || !l.endpoint.SendConnectedLine || l.session == nil {
-		return
+func (ch *channel) showConnected(l *leg, who party, calling bool) bool {
+	early := l.state < legUp && l.early != nil
+	if l.state == legGone || l.state != legUp && !early || !l.endpoint.SendConnectedLine || l.session == nil && !early {
+		return false
 	}
 	headers := l.identity(who, calling)
 	if headers == nil {
-		return
+		return false
 	}
 	if l.pending != nil {
 		ch.log().Info("connected line not updated", "peer", l.name, "error", dialog.ErrOffer)
-		return
+		return false
+	}
+	if early {
+		return l.early.Updates() && l.early.Update("", headers...) == nil
 	}
 	// An answer of ours may still wait for its ACK: then it goes out afterwards.
+	if s, ok := l.session.(*dialog.Session); ok && s.Updates() {
+		l.modify(func() error { return s.Update("", headers...) })
+		return true
+	}
 	l.modify(func() error {
 		offer, err := l.makeOffer(l.talk.Agreed.Formats)
 		if err != nil {
@@ -214,4 +223,5 @@ func (ch *channel) showConnected(l *leg, who party, calling bool) {
 		}
 		return l.session.ReInvite(offer, headers...)
 	})
+	return true
 }

@@ -51,6 +51,7 @@ type leg struct {
 
 	session    dialogue
 	invitation *dialog.Invitation // outgoing, until the final answer
+	early      *dialog.Session    // outgoing: the dialog of the first provisional answer, until the final one
 	callID     string
 	remoteAddr netip.Addr      // where the peer's signalling is
 	call       *outgoingCall   // until our INVITE has been sent
@@ -158,6 +159,9 @@ func (l *leg) progress(e dialog.Progress) {
 	if l.state >= legUp {
 		return
 	}
+	if l.early == nil {
+		l.early = e.Session
+	}
 	l.identified(&e.Res.Message)
 	if e.Res.Status() == 181 {
 		l.ch.divertedBy(l, &e.Res.Message, "")
@@ -190,7 +194,7 @@ func (l *leg) progressedTo(status int, body string) {
 
 // answered is a callee's 200.
 func (l *leg) answered(e dialog.Answered) {
-	l.session, l.invitation = e.Session, nil
+	l.session, l.invitation, l.early = e.Session, nil, nil
 	if l.ch.set.Plan.ReadsHeaders() {
 		l.response = e.Res
 	}

@@ -202,7 +202,9 @@ func (ch *channel) replace(old, fresh *leg, wait bool) {
 			d.peer = fresh
 		}
 		d.early = nil
-		d.replaced = d.replaced || fresh == ch.caller
+		if fresh == ch.caller && d.peer == nil {
+			d.replaced = !ch.tellRinging()
+		}
 	}
 	ch.dismiss(old, wait)
 	switch {
@@ -215,6 +217,16 @@ func (ch *channel) replace(old, fresh *leg, wait bool) {
 	case old != ch.caller && playing != nil:
 		fresh.play(playing)
 	}
+}
+
+// tellRinging tells the telephones that ring who calls them now, and reports
+// whether all could be told; the others are when they answer.
+func (ch *channel) tellRinging() bool {
+	all := true
+	for _, b := range ch.branches {
+		all = ch.connectedLine(b, ch.caller) && all
+	}
+	return all
 }
 
 // surrender gives what a leg is connected with to the channel that asks.

@@ -246,6 +246,14 @@ func (l *Layer) abilities(m *sip.Message) {
 	m.Add(sip.HeaderSupported, l.supported)
 }
 
+// Updates reports whether the peer takes UPDATE (RFC 3311 §4: it says so in
+// Allow).
+func (s *Session) Updates() bool {
+	s.strand.enter()
+	defer s.strand.leave()
+	return s.peerUpdate && s.state != stateEnded
+}
+
 // Send sends any other request in the dialog: INFO, MESSAGE, OPTIONS and
 // extensions. A From or To among the headers takes the place of the dialog's; it
 // must have the same URI and tag. reply, if not nil, gets the final response or
