@@ -341,7 +341,9 @@ func (s *Session) ackedInvite(now time.Time, in *incoming, ack *sip.Request) {
 	s.late = s.callee.reliable.unacknowledged()
 	s.callee = nil
 	if s.state != stateAnswered {
-		s.sayGoodbye()
+		if s.goBye != nil {
+			s.at(deadlineGoodbye, now.Add(byePause))
+		}
 		return
 	}
 	sdp, _ := description(&ack.Message)
@@ -353,6 +355,11 @@ func (s *Session) ackedInvite(now time.Time, in *incoming, ack *sip.Request) {
 	}
 	s.tell(Confirmed{Session: s, SDP: sdp})
 }
+
+// byePause is between the ACK and the BYE of a call that we hung up as soon as it
+// was answered. Telephones are known that take a BYE in the very instant of their
+// ACK for an error.
+const byePause = 20 * time.Millisecond
 
 // sayGoodbye sends the BYE that waited for an ACK.
 func (s *Session) sayGoodbye() {

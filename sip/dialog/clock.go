@@ -110,6 +110,7 @@ const (
 	deadlineReliable                     // retransmit the reliable provisional (RFC 3262 §3)
 	deadlineNoPrack                      // 64*T1 after the first transmission
 	deadlineAnswer                       // the application must have answered an offer
+	deadlineGoodbye                      // the BYE that waited for an ACK, byePause after it
 	deadlineNotify                       // Timer N: the first NOTIFY must have come (RFC 6665 §4.1.2.4)
 )
 

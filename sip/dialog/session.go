@@ -432,6 +432,8 @@ func (s *Session) awake() {
 			s.unacknowledged(now)
 		case deadlineAnswer:
 			s.outOfPatience(now)
+		case deadlineGoodbye:
+			s.sayGoodbye()
 		default:
 			s.sched.rest(&s.layer().clock)
 			return
