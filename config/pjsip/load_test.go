@@ -162,7 +162,7 @@ func TestProblems(t *testing.T) {
 		"[a]\ntype=endpoint":                                "pjsip.conf:1: warning: endpoint [a] allows no codec, so its calls have no sound (add allow=ulaw,alaw)",
 		"[a]\nx=1":                                          "pjsip.conf:1: warning: section [a] has no type and is ignored (add type=endpoint, aor, auth, transport …)",
 		"[a]\ntype=enpoint":                                 "pjsip.conf:2: error: [a]: type=enpoint is not known (did you mean endpoint?)",
-		"[a]\ntype=phoneprov":                           "pjsip.conf:2: warning: [a]: type=phoneprov is not supported: phones are not provisioned",
+		"[a]\ntype=phoneprov":                               "pjsip.conf:2: warning: [a]: type=phoneprov is not supported: phones are not provisioned",
 		"[a]\ntype=auth\nusername=a\npassword=1234":         "pjsip.conf:4: warning: [T7] auth [a]: the password has only digits, and few; open to the internet it is found within hours (use 12 characters or more that nobody can guess, for instance from: openssl rand -base64 18)",
 		"[a]\ntype=auth":                                    "pjsip.conf:1: warning: auth [a]: there is no password, so nobody can prove to be the user (add password= or password_digest=)",
 		"[a]\ntype=auth\nmd5_cred=xyz":                      "pjsip.conf:3: error: auth [a]: md5_cred: an MD5 hash has 32 hexadecimal digits",

@@ -309,6 +309,9 @@ func Load(path string) (*Config, []config.Problem) {
 	if config.HasErrors(problems) {
 		return newConfig(), problems
 	}
+	sections, files, found := readWizards(path)
+	problems = append(problems, found...)
+	doc.Sections, doc.Files = append(doc.Sections, sections...), append(doc.Files, files...)
 	cfg, more := Compile(doc)
 	return cfg, append(problems, more...)
 }
