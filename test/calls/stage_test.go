@@ -142,3 +142,29 @@ func TestConnectedLineOfPeer(t *testing.T) {
 		s.play(t, "alice -> BYE\nalice <- 200 BYE\nbob <- BYE\nbob -> 200")
 	}
 }
+
+// Who takes UPDATE is told of another person by one without a description
+// (RFC 3311 §5.1), not by a re-INVITE.
+func TestConnectedLineByUpdate(t *testing.T) {
+	s := openStage(t, map[string]string{
+		"pjsip.conf":      phones("send_pai=yes\ntrust_id_inbound=yes\n", "alice", "bob"),
+		"extensions.conf": "exten => 700,1,Dial(PJSIP/bob)\n",
+	}, "alice", "bob")
+	s.play(t, `
+		alice -> INVITE sip:700@{sut} | sdp
+		bob <- INVITE
+		bob -> 200 | Allow: INVITE, ACK, BYE, UPDATE | sdp
+		bob <- ACK
+		alice <- 200 INVITE
+		alice -> ACK
+		alice -> INVITE | P-Asserted-Identity: "Carol" <sip:carol@127.0.0.1> | sdp
+		alice <- 200 INVITE
+		alice -> ACK
+		bob <- UPDATE | P-Asserted-Identity: "Carol" <sip:carol@* | nobody
+		bob -> 200
+		alice -> BYE
+		alice <- 200 BYE
+		bob <- BYE
+		bob -> 200
+	`)
+}
