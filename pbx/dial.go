@@ -352,6 +352,9 @@ func (l *leg) inviteConfig(call *outgoingCall, offer string, targets []transport
 		// trusted reads P-Asserted-Identity or Remote-Party-ID.
 		from = sip.Address{Display: "Anonymous", URI: "sip:" + anonymous + "@" + anonymousHost}
 	}
+	if l.endpoint.UserEqPhone {
+		call.uri, from.URI = asPhone(call.uri), asPhone(from.URI)
+	}
 	cfg := dialog.InviteConfig{
 		URI: call.uri, Contact: l.contact(targets[0], caller), From: from.String(), Targets: targets, Route: call.path, SDP: offer,
 		Auth: l.ch.srv.outboundAuth(l.ch.set, l.endpoint), Headers: append(l.identity(caller, true), l.diversionHeaders(l.ch.diverted)...),
@@ -362,6 +365,17 @@ func (l *leg) inviteConfig(call *outgoingCall, offer string, targets []transport
 	}
 	l.ch.srv.timers(l.endpoint, &cfg.Reliable, &cfg.SessionExpires, &cfg.MinSE)
 	return cfg
+}
+
+// asPhone adds user=phone to a URI whose user part is a telephone number
+// (RFC 3261 §19.1.1).
+func asPhone(text string) string {
+	uri, err := sip.ParseURI(text)
+	if err != nil || !uri.IsSIP() || uri.User == "" || uri.Params.Has("user") || strings.Trim(uri.User, "+0123456789*#-.()") != "" {
+		return text
+	}
+	uri.Params = uri.Params.With("user", "phone")
+	return uri.String()
 }
 
 // ring waits for the first answer. nil: nobody answered, and why.

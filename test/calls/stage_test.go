@@ -168,3 +168,26 @@ func TestConnectedLineByUpdate(t *testing.T) {
 		bob -> 200
 	`)
 }
+
+// user_eq_phone: a telephone number in the Request-URI and in From says that it
+// is one.
+func TestUserEqPhone(t *testing.T) {
+	s := openStage(t, map[string]string{
+		"pjsip.conf":      phones("user_eq_phone=yes\nfrom_user=8005\n", "alice", "bob"),
+		"extensions.conf": "exten => 700,1,Dial(PJSIP/555@bob)\nexten => 701,1,Dial(PJSIP/bob)\n",
+	}, "alice", "bob")
+	s.play(t, `
+		alice -> INVITE sip:700@{sut} | sdp
+		bob <- INVITE | uri: sip:555@{bob};user=phone | From: *<sip:8005@127.0.0.1;user=phone>*
+		bob -> 486
+		bob <- ACK
+		alice <- 486
+		alice -> ACK
+		alice -> INVITE sip:701@{sut} | new | sdp
+		bob <- INVITE | uri: sip:bob@{bob}
+		bob -> 486
+		bob <- ACK
+		alice <- 486
+		alice -> ACK
+	`)
+}
