@@ -1,6 +1,7 @@
 // Package rtp reads rtp.conf: the UDP ports that sound is sent from and received
 // at. The other options of the file are known; those that would change something
-// here are named by a warning.
+// here are named by a warning. The node gives the range to its relay unless
+// hometone.yaml has one of its own; each stream takes an even port and the next.
 package rtp
 
 import (
