@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -157,8 +158,7 @@ func (g ground) play(t *testing.T, file string) outcome {
 	errors := filepath.Join(t.TempDir(), "errors")
 	args := []string{g.addr, "-sf", file, "-i", "127.0.0.1", "-p", strconv.Itoa(port), "-m", "1", "-nostdin", "-timeout", "20s", "-timeout_error",
 		"-d", "500", "-trace_err", "-error_file", errors, "-au", "alice", "-ap", "alice"}
-	base := filepath.Base(file)
-	called := strings.Contains(base, "uas") && !strings.Contains(base, "register") && !strings.Contains(base, "subscribe")
+	called := waitsForCall(file)
 	if !called {
 		args = append(args, "-s", extension(file))
 	}
@@ -181,6 +181,17 @@ func (g ground) play(t *testing.T, file string) outcome {
 	text, _ := os.ReadFile(errors)
 	return outcome{reason: reasonOf(string(text), string(out), err)}
 }
+
+// waitsForCall reports whether a scenario begins with an INVITE that it receives.
+func waitsForCall(file string) bool {
+	text, err := os.ReadFile(file)
+	text = comments.ReplaceAll(text, nil)
+	sends, waits := bytes.Index(text, []byte("<send")), bytes.Index(text, []byte(`<recv request="`))
+	return err == nil && waits >= 0 && (sends < 0 || waits < sends) && bytes.HasPrefix(text[waits:], []byte(`<recv request="INVITE"`))
+}
+
+// comments are those of XML.
+var comments = regexp.MustCompile(`(?s)<!--.*?-->`)
 
 // extension is what a scenario calls: one with early media if it waits for that.
 func extension(file string) string {
