@@ -78,6 +78,7 @@ func openGlare(t *testing.T) (h *house, out, in *talk, change *sip.Request) {
 	t.Helper()
 	h = open(t, "send_pai=yes\n", "exten => _80XX,1,Answer()\nsame => n,Dial(PJSIP/${EXTEN})\n")
 	caller, callee := h.registered("8005"), h.registered("8006")
+	caller.extra = []string{"Allow", "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO"} // with UPDATE it would get that
 	out = caller.call("8006", caller.describe(""))
 	out.answered("Answer")
 	in = callee.incoming()

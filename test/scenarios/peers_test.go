@@ -70,7 +70,7 @@ exten => service,hint,Custom:service
 )
 
 // peerTime is how long one scenario may take.
-const peerTime = 25 * time.Second
+const peerTime = 40 * time.Second
 
 // ground is a node for scenarios and the address it listens on.
 type ground struct{ addr string }
@@ -156,7 +156,7 @@ func (g ground) play(t *testing.T, file string) outcome {
 	defer cancel()
 	port := freePort(t)
 	errors := filepath.Join(t.TempDir(), "errors")
-	args := []string{g.addr, "-sf", file, "-i", "127.0.0.1", "-p", strconv.Itoa(port), "-m", "1", "-nostdin", "-timeout", "20s", "-timeout_error",
+	args := []string{g.addr, "-sf", file, "-i", "127.0.0.1", "-p", strconv.Itoa(port), "-m", "1", "-nostdin", "-timeout", "30s", "-timeout_error",
 		"-d", "500", "-trace_err", "-error_file", errors, "-au", "alice", "-ap", "alice"}
 	called := waitsForCall(file)
 	if !called {
@@ -170,7 +170,7 @@ func (g ground) play(t *testing.T, file string) outcome {
 	if called {
 		go func() { // ends with ctx
 			call := exec.CommandContext(ctx, "sipp", g.addr, "-sn", "uac", "-s", "9"+strconv.Itoa(port), "-i", "127.0.0.1", "-p", strconv.Itoa(freePort(t)),
-				"-m", "1", "-nostdin", "-d", "12000", "-timeout", "20s")
+				"-m", "1", "-nostdin", "-d", "8000", "-timeout", "30s")
 			_ = call.Run() // the scenario is what counts
 		}()
 	}
