@@ -70,6 +70,7 @@ func All() []pbx.App {
 		{Name: "Playback", Run: playback, Doc: "Plays sound files to the end."},
 		{Name: "PlayTones", Run: playTones, Doc: "Plays a tone beneath what follows."},
 		{Name: "PrivacyManager", Run: privacyManager, Doc: "Asks a caller without a number for one."},
+		{Name: "Proceeding", Run: noop, Doc: "Says that the call proceeds, which every caller has been told at once."},
 		{Name: "Progress", Run: progress, Doc: "Opens early media with 183."},
 		{Name: "RaiseException", Run: raiseException, Doc: "Goes to the extension e."},
 		{Name: "Read", Run: read, Doc: "Collects keys into a variable."},

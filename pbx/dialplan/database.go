@@ -37,6 +37,7 @@ func databaseFunctions() Functions {
 		"DB_EXISTS":   {Read: existsDB, Doc: "1 if a value is kept."},
 		"DB_KEYCOUNT": {Read: countDB, Doc: "The number of keys below a family."},
 		"DB_KEYS":     {Read: keysDB, Doc: "The keys directly below a family."},
+		"DIALGROUP":   {Read: readDialGroup, Write: writeDialGroup, Doc: "A group of devices that Dial takes, kept over restarts."},
 	}
 }
 

@@ -214,3 +214,29 @@ func TestStrptime(t *testing.T) {
 		t.Error(m, err)
 	}
 }
+
+// DIALGROUP is set, added to and taken from; what is left is what Dial takes.
+func TestDialGroup(t *testing.T) {
+	db := mapDatabase{}
+	i := channelNamed("PJSIP/a-1", emptyPlan(), Services{Database: db})
+	for _, c := range []struct{ call, value, want string }{
+		{"DIALGROUP(sales)", "PJSIP/1&PJSIP/2", "PJSIP/1&PJSIP/2"},
+		{"DIALGROUP(sales,add)", "PJSIP/3&PJSIP/1", "PJSIP/1&PJSIP/2&PJSIP/3"},
+		{"DIALGROUP(sales,del)", "PJSIP/2", "PJSIP/1&PJSIP/3"},
+		{"DIALGROUP(sales)", "Local/5@x", "Local/5@x"},
+		{"DIALGROUP(sales,del)", "Local/5@x", ""},
+	} {
+		if err := i.Set(c.call, c.value); err != nil {
+			t.Fatal(err)
+		}
+		if got := i.Expand("${DIALGROUP(sales)}"); got != c.want {
+			t.Errorf("after %s=%s: %q, want %q", c.call, c.value, got, c.want)
+		}
+	}
+	if len(db) != 0 {
+		t.Errorf("an empty group is kept: %v", db)
+	}
+	if i.Set("DIALGROUP(sales,put)", "x") == nil || i.Set("DIALGROUP()", "x") == nil {
+		t.Error("neither add nor del, or no name, is no error")
+	}
+}

@@ -7,7 +7,7 @@ import (
 )
 
 // TestLamp has baresip watch an extension: it is told when the telephone of the hint
-// comes, talks and is free again, and when a parking space is taken.
+// talks and is free again, and when a parking space is taken.
 func TestLamp(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, "asterisk/pjsip.conf", "[udp]\ntype=transport\nprotocol=udp\nbind=127.0.0.1:"+freePort(t, "udp")+"\n"+
@@ -16,9 +16,9 @@ func TestLamp(t *testing.T) {
 	write(t, dir, "asterisk/extensions.conf", "[calls]\ninclude => parkedcalls\nexten => 8006,hint,PJSIP/8006\nexten => 8006,1,Dial(PJSIP/8006)\nexten => 600,1,Answer()\nsame => n,Wait(60)\n")
 	n := startNodeWith(t, filepath.Join(dir, "asterisk"))
 	t.Run("telephone", func(t *testing.T) {
-		watcher := newBaresip(t, n, "8005", "udp", options{plays: toneFile(t, callerTone), watches: "8006"}).(*baresip)
 		other := newOwn(t, n, "8006", "udp", options{plays: toneFile(t, calleeTone)})
-		mark := watcher.status(0, "Online")
+		watcher := newBaresip(t, n, "8005", "udp", options{plays: toneFile(t, callerTone), watches: "8006"}).(*baresip)
+		mark := watcher.expect(0, 15*time.Second, "<basic>open") // baresip tells changes only
 		other.call("600")
 		other.awaitAnswered()
 		mark = watcher.status(mark, "Busy")
@@ -27,9 +27,9 @@ func TestLamp(t *testing.T) {
 		watcher.status(mark, "Online")
 	})
 	t.Run("parking space", func(t *testing.T) {
-		watcher := newBaresip(t, n, "8005", "udp", options{plays: toneFile(t, callerTone), watches: "701"}).(*baresip)
 		other := newOwn(t, n, "8006", "udp", options{plays: toneFile(t, calleeTone)})
-		mark := watcher.status(0, "Online")
+		watcher := newBaresip(t, n, "8005", "udp", options{plays: toneFile(t, callerTone), watches: "701"}).(*baresip)
+		mark := watcher.expect(0, 15*time.Second, "<basic>open") // baresip tells changes only
 		other.call("700")
 		other.awaitAnswered()
 		mark = watcher.status(mark, "Busy")
