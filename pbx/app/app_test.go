@@ -426,3 +426,15 @@ func TestSwitchboardApplications(t *testing.T) {
 		}
 	}
 }
+
+// Whatever stands in Dial's options, they are read to the end.
+func FuzzDialOptions(f *testing.F) {
+	f.Add("tTA(a&b:c)D(1:2:3)L(1:2:3)S(5)F(a^b^1)G(x)pP(y)n")
+	f.Add("A(((b)Q()r(")
+	f.Fuzz(func(t *testing.T, s string) {
+		o, unknown := dialOptions(s)
+		if o.CallLimit < 0 || o.AnswerLimit < 0 || o.Warn < 0 || o.WarnAgain < 0 || len(unknown) > 4*len(s) {
+			t.Errorf("%q: %+v, unknown %q", s, o, unknown)
+		}
+	})
+}
