@@ -99,8 +99,12 @@ func (ch *channel) dial(ctx context.Context, req *DialRequest) (*dialing, error)
 	}
 	ch.interp.Waited()
 	d.preferCodecs()
+	over := d.tellRinging(false)
 	for _, destination := range req.Destinations {
 		d.call(ctx, destination)
+	}
+	if over == nil {
+		over = d.tellRinging(true)
 	}
 	d.several = len(ch.branches) > 1
 	if req.Options.Ring || req.Options.RingUntilMedia {
@@ -112,9 +116,10 @@ func (ch *channel) dial(ctx context.Context, req *DialRequest) (*dialing, error)
 	if req.Options.Music {
 		d.entertain(ctx)
 	}
-	over := d.tellRinging()
 	winner, status := d.ring(ctx)
-	over()
+	if over != nil {
+		over()
+	}
 	ch.caller.typed = "" // of keys while it rang
 	if winner == nil {
 		d.giveUp(status)

@@ -46,12 +46,14 @@ func (r *rings) all() []*ringing {
 // pickupMark is the variable that Pickup(MARK@PICKUPMARK) looks for.
 const pickupMark = "PICKUPMARK"
 
-// tellRinging lets others take the call until the function returned is called.
-func (d *dialing) tellRinging() (over func()) {
+// tellRinging lets others take the call until the function returned is called; nil: nobody
+// could. It is asked before anybody is called, so that whoever knows of the call can take
+// it, and, where only groups count, once more when the callees are known.
+func (d *dialing) tellRinging(called bool) (over func()) {
 	ch := d.ch
 	grouped := func(l *leg) bool { return len(l.endpoint.CallGroup)+len(l.endpoint.NamedCallGroup) > 0 }
-	if !ch.set.Plan.PicksUp() && !slices.ContainsFunc(ch.branches, grouped) {
-		return func() {}
+	if !ch.set.Plan.PicksUp() && !(called && slices.ContainsFunc(ch.branches, grouped)) {
+		return nil
 	}
 	at := ch.interp.Position()
 	e := &ringing{ch: ch, context: at.Context, exten: at.Exten}
