@@ -235,7 +235,7 @@ func (r *rooms) registration(ev registrar.Event) {
 	switch ev := ev.(type) {
 	case registrar.Registered:
 		for _, e := range p.reached[ev.Binding.AOR] {
-			r.reachable(p, e)
+			r.board.Set("PJSIP/"+e.Name, presence.NotInUse) // no look-up tells more
 			r.messages.Registered(e.Name)
 		}
 		r.presence.Registered(ev.Binding.AOR)

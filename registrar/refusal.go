@@ -51,8 +51,9 @@ func refuseRate(after time.Duration) *refusal {
 	return &refusal{status: 503, header: sip.HeaderRetryAfter, value: strconv.Itoa(int(sec))}
 }
 
-func (no *refusal) response(req *sip.Request) *sip.Response {
-	res := sip.NewResponse(req, no.status, no.reason)
+// refuse builds the answer that a refusal asks for.
+func (r *Registrar) refuse(req *sip.Request, no *refusal) *sip.Response {
+	res := r.response(req, no.status, no.reason)
 	if no.header != sip.HeaderOther {
 		res.Set(no.header, no.value)
 	}

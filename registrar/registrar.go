@@ -29,6 +29,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -87,6 +88,8 @@ type Registrar struct {
 	seed      maphash.Seed
 	shards    [shards]shard
 	flows     flowIndex
+	responses sync.Pool // of *sip.Response
+	dates     atomic.Pointer[dated]
 }
 
 // New returns a Registrar that knows no bindings yet; Load brings them.

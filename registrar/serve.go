@@ -15,6 +15,12 @@ import (
 // supported are the option tags a REGISTER may require.
 const supported = "path, outbound, gruu"
 
+// A reply sends the answer to a REGISTER, once, now or after the store has
+// acknowledged. stranger: whoever asks has not proved himself, so that no
+// transaction is to be kept for the answer (§8.2.7, docs/adr/0077); it is given
+// before serve returns.
+type reply func(res *sip.Response, stranger bool)
+
 // ServeSIP implements transaction.Handler for REGISTER.
 func (r *Registrar) ServeSIP(_ context.Context, tx *transaction.Server, req *sip.Request) {
 	if tx.Stateless() {
@@ -30,19 +36,27 @@ func (r *Registrar) ServeSIP(_ context.Context, tx *transaction.Server, req *sip
 		if err != nil {
 			r.log.Debug("registrar: response not sent", "call_id", req.CallID(), "flow", tx.Flow().String(), "err", err)
 		}
+		r.responses.Put(res) // the transaction keeps what it wrote, not the response
 	})
 	tx.TakeOver() // most 200s wait for the store
 }
 
-// serve is RFC 3261 §10.3 in its order; reply is called once, now or after the
-// store has acknowledged. stranger: whoever asks has not proved himself, so that
-// no transaction is to be kept for the answer (§8.2.7, docs/adr/0077); it is
-// given before serve returns.
-func (r *Registrar) serve(req *sip.Request, flow transport.Flow, reply func(res *sip.Response, stranger bool)) {
+// response is sip.NewResponse in memory that was used before.
+func (r *Registrar) response(req *sip.Request, status int, reason string) *sip.Response {
+	res, _ := r.responses.Get().(*sip.Response)
+	if res == nil {
+		res = new(sip.Response)
+	}
+	res.Reset(req, status, reason)
+	return res
+}
+
+// serve is RFC 3261 §10.3 in its order.
+func (r *Registrar) serve(req *sip.Request, flow transport.Flow, reply reply) {
 	now := time.Now()
-	c, h, to, no := r.check(req, flow)
+	to, no := r.check(req, flow)
 	if no != nil {
-		reply(no.response(req), true)
+		reply(r.refuse(req, no), true)
 		return
 	}
 	endpoint, challenge := r.authenticate(req, flow, now)
@@ -50,53 +64,53 @@ func (r *Registrar) serve(req *sip.Request, flow transport.Flow, reply func(res 
 		reply(challenge, true)
 		return
 	}
-	if no = r.authorise(&endpoint, to, c); no == nil {
+	c, h, no := readRequest(req, flow)
+	if no == nil {
+		c.gruu = func(u sip.URI) bool { return r.ownGRUU(to, u) }
+		no = r.authorise(&endpoint, &to, c)
+	}
+	if no == nil {
 		no = c.readContacts(req, h)
 	}
 	if no != nil {
-		reply(no.response(req), false)
+		reply(r.refuse(req, no), false)
 		return
 	}
-	answer := func(next []Binding, no *refusal) {
-		reply(r.respond(req, to, c, next, no, now), false)
-	}
+	j := &job{change: c, req: req, to: to, reply: reply, came: now}
 	if !c.writes() {
-		next, _, _ := apply(r.bindings(c.aor.Name), nil, now)
-		answer(next, nil)
+		j.next, _, _ = apply(r.bindings(c.aor.Name), nil, now)
+		reply(r.accept(j), false)
 		return
 	}
 	r.flows.open(flow, c.aor.Name)
-	r.submit(c.aor.Name, &job{change: c, answer: answer}, now)
+	r.submit(c.aor.Name, j, now)
 }
 
 // check is everything that can be said of a REGISTER without knowing who sent
 // it (steps 1, 2 and 5).
-func (r *Registrar) check(req *sip.Request, flow transport.Flow) (c *change, h hop, to sip.URI, no *refusal) {
+func (r *Registrar) check(req *sip.Request, flow transport.Flow) (to sip.URI, no *refusal) {
 	if req.Method() != sip.REGISTER {
-		return nil, h, to, refuseMethod
+		return to, refuseMethod
 	}
 	if r.cfg.Admit != nil {
 		if after, ok := r.cfg.Admit(flow, req); !ok {
-			return nil, h, to, refuseRate(after)
+			return to, refuseRate(after)
 		}
 	}
 	if tags := unknownTags(req); tags != "" {
-		return nil, h, to, refuseExtension(tags)
+		return to, refuseExtension(tags)
 	}
 	a, err := req.To()
 	if err == nil {
 		to, err = a.ParsedURI()
 	}
 	if err != nil || !to.IsSIP() {
-		return nil, h, to, refuseTo
+		return to, refuseTo
 	}
 	if r.cfg.Domains != nil && !r.cfg.Domains(strings.ToLower(to.Host)) {
-		return nil, h, to, refuseDomain
+		return to, refuseDomain
 	}
-	if c, h, no = readRequest(req, flow); no == nil {
-		c.gruu = func(u sip.URI) bool { return r.ownGRUU(to, u) }
-	}
-	return c, h, to, no
+	return to, nil
 }
 
 // unknownTags returns the option tags in Require that are not ours.
@@ -130,25 +144,24 @@ func (r *Registrar) authenticate(req *sip.Request, flow transport.Flow, now time
 	case verdict == auth.OK && known:
 		return endpoint, nil
 	case verdict == auth.Malformed:
-		return endpoint, sip.NewResponse(req, 400, "Bad Credentials")
+		return endpoint, r.response(req, 400, "Bad Credentials")
 	case verdict == auth.Denied:
 		r.log.Info("registrar: credentials refused", "user", user, "peer", flow.Remote().String(), "call_id", req.CallID())
 	}
-	res := sip.NewResponse(req, 401, "")
+	res := r.response(req, 401, "")
 	r.cfg.Auth.Challenge(res, false, verdict == auth.Stale, now)
 	return endpoint, res
 }
 
 // authorise is steps 4 and 5: the AOR in To must be one that the endpoint may
 // register. Whether another AOR exists makes no difference.
-func (r *Registrar) authorise(endpoint *Endpoint, to sip.URI, c *change) *refusal {
+func (r *Registrar) authorise(endpoint *Endpoint, to *sip.URI, c *change) *refusal {
 	user := to.Username()
 	if endpoint.DropUserOptions {
 		user, _, _ = strings.Cut(user, ";")
 	}
-	full := user + "@" + strings.ToLower(to.Host)
 	for _, a := range endpoint.AORs {
-		if a.Name != user && a.Name != full {
+		if a.Name != user && !isAt(a.Name, user, to.Host) {
 			continue
 		}
 		if a.MaxContacts <= 0 {
@@ -162,17 +175,26 @@ func (r *Registrar) authorise(endpoint *Endpoint, to sip.URI, c *change) *refusa
 	return refuseAOR
 }
 
+// isAt reports whether name is user@host. The host of an AOR's name is written
+// in lower case.
+func isAt(name, user, host string) bool {
+	rest, ok := strings.CutPrefix(name, user)
+	return ok && len(rest) == len(host)+1 && rest[0] == '@' && rest[1:] == strings.ToLower(host)
+}
+
 // accept is the 200 (step 8): all bindings with the time they have left, and
 // what the extensions add.
-func (r *Registrar) accept(req *sip.Request, to sip.URI, c *change, next []Binding, now time.Time) *sip.Response {
-	res := sip.NewResponse(req, 200, "")
+func (r *Registrar) accept(j *job) *sip.Response {
+	req, c := j.req, j.change
+	res := r.response(req, 200, "")
 	gruu := req.HasToken(sip.HeaderSupported, "gruu")
-	var buf []byte
-	for i := range next {
-		buf = r.appendContact(buf[:0], &next[i], to, gruu, now)
+	var room [256]byte
+	buf := room[:0]
+	for i := range j.next {
+		buf = r.appendContact(buf[:0], &j.next[i], &j.to, gruu, j.came)
 		res.Add(sip.HeaderContact, string(buf))
 	}
-	res.Add(sip.HeaderDate, sip.FormatDate(now))
+	res.Add(sip.HeaderDate, r.date(j.came))
 	if req.HasToken(sip.HeaderSupported, "path") { // RFC 3327 §5.3
 		for _, p := range c.path {
 			res.Add(sip.HeaderPath, p)
@@ -191,7 +213,7 @@ func (r *Registrar) accept(req *sip.Request, to sip.URI, c *change, next []Bindi
 	return res
 }
 
-func (r *Registrar) appendContact(dst []byte, b *Binding, to sip.URI, gruu bool, now time.Time) []byte {
+func (r *Registrar) appendContact(dst []byte, b *Binding, to *sip.URI, gruu bool, now time.Time) []byte {
 	dst = append(append(append(dst, '<'), b.Contact...), ">;expires="...)
 	left := max(0, (b.Expires.Sub(now)+time.Second-1)/time.Second)
 	dst = strconv.AppendInt(dst, int64(left), 10)
@@ -206,8 +228,24 @@ func (r *Registrar) appendContact(dst []byte, b *Binding, to sip.URI, gruu bool,
 		dst = strconv.AppendUint(append(dst, ";reg-id="...), uint64(b.RegID), 10)
 	}
 	if gruu && b.Instance != "" { // RFC 5627 §5.3
-		dst = append(append(append(dst, `;pub-gruu="`...), publicGRUU(to, b.Instance)...), '"')
-		dst = append(append(append(dst, `;temp-gruu="`...), r.sealer.Load().temporaryGRUU(to, b)...), '"')
+		dst = append(append(append(dst, `;pub-gruu="`...), publicGRUU(*to, b.Instance)...), '"')
+		dst = append(append(append(dst, `;temp-gruu="`...), r.sealer.Load().temporaryGRUU(*to, b)...), '"')
 	}
 	return append(dst, b.Params...)
+}
+
+// dated is a second and how a Date field writes it.
+type dated struct {
+	second int64
+	text   string
+}
+
+// date is sip.FormatDate, computed once a second.
+func (r *Registrar) date(now time.Time) string {
+	if d := r.dates.Load(); d != nil && d.second == now.Unix() {
+		return d.text
+	}
+	d := &dated{now.Unix(), sip.FormatDate(now)}
+	r.dates.Store(d)
+	return d.text
 }

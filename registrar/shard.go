@@ -35,14 +35,36 @@ type entry struct {
 }
 
 // job is one change on its way: a REGISTER, or with a nil change the removal of
-// lapsed bindings.
+// lapsed bindings, which nobody waits for (reply is nil).
 type job struct {
 	change *change
-	answer func(next []Binding, no *refusal)
+	req    *sip.Request
+	to     sip.URI
+	reply  reply
+	came   time.Time
 
 	next   []Binding
 	record string
 	events []Event
+}
+
+// outcome is what is to be told of a job after the shard's lock, which was held
+// when it came about, has been given back.
+type outcome struct {
+	job     *job
+	no      *refusal
+	durable bool // its events are to be told
+}
+
+func (r *Registrar) tell(list []outcome) {
+	for _, o := range list {
+		if o.job.reply != nil {
+			o.job.reply(r.respond(o.job, o.no), false)
+		}
+		if o.durable {
+			r.notify(o.job.events)
+		}
+	}
 }
 
 func (r *Registrar) shard(aor string) *shard {
@@ -61,17 +83,17 @@ func (r *Registrar) submit(aor string, j *job, now time.Time) {
 	sh := r.shard(aor)
 	sh.mu.Lock()
 	e := sh.entry(aor)
-	var after []func()
+	var told []outcome
 	switch {
 	case !e.busy:
-		after = r.begin(sh, e, j, now)
+		told = r.begin(sh, e, j, now, nil)
 	case len(e.queue) < maxWaiting:
 		e.queue = append(e.queue, j)
 	default:
-		after = append(after, func() { j.answer(nil, refuseBusy) })
+		told = append(told, outcome{job: j, no: refuseBusy})
 	}
 	sh.mu.Unlock()
-	run(after)
+	r.tell(told)
 }
 
 // entry returns the entry of an AOR, which it makes. sh.mu is held.
@@ -85,34 +107,27 @@ func (sh *shard) entry(aor string) *entry {
 	return e
 }
 
-func run(list []func()) {
-	for _, f := range list {
-		f()
-	}
-}
-
-// begin computes a job and starts its write. It returns what is to be done
-// after the shard's lock, which is held, has been given back.
-func (r *Registrar) begin(sh *shard, e *entry, j *job, now time.Time) (after []func()) {
+// begin computes a job and starts its write. If there is nothing to write it
+// adds to what is to be told. sh.mu is held.
+func (r *Registrar) begin(sh *shard, e *entry, j *job, now time.Time, told []outcome) []outcome {
 	old, _ := decodeRecord(e.aor, e.record)
 	attach(old, e.flows)
 	var no *refusal
 	j.next, j.events, no = apply(old, j.change, now)
-	if no != nil {
-		sh.tidy(e)
-		return []func(){func() { j.answer(nil, no) }}
-	}
-	if j.change == nil && len(j.events) == 0 && !e.dirty || j.change != nil && !j.changed() {
-		sh.tidy(e)
-		return []func(){func() { j.answer(j.next, nil) }}
-	}
-	if err := r.write(sh, e, j); err != nil {
+	switch {
+	case no != nil:
+	case j.change == nil && len(j.events) == 0 && !e.dirty || j.change != nil && !j.changed():
+	default:
+		err := r.write(sh, e, j)
+		if err == nil {
+			e.busy = true
+			return told
+		}
 		r.log.Error("registrar: bindings not stored", "aor", e.aor, "err", err)
-		sh.tidy(e)
-		return []func(){func() { j.answer(nil, refuseBusy) }}
+		no = refuseBusy
 	}
-	e.busy = true
-	return nil
+	sh.tidy(e)
+	return append(told, outcome{job: j, no: no})
 }
 
 // changed reports whether the job has anything to write: not so for a query, a
@@ -136,28 +151,29 @@ func (r *Registrar) write(sh *shard, e *entry, j *job) error {
 
 // finish takes over what has become durable, answers, and begins what waited.
 func (r *Registrar) finish(sh *shard, e *entry, j *job, err error) {
-	var after []func()
+	var room [1]outcome
+	told := room[:0]
 	now := time.Now()
 	sh.mu.Lock()
 	e.busy = false
 	if err == nil {
 		r.install(sh, e, j, now)
-		after = append(after, func() { j.answer(j.next, nil); r.notify(j.events) })
+		told = append(told, outcome{job: j, durable: true})
 	} else {
 		// The store may or may not have it: write again what memory says.
 		e.dirty = true
 		sh.schedule(e, now.Add(time.Second).UnixMilli())
 		r.log.Error("registrar: bindings not stored", "aor", e.aor, "err", err)
-		after = append(after, func() { j.answer(nil, refuseStore) })
+		told = append(told, outcome{job: j, no: refuseStore})
 	}
 	for !e.busy && len(e.queue) > 0 {
 		next := e.queue[0]
 		e.queue = slices.Delete(e.queue, 0, 1)
-		after = append(after, r.begin(sh, e, next, now)...)
+		told = r.begin(sh, e, next, now, told)
 	}
 	sh.tidy(e)
 	sh.mu.Unlock()
-	run(after)
+	r.tell(told)
 }
 
 func (r *Registrar) install(sh *shard, e *entry, j *job, now time.Time) {
@@ -191,7 +207,7 @@ func (r *Registrar) notify(events []Event) {
 func (r *Registrar) expire(now time.Time) {
 	for i := range r.shards {
 		sh := &r.shards[i]
-		var after []func()
+		var told []outcome
 		sh.mu.Lock()
 		for e := sh.due.next(now.UnixMilli()); e != nil; e = sh.due.next(now.UnixMilli()) {
 			if e.busy {
@@ -206,14 +222,13 @@ func (r *Registrar) expire(now time.Time) {
 				sh.schedule(e, at)
 				continue
 			}
-			j := &job{answer: func([]Binding, *refusal) {}}
-			after = append(after, r.begin(sh, e, j, now)...)
+			told = r.begin(sh, e, new(job), now, told)
 			if !e.busy && (e.record != "" || e.dirty) { // the store took nothing: again later
 				sh.schedule(e, now.Add(time.Second).UnixMilli())
 			}
 		}
 		sh.mu.Unlock()
-		run(after)
+		r.tell(told)
 	}
 }
 
@@ -285,9 +300,9 @@ func (x *flowIndex) update(aor string, old []transport.Flow, next []Binding) []t
 }
 
 // respond builds the answer to a REGISTER that was carried out or refused.
-func (r *Registrar) respond(req *sip.Request, to sip.URI, c *change, next []Binding, no *refusal, now time.Time) *sip.Response {
+func (r *Registrar) respond(j *job, no *refusal) *sip.Response {
 	if no != nil {
-		return no.response(req)
+		return r.refuse(j.req, no)
 	}
-	return r.accept(req, to, c, next, now)
+	return r.accept(j)
 }

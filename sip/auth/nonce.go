@@ -23,9 +23,16 @@ const (
 type nonceID [nonceClear]byte
 
 // mint makes nonces and knows its own. It is safe for concurrent use.
-type mint struct {
-	realm string
-	macs  sync.Pool // of hash.Hash, keyed
+type mint struct{ seals sync.Pool } // of *seal
+
+// seal is a keyed hash with the memory of one nonce, which would otherwise be
+// allocated for each, since it passes through an interface.
+type seal struct {
+	hash  hash.Hash
+	realm []byte
+	raw   [nonceClear + sha256.Size]byte
+	text  [nonceText]byte
+	sum   [sha256.Size]byte
 }
 
 func newMint(realm string, key []byte) *mint {
@@ -34,43 +41,46 @@ func newMint(realm string, key []byte) *mint {
 		key = make([]byte, 32)
 		rand.Read(key) // never fails: it ends the program instead
 	}
-	return &mint{realm: realm, macs: sync.Pool{New: func() any { return hmac.New(sha256.New, key) }}}
+	return &mint{seals: sync.Pool{New: func() any {
+		return &seal{hash: hmac.New(sha256.New, key), realm: []byte(realm)}
+	}}}
 }
 
-func (m *mint) mac(dst, clear []byte) []byte {
-	h := m.macs.Get().(hash.Hash)
-	h.Reset()
-	h.Write(clear)
-	h.Write([]byte(m.realm))
-	dst = h.Sum(dst)
-	m.macs.Put(h)
-	return dst
+// mac appends the HMAC of the clear part of raw and the realm to dst.
+func (s *seal) mac(dst []byte) []byte {
+	s.hash.Reset()
+	s.hash.Write(s.raw[:nonceClear])
+	s.hash.Write(s.realm)
+	return s.hash.Sum(dst)
 }
 
 // issue returns a fresh nonce.
 func (m *mint) issue(now time.Time) string {
-	var raw [nonceClear + sha256.Size]byte
-	binary.BigEndian.PutUint64(raw[:8], uint64(now.UnixMilli()))
-	rand.Read(raw[8:nonceClear])
-	m.mac(raw[:nonceClear], raw[:nonceClear])
-	return base64.RawURLEncoding.EncodeToString(raw[:nonceBytes])
+	s := m.seals.Get().(*seal)
+	defer m.seals.Put(s)
+	binary.BigEndian.PutUint64(s.raw[:8], uint64(now.UnixMilli()))
+	rand.Read(s.raw[8:nonceClear])
+	s.mac(s.raw[:nonceClear])
+	base64.RawURLEncoding.Encode(s.text[:], s.raw[:nonceBytes])
+	return string(s.text[:])
 }
 
 // check tells whether we issued the nonce, and when.
 func (m *mint) check(nonce string) (id nonceID, issued time.Time, ok bool) {
-	var raw [nonceBytes + 4]byte
 	if len(nonce) != nonceText {
 		return id, issued, false
 	}
-	n, err := base64.RawURLEncoding.Decode(raw[:], []byte(nonce))
+	s := m.seals.Get().(*seal)
+	defer m.seals.Put(s)
+	copy(s.text[:], nonce)
+	n, err := base64.RawURLEncoding.Decode(s.raw[:], s.text[:])
 	if err != nil || n != nonceBytes {
 		return id, issued, false
 	}
-	var sum [sha256.Size]byte
-	m.mac(sum[:0], raw[:nonceClear])
-	if !hmac.Equal(sum[:nonceBytes-nonceClear], raw[nonceClear:nonceBytes]) {
+	sum := s.mac(s.sum[:0])
+	if !hmac.Equal(sum[:nonceBytes-nonceClear], s.raw[nonceClear:nonceBytes]) {
 		return id, issued, false
 	}
-	copy(id[:], raw[:nonceClear])
-	return id, time.UnixMilli(int64(binary.BigEndian.Uint64(raw[:8]))), true
+	copy(id[:], s.raw[:nonceClear])
+	return id, time.UnixMilli(int64(binary.BigEndian.Uint64(s.raw[:8]))), true
 }

@@ -72,6 +72,9 @@ func New(c Config) *Server {
 // Realm returns the realm.
 func (s *Server) Realm() string { return s.config.Realm }
 
+// authOnly is the protection we offer (RFC 7616 §3.3 qop).
+var authOnly = []string{"auth"}
+
 // Challenge adds the challenges to a 401 (WWW-Authenticate), or to a 407 if
 // proxy is set (Proxy-Authenticate): one line per algorithm, the preferred one
 // first (RFC 8760 §2.4). Many phones give up if the first algorithm, or any,
@@ -85,7 +88,7 @@ func (s *Server) Challenge(res *sip.Response, proxy, stale bool, now time.Time) 
 	for _, a := range s.config.Algorithms {
 		c := sip.Challenge{
 			Scheme: "Digest", Realm: s.config.Realm, Nonce: nonce,
-			Algorithm: a.String(), QOP: []string{"auth"}, Stale: stale,
+			Algorithm: a.String(), QOP: authOnly, Stale: stale,
 		}
 		res.Add(id, c.String())
 	}
