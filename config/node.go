@@ -1,6 +1,7 @@
 package config
 
 import (
+	"crypto/x509"
 	"net/netip"
 	"time"
 )
@@ -23,6 +24,7 @@ type Node struct {
 	HA      *HA      `yaml:"ha"`
 	Push    Push     `yaml:"push"`
 	Records Records  `yaml:"records"`
+	Mail    *Mail    `yaml:"mail"`
 	Console Console  `yaml:"console"`
 	Monitor Monitor  `yaml:"monitor"`
 }
@@ -177,6 +179,23 @@ type Webhook struct {
 	URL    string `yaml:"url"`
 	Secret Secret `yaml:"secret"` // signs the body with HMAC-SHA-256
 }
+
+// Mail is the section mail: the server that takes e-mail for new voice messages.
+type Mail struct {
+	Server   string         `yaml:"server"` // host:port; port 587 if it is left out
+	User     string         `yaml:"user"`   // "" = without login
+	Password Secret         `yaml:"password"`
+	TLS      string         `yaml:"tls"`  // starttls (default), tls from the start, or none
+	From     string         `yaml:"from"` // address of letters whose voicemail.conf has no serveremail; default hometone@ the host
+	Roots    *x509.CertPool `yaml:"-"`    // nil: the system's
+}
+
+// What Mail.TLS can be.
+const (
+	MailSTARTTLS = "starttls"
+	MailTLS      = "tls"
+	MailPlain    = "none"
+)
 
 // Records is the section records.
 type Records struct {

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"net"
 	"net/url"
 	"regexp"
 	"strconv"
@@ -16,6 +17,7 @@ func (n *Node) validate(d *decoder) {
 	n.validateEdge(d)
 	n.validateHA(d)
 	n.validateTLS(d)
+	n.validateMail(d)
 	if t := n.TURN; t != nil && t.Secret.IsZero() {
 		d.errorf(n.At("turn"), `add secret: "${TURN_SECRET}"`, "turn: no secret; anybody could relay through this node")
 	}
@@ -28,6 +30,30 @@ func (n *Node) validate(d *decoder) {
 	n.validateCluster(d)
 	if dsn := n.Records.DSN.Reveal(); dsn != "" && !hasAnyPrefix(dsn, "sqlite:", "postgres://", "postgresql://") {
 		d.errorf(n.At("records.dsn"), "write sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME", "records.dsn: not a database that is supported")
+	}
+}
+
+// mailPort is where letters are submitted (RFC 6409).
+const mailPort = 587
+
+func (n *Node) validateMail(d *decoder) {
+	m := n.Mail
+	if m == nil {
+		return
+	}
+	if _, _, err := net.SplitHostPort(m.Server); err != nil && m.Server != "" {
+		m.Server = net.JoinHostPort(m.Server, strconv.Itoa(mailPort))
+	}
+	if m.TLS == "" {
+		m.TLS = MailSTARTTLS
+	}
+	switch {
+	case m.Server == "":
+		d.errorf(n.At("mail"), "add server: smtp.example.org:587", "mail: no server")
+	case m.TLS != MailSTARTTLS && m.TLS != MailTLS && m.TLS != MailPlain:
+		d.errorf(n.At("mail.tls"), "write starttls, tls or none", "mail.tls: %q is not known", m.TLS)
+	case m.User != "" && m.Password.IsZero():
+		d.errorf(n.At("mail.user"), "add password: file:PATH", "mail.user: no password")
 	}
 }
 

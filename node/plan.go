@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -180,9 +181,30 @@ func (p *plan) readAsterisk() []config.Problem {
 		p.settings.Features, more = features.Load(p.asterisk)
 		problems = append(problems, more...)
 		p.settings.Voicemail, more = voicemail.Load(p.asterisk)
-		problems = append(problems, more...)
+		problems = append(append(problems, more...), p.readMail()...)
 	}
 	return problems
+}
+
+// readMail takes the mail server, and warns where e-mail is asked for and none is named.
+func (p *plan) readMail() []config.Problem {
+	p.settings.MailFrom = "hometone@" + p.name
+	if m := p.file.Mail; m != nil {
+		p.settings.Mail, p.settings.MailFrom = m, cmp.Or(m.From, p.settings.MailFrom)
+		return nil
+	}
+	if p.settings.Voicemail == nil {
+		return nil
+	}
+	for _, b := range p.settings.Voicemail.Boxes {
+		if b.Email != "" || b.Pager != "" {
+			return []config.Problem{{
+				File: filepath.Join(p.asterisk, "voicemail.conf"), Severity: config.Warning,
+				Text: "mailboxes have e-mail addresses, and no mail server is named: no e-mail is sent", Hint: "mail: {server: smtp.example.org:587} in hometone.yaml",
+			}}
+		}
+	}
+	return nil
 }
 
 func missing(path string) bool {

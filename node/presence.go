@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/hometone/hometone/config/pjsip"
 	"github.com/hometone/hometone/pbx"
+	"github.com/hometone/hometone/pbx/mail"
 	"github.com/hometone/hometone/pbx/message"
 	"github.com/hometone/hometone/pbx/presence"
 	"github.com/hometone/hometone/pbx/voicemail"
@@ -163,7 +165,8 @@ func (r *reception) Places(user string) []message.Place {
 func (r *rooms) openPeople(ctx context.Context, p *plan) error {
 	var err error
 	// The office speaks only when a call changes it, long after presence is there.
-	r.voicemail = voicemail.New(func(box string) { r.presence.MailboxChanged(box) })
+	r.letters = mail.New(mail.Config{Dir: filepath.Join(p.data, "mail"), Logger: r.log})
+	r.voicemail = voicemail.New(func(box string) { r.presence.MailboxChanged(box) }, r.letters)
 	r.presence, err = presence.New(presence.Config{Dialogs: r.dialogs, Board: r.board, Directory: newPeople(p.settings, r.where), Mailboxes: mailboxes{r.voicemail}, Logger: r.log})
 	if err != nil {
 		return err
@@ -186,7 +189,8 @@ func (r *rooms) openPeople(ctx context.Context, p *plan) error {
 // introduce puts a configuration into force: the states of its endpoints on
 // the board, those of others away, hints anew.
 func (r *rooms) introduce(old, new *pbx.Settings) {
-	r.voicemail.Use(new.Voicemail, new.Spool)
+	r.voicemail.Use(new.Voicemail, new.Spool, new.MailFrom)
+	r.letters.Use(new.Mail)
 	p := newPeople(new, r.where)
 	r.reception.now.Store(p)
 	if old != nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/hometone/hometone/pbx"
 	"github.com/hometone/hometone/pbx/app"
 	"github.com/hometone/hometone/pbx/dialplan"
+	"github.com/hometone/hometone/pbx/mail"
 	"github.com/hometone/hometone/pbx/message"
 	"github.com/hometone/hometone/pbx/presence"
 	"github.com/hometone/hometone/pbx/voicemail"
@@ -57,6 +58,7 @@ type rooms struct {
 	hosts     pbx.Hosts
 	lines     *pbx.Lines
 	voicemail *voicemail.Office
+	letters   *mail.Outbox
 	reception reception
 }
 
@@ -270,6 +272,7 @@ func (r *rooms) serve(ctx context.Context, ready func()) error {
 	}
 	run(&people, "presence", upper, r.presence.Run)
 	run(&people, "messages", upper, r.messages.Run)
+	run(&people, "mail", upper, r.letters.Run)
 	run(&people, "outbound", upper, r.outbound.Run)
 	run(&group, "status", ctx, r.reportStatus)
 	run(&group, "listeners", ctx, r.release)

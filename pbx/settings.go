@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/hometone/hometone/config"
 	"github.com/hometone/hometone/config/features"
 	"github.com/hometone/hometone/config/musiconhold"
 	"github.com/hometone/hometone/config/parking"
@@ -24,6 +25,8 @@ type Settings struct {
 	Sounds    *Sounds
 	Music     map[string]*musiconhold.Class // by name; nil: the program's own tune
 	Voicemail *voicemail.Config             // nil: no mailboxes
+	Mail      *config.Mail                  // takes e-mail about new messages; nil: there is none
+	MailFrom  string                        // address of that e-mail where voicemail.conf has none
 	Features  *features.Config              // nil: features.Default
 	Parking   map[string]*parking.Lot       // by name
 	System    bool                          // System and TrySystem may run commands

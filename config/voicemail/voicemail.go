@@ -3,15 +3,16 @@
 //
 //	100 => 4242,Alice Example,alice@example.com,,tz=berlin|maxmsg=50
 //
-// Messages are kept as WAV files. No e-mail is sent and no program is run: the
-// options for these are accepted and named once by a warning. Nothing is recorded
-// here.
+// Messages are kept as WAV files. What e-mail about them says is read here; package
+// pbx/mail sends it. No program is run: mailcmd is accepted and named once by a
+// warning. Nothing is recorded here.
 package voicemail
 
 import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/mail"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -29,6 +30,10 @@ type Box struct {
 	// by keys.
 	Password config.Secret
 	Name     string // of the owner
+	Email    string // addresses, joined by commas; "" = none
+	Pager    string // address that gets the short text; "" = none
+	// Fixed says that the password may not be changed by keys ("-" in the file).
+	Fixed bool
 	Options
 }
 
@@ -48,7 +53,34 @@ type Options struct {
 	Operator    bool           // the key 0 leads to the extension o
 	Zone        *time.Location // of the times that are said
 	Format      string         // how they are said, ""; the language's own way
+	Review      bool           // the caller may hear and change the message before it is kept
+	Letters
 }
+
+// Letters say how e-mail about new messages is written. Texts have Asterisk's
+// variables, ${VM_NAME} and on.
+type Letters struct {
+	Attach       bool   // the message
+	Delete       bool   // it, once the letter is kept
+	Server       string // From address (serveremail)
+	From         string // its name (fromstring)
+	Subject      string
+	Body         string
+	DateFormat   string // of ${VM_DATE}, as strftime
+	PagerFrom    string
+	PagerSubject string
+	PagerBody    string
+}
+
+// The texts of letters where the file has none.
+const (
+	defaultSubject = "[PBX]: New message ${VM_MSGNUM} in mailbox ${VM_MAILBOX}"
+	defaultBody    = "Dear ${VM_NAME},\n\n${VM_CALLERID} has left you a message of ${VM_DUR} on ${VM_DATE}.\n" +
+		"It is number ${VM_MSGNUM} in your mailbox ${VM_MAILBOX}.\n"
+	defaultDate         = "%A, %B %d, %Y at %r"
+	defaultPagerSubject = "New VM"
+	defaultPagerBody    = "New ${VM_DUR} long message in mailbox ${VM_MAILBOX} from ${VM_CALLERID}, on ${VM_DATE}\n"
+)
 
 // Config is voicemail.conf.
 type Config struct {
@@ -107,9 +139,11 @@ type zone struct {
 
 func read(doc *config.Document) (*Config, []config.Problem) {
 	r := &reader{
-		conf:    &Config{Boxes: map[string]*Box{}, Logins: 3},
-		general: Options{MaxMessages: defaultKept, Envelope: true, SayDuration: true, SayFrom: 2 * time.Minute, Zone: time.Local},
-		zones:   map[string]zone{}, silent: map[string]bool{},
+		conf: &Config{Boxes: map[string]*Box{}, Logins: 3},
+		general: Options{MaxMessages: defaultKept, Envelope: true, SayDuration: true, SayFrom: 2 * time.Minute, Zone: time.Local, Letters: Letters{
+			Subject: defaultSubject, Body: defaultBody, DateFormat: defaultDate, From: "Hometone", PagerFrom: "Hometone", PagerSubject: defaultPagerSubject, PagerBody: defaultPagerBody,
+		}},
+		zones: map[string]zone{}, silent: map[string]bool{},
 	}
 	each := func(wanted func(name string) bool, take func(s *config.Section, e config.Entry)) {
 		for _, s := range doc.Sections {
@@ -162,9 +196,8 @@ func (r *reader) box(context string, e config.Entry) {
 	if b.Password.IsZero() {
 		r.warn(e, "mailbox "+b.ID()+" has no password: it takes messages and cannot be opened by keys", number+" => 4242,Name")
 	}
-	if strings.TrimSpace(fields[2]) != "" || strings.TrimSpace(fields[3]) != "" {
-		r.unsupported(e, "e-mail", "no e-mail is sent for new messages")
-	}
+	b.Fixed = strings.HasPrefix(strings.TrimSpace(fields[0]), "-")
+	b.Email, b.Pager = r.addresses(e, fields[2]), r.addresses(e, fields[3])
 	for o := range strings.SplitSeq(fields[4], "|") {
 		if name, value, ok := strings.Cut(o, "="); ok {
 			r.option(&b.Options, e, name, strings.TrimSpace(value))
@@ -173,6 +206,22 @@ func (r *reader) box(context string, e config.Entry) {
 		}
 	}
 	r.conf.Boxes[b.ID()] = b
+}
+
+// addresses reads mail addresses, joined by | as Asterisk has them.
+func (r *reader) addresses(e config.Entry, text string) string {
+	var list []string
+	for a := range strings.SplitSeq(text, "|") {
+		if a = strings.TrimSpace(a); a == "" {
+			continue
+		}
+		if parsed, err := mail.ParseAddress(a); err != nil || parsed.Address != a || strings.ContainsAny(a, "\r\n,") {
+			r.warn(e, fmt.Sprintf("%q is no e-mail address; it is left out", a), "somebody@example.org")
+			continue
+		}
+		list = append(list, a)
+	}
+	return strings.Join(list, ",")
 }
 
 // usable reports whether a name can be a folder.
@@ -234,10 +283,20 @@ func (r *reader) option(o *Options, e config.Entry, name, value string) {
 		}
 	case "silencethreshold", "skipms", "charset", "adsifdn", "adsisec", "adsiver", "pollmailboxes", "pollfreq", "moveheard":
 		// Files are looked at when somebody asks; heard messages always move to Old.
-	case "attach", "attachfmt", "serveremail", "mailcmd", "pagerfromstring", "fromstring", "emailsubject", "emailbody", "emaildateformat",
-		"pagerdateformat", "pagersubject", "pagerbody", "delete", "email", "emailaddressdelimiter", "usedirectory", "locale", "exitcontext", "imapserver":
-		r.unsupported(e, name, "has no effect: no e-mail is sent for new messages")
+	case "review":
+		o.Review = config.True(value)
+	case "attachfmt":
+		if value != "wav" {
+			r.unsupported(e, name, "messages are attached as wav")
+		}
+	case "mailcmd":
+		r.unsupported(e, name, "no program is run: hometone.yaml's section mail names an SMTP server")
+	case "pagerdateformat", "emailaddressdelimiter", "usedirectory", "locale", "exitcontext", "imapserver":
+		r.unsupported(e, name, "has no effect")
 	default:
+		if o.Letters.set(name, value) {
+			return
+		}
 		r.unsupported(e, name, "this option of voicemail.conf is not supported and has no effect")
 	}
 }
@@ -255,4 +314,25 @@ func (r *reader) seconds(e config.Entry, name, value string, to *time.Duration) 
 	n := int(*to / time.Second)
 	r.number(e, name, value, &n, 0, 86_400)
 	*to = time.Duration(n) * time.Second
+}
+
+// set sets an option about e-mail; false if it is none.
+func (l *Letters) set(name, value string) bool {
+	texts := map[string]*string{
+		"serveremail": &l.Server, "fromstring": &l.From, "emailsubject": &l.Subject, "emailbody": &l.Body, "emaildateformat": &l.DateFormat,
+		"pagerfromstring": &l.PagerFrom, "pagersubject": &l.PagerSubject, "pagerbody": &l.PagerBody,
+	}
+	switch name {
+	case "attach":
+		l.Attach = config.True(value)
+	case "delete":
+		l.Delete = config.True(value)
+	default:
+		to := texts[name]
+		if to == nil {
+			return false
+		}
+		*to = strings.NewReplacer(`\n`, "\n", `\t`, "\t", `\r`, "").Replace(value)
+	}
+	return true
 }

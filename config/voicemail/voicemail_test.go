@@ -40,7 +40,7 @@ func TestLoad(t *testing.T) {
 	if !c.Box("104").SayCaller || a.SayCaller {
 		t.Error("an option of one box is another's")
 	}
-	lines := map[int]string{2: "e-mail", 4: "102", 5: "password", 6: "nonsense", 10: "maxmsg", 11: "smdiport", 14: "Nowhere"}
+	lines := map[int]string{4: "102", 5: "password", 6: "nonsense", 10: "maxmsg", 11: "smdiport", 14: "Nowhere"}
 	for _, p := range problems {
 		if lines[p.Line] == "" || !strings.Contains(p.Text, lines[p.Line]) || p.Severity != config.Warning {
 			t.Errorf("unexpected: %v", p)

@@ -191,7 +191,10 @@ func deliver(ch pbx.Channel, boxes []*box.Box, draft string, e voicemail.Envelop
 	}
 	kept := false
 	for _, b := range boxes {
-		err := ch.Voicemail().Deliver(b, folder, draft, e)
+		err, unsent := ch.Voicemail().Deliver(b, folder, draft, e)
+		if unsent != nil {
+			ch.Log().Error("VoiceMail: no e-mail tells of a message", "mailbox", b.ID(), "error", unsent)
+		}
 		if err != nil {
 			ch.Log().Error("VoiceMail: a message is lost", "mailbox", b.ID(), "error", err)
 		} else {

@@ -23,7 +23,7 @@ const maxPassword = 80
 //
 // Keys: 1 the first message, and the last ones again; 5 repeats, 4 and 6 go back and
 // on, 3 says the envelope, 7 deletes or brings back, 9 saves, 2 opens the other
-// folder, * helps, # ends.
+// folder, 8 forwards, 0 leads to the greetings and the password, * helps, # ends.
 func voiceMailMain(ctx context.Context, ch pbx.Channel, args string) error {
 	a := split(args, 2)
 	b, err := admitOwner(ctx, ch, a[0], a[1])
@@ -97,8 +97,7 @@ func admitOwner(ctx context.Context, ch pbx.Channel, name, options string) (*box
 		if err != nil {
 			return nil, err
 		}
-		b := office.Box(who + "@" + context)
-		if voicemail.Right(b, strings.TrimSuffix(password, "#")) {
+		if b := office.Admit(who+"@"+context, strings.TrimSuffix(password, "#"), time.Now()); b != nil {
 			return b, nil
 		}
 		ch.Log().Warn("VoiceMailMain: wrong mailbox or password", "caller", ch.Get("CALLERID(num)"))
@@ -146,6 +145,9 @@ func browse(ctx context.Context, ch pbx.Channel, b *box.Box, folder string) (nex
 			return "", nil
 		case key == '2':
 			return other(folder), nil
+		case key == '0':
+			silent = 0
+			key, err = mailboxOptions(ctx, ch, b)
 		default:
 			silent = 0
 			key, err = w.press(ctx, key)
@@ -226,6 +228,8 @@ func (w *browser) press(ctx context.Context, key rune) (rune, error) {
 			return w.say(ctx, "vm-deleted")
 		}
 		return w.say(ctx, "vm-undeleted")
+	case '8':
+		return w.forward(ctx, m)
 	case '9':
 		m.To, m.Deleted = voicemail.Old, false
 		return w.say(ctx, "vm-message", "vm-savedto", "vm-Old")

@@ -27,7 +27,7 @@ func strftime(e *Env, args string) (string, error) {
 	if len(list) == 3 && list[2] != "" {
 		format = list[2]
 	}
-	return formatTime(at, format), nil
+	return FormatTime(at, format), nil
 }
 
 func inZone(at time.Time, zone string) (time.Time, error) {
@@ -41,9 +41,9 @@ func inZone(at time.Time, zone string) (time.Time, error) {
 	return at.In(location), nil
 }
 
-// formatTime formats as C's strftime in the C locale. Beyond that %q and %1q
+// FormatTime formats as C's strftime in the C locale. Beyond that %q and %1q
 // to %6q are fractions of the second.
-func formatTime(at time.Time, format string) string {
+func FormatTime(at time.Time, format string) string {
 	var b strings.Builder
 	for i := 0; i < len(format); i++ {
 		if format[i] != '%' || i+1 == len(format) {

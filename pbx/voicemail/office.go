@@ -26,6 +26,7 @@ import (
 	"time"
 
 	"github.com/hometone/hometone/config/voicemail"
+	"github.com/hometone/hometone/pbx/mail"
 )
 
 // The folders of a box that are counted and opened.
@@ -49,7 +50,9 @@ type Counts struct{ New, Old, Urgent int }
 // has no boxes.
 type Office struct {
 	changed func(mailbox string)
+	letters *mail.Outbox // nil: no e-mail
 	rules   atomic.Pointer[rules]
+	guesses guesses
 
 	mu     sync.Mutex // serializes changes of folders and guards the following
 	counts map[string]counted
@@ -59,6 +62,7 @@ type Office struct {
 type rules struct {
 	conf  *voicemail.Config
 	spool string
+	from  string // address of letters
 }
 
 // counted is what a box had when it was looked at.
@@ -73,14 +77,18 @@ const countsFresh = 10 * time.Second
 
 // New makes an office; changed is told the name of a mailbox whose counts are
 // others now, NUMBER@CONTEXT, and NUMBER too if the context is the default one.
-func New(changed func(mailbox string)) *Office {
-	o := &Office{changed: changed, counts: map[string]counted{}}
+// Letters about new messages go to an outbox; nil: there are none.
+func New(changed func(mailbox string), letters *mail.Outbox) *Office {
+	o := &Office{changed: changed, letters: letters, counts: map[string]counted{}}
 	o.rules.Store(&rules{})
 	return o
 }
 
-// Use puts a configuration into force. conf may be nil: there are no boxes.
-func (o *Office) Use(conf *voicemail.Config, spool string) { o.rules.Store(&rules{conf, spool}) }
+// Use puts a configuration into force. conf may be nil: there are no boxes. from is
+// the address of letters that voicemail.conf has none for.
+func (o *Office) Use(conf *voicemail.Config, spool, from string) {
+	o.rules.Store(&rules{conf, spool, from})
+}
 
 // Box returns a box by NUMBER or NUMBER@CONTEXT, nil if there is none.
 func (o *Office) Box(name string) *voicemail.Box {
@@ -98,12 +106,30 @@ func (o *Office) Logins() int {
 	return o.rules.Load().conf.Logins
 }
 
-// Right reports whether a password opens a box, in a time that does not tell how
-// much of it is right. Nobody opens a box that is nil or has no password.
-func Right(b *voicemail.Box, password string) bool {
-	want, there := "", 0
-	if b != nil && !b.Password.IsZero() {
-		want, there = b.Password.Reveal(), 1
+// Admit returns the box of a name if the password opens it, in a time that does not
+// tell how much of it is right; nil otherwise. Nobody opens a box that does not exist,
+// has no password, or has been tried in vain too often lately, from whatever call.
+func (o *Office) Admit(name, password string, now time.Time) *voicemail.Box {
+	b := o.Box(name)
+	if b != nil {
+		name = b.ID() // however it was written
+	}
+	if !o.guesses.allowed(name, now) {
+		return nil
+	}
+	if !right(b, o.password(b), password) {
+		o.guesses.wrong(name, now)
+		return nil
+	}
+	o.guesses.forget(name)
+	return b
+}
+
+// right compares in constant time.
+func right(b *voicemail.Box, want, password string) bool {
+	there := 0
+	if b != nil && want != "" {
+		there = 1
 	}
 	return subtle.ConstantTimeCompare([]byte(want), []byte(password))&there == 1
 }
@@ -190,43 +216,52 @@ func (o *Office) tell(b *voicemail.Box) {
 }
 
 // Deliver makes a message of a draft, which stays where it is, and puts it into a
-// folder of a box.
-func (o *Office) Deliver(b *voicemail.Box, folder, draft string, e Envelope) error {
+// folder of a box. Its owner is told by e-mail, if the box has an address; a letter
+// that cannot be written is the second error, and the message is there all the same.
+func (o *Office) Deliver(b *voicemail.Box, folder, draft string, e Envelope) (err, unsent error) {
 	o.mu.Lock()
-	err := o.file(b, folder, draft, e.text())
+	n, err := o.file(b, folder, draft, e.text())
 	o.mu.Unlock()
-	if err == nil {
-		o.tell(b)
+	if err != nil {
+		return err, nil
 	}
-	return err
+	path := stem(o.folder(b, folder), n)
+	holds, unsent := o.announce(&Notice{Box: b, Envelope: e, Number: n + 1, Sound: path + Suffix})
+	if holds && b.Delete {
+		o.mu.Lock()
+		err = errors.Join(os.Remove(path+Suffix), os.Remove(path+".txt"))
+		o.mu.Unlock()
+	}
+	o.tell(b)
+	return err, unsent
 }
 
-// file puts a sound and its envelope into a folder. o.mu is held.
-func (o *Office) file(b *voicemail.Box, name, sound string, envelope []byte) error {
+// file puts a sound and its envelope into a folder and returns its number there.
+// o.mu is held.
+func (o *Office) file(b *voicemail.Box, name, sound string, envelope []byte) (next int, err error) {
 	folder := o.folder(b, name)
 	if err := os.MkdirAll(folder, 0o750); err != nil {
-		return err
+		return 0, err
 	}
 	list, err := names(folder)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if len(list) >= b.MaxMessages {
-		return ErrFull
+		return 0, ErrFull
 	}
-	next := 0
 	if len(list) > 0 {
 		next = list[len(list)-1] + 1
 	}
 	path := stem(folder, next)
 	if err := os.WriteFile(path+".txt", envelope, 0o640); err != nil {
-		return err
+		return 0, err
 	}
 	// The sound comes last: it is what makes a message.
 	if err := os.Link(sound, path+Suffix); err != nil {
-		return errors.Join(err, os.Remove(path+".txt"))
+		return 0, errors.Join(err, os.Remove(path+".txt"))
 	}
-	return nil
+	return next, nil
 }
 
 // Boxes returns the boxes of a context.

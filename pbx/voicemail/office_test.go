@@ -18,9 +18,9 @@ import (
 // the gaps, and those who show counts are told.
 func TestOffice(t *testing.T) {
 	var told []string
-	o := New(func(box string) { told = append(told, box) })
+	o := New(func(box string) { told = append(told, box) }, nil)
 	b := &voicemail.Box{Context: "default", Number: "100", Password: config.NewSecret("4242"), Options: voicemail.Options{MaxMessages: 3}}
-	o.Use(&voicemail.Config{Boxes: map[string]*voicemail.Box{b.ID(): b}}, t.TempDir())
+	o.Use(&voicemail.Config{Boxes: map[string]*voicemail.Box{b.ID(): b}}, t.TempDir(), "")
 	draft := o.Draft(b, "a/../x")
 	if err := os.MkdirAll(filepath.Dir(draft), 0o700); err != nil {
 		t.Fatal(err)
@@ -29,7 +29,7 @@ func TestOffice(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i := range 4 {
-		err := o.Deliver(b, Inbox, draft, Envelope{Box: "100", Number: strconv.Itoa(i), At: time.Unix(1_700_000_000, 0), Length: 3 * time.Second})
+		err, _ := o.Deliver(b, Inbox, draft, Envelope{Box: "100", Number: strconv.Itoa(i), At: time.Unix(1_700_000_000, 0), Length: 3 * time.Second})
 		if (i == 3) != errors.Is(err, ErrFull) || i < 3 && err != nil {
 			t.Errorf("message %d: %v", i, err)
 		}
@@ -58,17 +58,51 @@ func TestOffice(t *testing.T) {
 	}
 }
 
-// Only the whole password opens a box, and nothing opens one that has none.
-func TestRight(t *testing.T) {
-	b := &voicemail.Box{Password: config.NewSecret("4242")}
+// Only the whole password opens a box, and nothing opens one that has none or does
+// not exist; one that is chosen by keys takes the place of the file's; who guesses too
+// often gets in no more for a while, from whatever call.
+func TestAdmit(t *testing.T) {
+	o := New(func(string) {}, nil)
+	a := &voicemail.Box{Context: "default", Number: "1", Password: config.NewSecret("4242")}
+	bare := &voicemail.Box{Context: "default", Number: "2"}
+	fixed := &voicemail.Box{Context: "default", Number: "3", Password: config.NewSecret("77"), Fixed: true}
+	dir := t.TempDir()
+	conf := &voicemail.Config{Boxes: map[string]*voicemail.Box{a.ID(): a, bare.ID(): bare, fixed.ID(): fixed}}
+	o.Use(conf, dir, "")
+	now := time.Unix(1_700_000_000, 0)
 	for _, c := range []struct {
-		box  *voicemail.Box
-		text string
-		want bool
-	}{{b, "4242", true}, {b, "424", false}, {b, "", false}, {&voicemail.Box{}, "", false}, {nil, "", false}} {
-		if Right(c.box, c.text) != c.want {
-			t.Errorf("%+v opened by %q: %v", c.box, c.text, !c.want)
+		name, text string
+		want       *voicemail.Box
+	}{{"1", "4242", a}, {"1@", "424", nil}, {"1", "", nil}, {"2", "", nil}, {"9", "", nil}, {"3@default", "77", fixed}} {
+		if got := o.Admit(c.name, c.text, now); got != c.want {
+			t.Errorf("%q opened by %q: %v", c.name, c.text, got)
 		}
+	}
+	if err := o.SetPassword(fixed, "1234"); !errors.Is(err, ErrFixed) {
+		t.Errorf("a password that is fixed: %v", err)
+	}
+	if err := o.SetPassword(a, "12"); !errors.Is(err, ErrShort) {
+		t.Errorf("a short password: %v", err)
+	}
+	if err := o.SetPassword(a, "9988"); err != nil {
+		t.Fatal(err)
+	}
+	o = New(func(string) {}, nil) // after a restart
+	o.Use(conf, dir, "")
+	if o.Admit("1", "4242", now) != nil || o.Admit("1", "9988", now) != a {
+		t.Error("the password that was chosen does not hold")
+	}
+	for n := range mostGuesses {
+		name := []string{"1", "1@", "1@default"}[n%3] // the same box
+		if o.Admit(name, "0000", now) != nil {
+			t.Error("a wrong password opens")
+		}
+	}
+	if o.Admit("1", "9988", now.Add(guessTime-time.Second)) != nil {
+		t.Error("the box opens although it was guessed at")
+	}
+	if o.Admit("3", "77", now) != fixed || o.Admit("1", "9988", now.Add(guessTime)) != a {
+		t.Error("another box, or the same later, does not open")
 	}
 }
 

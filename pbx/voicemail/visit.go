@@ -88,7 +88,7 @@ func (v *Visit) leave(m *Message, to string) error {
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
-		if err := v.office.file(v.box, to, m.Path+Suffix, text); err != nil {
+		if _, err := v.office.file(v.box, to, m.Path+Suffix, text); err != nil {
 			return err // it stays where it is
 		}
 	}

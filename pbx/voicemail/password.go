@@ -1,0 +1,158 @@
+package voicemail
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/hometone/hometone/config/voicemail"
+)
+
+// How often the password of one box may be wrong: mostGuesses in guessTime, however
+// many calls try. Then nobody gets in for the rest of that time, not even with the
+// right one, so that a number of four digits is not found by trying.
+const (
+	mostGuesses = 10
+	guessTime   = 15 * time.Minute
+	maxGuessed  = 10_000 // names that are remembered
+)
+
+// guesses counts wrong passwords by the name that was tried. The zero value is
+// ready.
+type guesses struct {
+	mu    sync.Mutex // guards the following
+	names map[string]guessed
+}
+
+type guessed struct {
+	n     int
+	since time.Time
+}
+
+// allowed reports whether one more try may be made.
+func (g *guesses) allowed(name string, now time.Time) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	x := g.names[name]
+	return x.n < mostGuesses || now.Sub(x.since) >= guessTime
+}
+
+// wrong counts a try in vain.
+func (g *guesses) wrong(name string, now time.Time) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.names == nil {
+		g.names = map[string]guessed{}
+	}
+	if len(g.names) >= maxGuessed {
+		for old, x := range g.names {
+			if now.Sub(x.since) >= guessTime {
+				delete(g.names, old)
+			}
+		}
+	}
+	x, known := g.names[name]
+	if !known && len(g.names) >= maxGuessed {
+		return
+	}
+	if x.n == 0 || now.Sub(x.since) >= guessTime {
+		x = guessed{since: now}
+	}
+	x.n++
+	g.names[name] = x
+}
+
+func (g *guesses) forget(name string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	delete(g.names, name)
+}
+
+// secretFile is where a password lies that its owner has chosen, beside the
+// messages, as Asterisk's passwordlocation=spooldir has it.
+const secretFile = "secret.conf"
+
+// maxSecret bounds that file, in bytes.
+const maxSecret = 4 << 10
+
+// password is what opens a box: what its owner has chosen, else voicemail.conf's.
+func (o *Office) password(b *voicemail.Box) string {
+	if b == nil {
+		return ""
+	}
+	if chosen := readSecret(filepath.Join(o.folder(b, ""), secretFile)); chosen != "" && !b.Fixed {
+		return chosen
+	}
+	return b.Password.Reveal()
+}
+
+// readSecret reads password => … of a file, "" if there is none.
+func readSecret(path string) string {
+	f, err := os.Open(path)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	text := make([]byte, maxSecret)
+	n, _ := f.Read(text)
+	for line := range strings.Lines(string(text[:n])) {
+		if name, value, ok := strings.Cut(line, "="); ok && strings.TrimSpace(name) == "password" {
+			return strings.TrimSpace(strings.TrimPrefix(value, ">"))
+		}
+	}
+	return ""
+}
+
+// Errors of SetPassword.
+var (
+	ErrFixed = errors.New("voicemail: the password of this mailbox may not be changed by keys")
+	ErrShort = errors.New("voicemail: a password has digits only, and at least as many as minpassword says")
+)
+
+// leastPassword is the fewest digits of a password that is chosen by keys.
+const leastPassword = 4
+
+// SetPassword changes the password of a box; it holds at once and after restarts.
+func (o *Office) SetPassword(b *voicemail.Box, password string) error {
+	switch {
+	case b.Fixed:
+		return ErrFixed
+	case len(password) < leastPassword || strings.Trim(password, "0123456789") != "":
+		return ErrShort
+	}
+	folder := o.folder(b, "")
+	if err := os.MkdirAll(folder, 0o750); err != nil {
+		return err
+	}
+	path := filepath.Join(folder, secretFile)
+	text := fmt.Sprintf("[general]\npassword => %s\n", password)
+	if err := os.WriteFile(path+".new", []byte(text), 0o600); err != nil {
+		return err
+	}
+	return os.Rename(path+".new", path)
+}
+
+// Greet takes a recording as a greeting of a box: unavail, busy, greet or temp.
+func (o *Office) Greet(b *voicemail.Box, name, draft string) error {
+	path, _ := o.Greeting(b, name)
+	return os.Rename(draft, path+Suffix)
+}
+
+// Ungreet takes a greeting away.
+func (o *Office) Ungreet(b *voicemail.Box, name string) error {
+	path, _ := o.Greeting(b, name)
+	if err := os.Remove(path + Suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// Forward puts a copy of a message into another box, with its owner told.
+func (o *Office) Forward(m *Message, to *voicemail.Box) (err, unsent error) {
+	return o.Deliver(to, Inbox, m.Path+Suffix, m.Envelope)
+}
