@@ -36,7 +36,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"exits": exits, "until": until, "awaits": awaits, "hup": hup,
+			"exits": exits, "until": until, "awaits": awaits, "hup": signals(syscall.SIGHUP), "usr1": signals(syscall.SIGUSR1),
 		},
 	})
 }
@@ -109,13 +109,16 @@ func awaits(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// hup sends SIGHUP to the program that was started last in the background.
-func hup(ts *testscript.TestScript, _ bool, _ []string) {
-	running := ts.BackgroundCmds()
-	if len(running) == 0 {
-		ts.Fatalf("nothing runs in the background")
+// signals makes a command that sends a signal to the program that was started last
+// in the background.
+func signals(sig syscall.Signal) func(ts *testscript.TestScript, neg bool, args []string) {
+	return func(ts *testscript.TestScript, _ bool, _ []string) {
+		running := ts.BackgroundCmds()
+		if len(running) == 0 {
+			ts.Fatalf("nothing runs in the background")
+		}
+		ts.Check(running[len(running)-1].Process.Signal(sig))
 	}
-	ts.Check(running[len(running)-1].Process.Signal(syscall.SIGHUP))
 }
 
 // TestCompare proves that the demo can tell a voice from another one, from
