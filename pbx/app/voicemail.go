@@ -142,7 +142,7 @@ func takeMessage(ctx context.Context, ch pbx.Channel, boxes []*box.Box, options 
 		keys += "0"
 	}
 	began := time.Now()
-	done, err := ch.Studio().Record(ctx, pbx.RecordRequest{Path: draft, Silence: b.Silence, Max: most, Stop: keys})
+	done, err := recordReviewed(ctx, ch, b, pbx.RecordRequest{Path: draft, Silence: b.Silence, Max: most, Stop: keys})
 	if err != nil {
 		return fmt.Errorf("VoiceMail: %w", err)
 	}
@@ -169,6 +169,45 @@ func takeMessage(ctx context.Context, ch pbx.Channel, boxes []*box.Box, options 
 	}
 	_, err = pbx.Speak(ctx, ch, "", "auth-thankyou")
 	return err
+}
+
+// recordReviewed records; if the box has review=yes the caller may hear the message
+// (2) and record it again (3) until it agrees (1) or hangs up.
+func recordReviewed(ctx context.Context, ch pbx.Channel, b *box.Box, req pbx.RecordRequest) (pbx.Recorded, error) {
+	for try := 0; ; try++ {
+		done, err := ch.Studio().Record(ctx, req)
+		if err != nil || !b.Review || done.HungUp || done.Key == '0' || done.Length < b.Min || try == attempts {
+			return done, err
+		}
+		again, err := review(ctx, ch, strings.TrimSuffix(req.Path, voicemail.Suffix))
+		switch {
+		case errors.Is(err, pbx.ErrHangup):
+			done.HungUp = true // what has been said stays
+			return done, nil
+		case err != nil || !again:
+			return done, err
+		}
+		if _, err := pbx.Speak(ctx, ch, "", "beep"); err != nil {
+			return done, err
+		}
+	}
+}
+
+// review asks what to do with a recording and reports whether to record again.
+func review(ctx context.Context, ch pbx.Channel, name string) (again bool, err error) {
+	for range attempts {
+		key, err := pbx.Speak(ctx, ch, "123", "vm-review")
+		if key == 0 && err == nil {
+			key, err = ch.Digit(ctx, digitTimeout)
+		}
+		if key == '2' && err == nil {
+			_, err = pbx.Speak(ctx, ch, "", name)
+		}
+		if err != nil || key == '1' || key == '3' {
+			return key == '3', err
+		}
+	}
+	return false, nil
 }
 
 // tooShort tells a caller who is still there that nothing has been kept.

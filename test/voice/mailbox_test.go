@@ -14,7 +14,7 @@ import (
 const ownersPlan = `exten => 1,1,VoiceMail(8006,us)
 same => n,Log(NOTICE,@S=${VMSTATUS}@)
 exten => 2,1,VoiceMailMain(8006)
-exten => 3,1,VoiceMailMain(8007,s)
+exten => 3,1,VoiceMail(8008,us)
 `
 
 // withLetters opens an exchange whose mailboxes have e-mail addresses.
@@ -23,7 +23,7 @@ func withLetters(t *testing.T, smtp *smtptest.Server) *exchange {
 		"hometone.yaml": "mail: {server: \"" + smtp.Addr + "\", tls: none}\n",
 		"voicemail.conf": "[general]\nminsecs=1\nenvelope=no\nserveremail=pbx@example.org\nfromstring=The PBX\nemailsubject=Call from ${VM_CIDNUM} of ${VM_DUR}\n" +
 			"emailbody=${VM_NAME}:\\n${VM_MSGNUM} in ${VM_MAILBOX}, ${VM_DATE}\nemaildateformat=%Y\nattach=yes\n[default]\n" +
-			"8006 => 4711,Bob,bob@example.org,pager@example.org\n8007 => 4712,Eve,eve@example.org,,delete=yes\n",
+			"8006 => 4711,Bob,bob@example.org,pager@example.org\n8007 => 4712,Eve,eve@example.org,,delete=yes\n8008 => 1,Pat,,,review=yes\n",
 	})
 }
 
@@ -87,6 +87,31 @@ func TestVoiceMailByMail(t *testing.T) {
 	}
 	if list, _ := filepath.Glob(filepath.Join(x.dir, "data/mail/*.json")); len(list) != 0 {
 		t.Errorf("letters that have been sent are kept: %v", list)
+	}
+}
+
+// A caller who may review a message records it again; only the second one is kept.
+func TestVoiceMailReview(t *testing.T) {
+	x := withLetters(t, receiver(t))
+	v := x.phone("8005").dial("3")
+	for _, hz := range []float64{500, 700} {
+		v.hears(1000, 0.3, "the beep")
+		v.speak(hz)
+		time.Sleep(1500 * time.Millisecond)
+		v.press("#")
+		v.speak(0)
+		if hz == 500 {
+			v.press("2")
+			v.hears(500, 0.8, "the message again")
+			v.press("3")
+		}
+	}
+	v.press("1")
+	message := filepath.Join(x.dir, "spool/voicemail/default/8008/INBOX/msg0000.wav")
+	x.until("the message is kept", func() bool { _, err := os.Stat(message); return err == nil })
+	v.hangup()
+	if pcm := load(t, message); seconds(pcm, 500) > 0.1 || seconds(pcm, 700) < 0.8 {
+		t.Errorf("%.2f s of the first and %.2f s of the second recording, want the second only", seconds(pcm, 500), seconds(pcm, 700))
 	}
 }
 
