@@ -30,6 +30,7 @@ type registration struct {
 	cseq    uint32
 	expires time.Duration // what we ask for; 423 may raise it
 	failed  int           // refreshes in a row that failed
+	plain   bool          // without outbound: the registrar has said 439
 	target  transport.Target
 	contact string // the binding the registrar holds, "" = none
 
@@ -231,6 +232,11 @@ func (r *registration) exchange(ctx context.Context, expires time.Duration, drop
 			r.expires = time.Duration(least) * time.Second
 			expires = r.expires
 			req.Set(sip.HeaderExpires, seconds(expires))
+		case status == 439 && !r.plain:
+			// "it MAY re-attempt registration without using the outbound
+			// mechanism" (RFC 5626 §4.2.1): a proxy on the way does not know it.
+			r.plain = true
+			return r.exchange(ctx, expires, drop)
 		default:
 			return res, nil
 		}
@@ -257,9 +263,13 @@ func (r *registration) request(expires time.Duration) *sip.Request {
 	} else {
 		contact = r.contact
 	}
-	req.Set(sip.HeaderContact, "<"+contact+`>;+sip.instance="<`+p.set.Instance+`>";reg-id=1`)
+	binding, supported := "<"+contact+`>;+sip.instance="<`+p.set.Instance+`>"`, "path, gruu"
+	if !r.plain {
+		binding, supported = binding+";reg-id=1", "outbound, path, gruu"
+	}
+	req.Set(sip.HeaderContact, binding)
 	req.Set(sip.HeaderExpires, seconds(expires))
-	req.Set(sip.HeaderSupported, "outbound, path, gruu")
+	req.Set(sip.HeaderSupported, supported)
 	req.Set(sip.HeaderAllow, allowed)
 	req.Set(sip.HeaderUserAgent, p.set.UserAgent)
 	req.SetBody("", "")
