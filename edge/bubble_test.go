@@ -2,6 +2,7 @@ package edge
 
 import (
 	"context"
+	"fmt"
 	"net/netip"
 	"strings"
 	"sync"
@@ -19,6 +20,8 @@ import (
 // memory is the network of a bubble, with a DNS that knows services.
 type memory struct {
 	*siptest.Memory
+	entry transport.Handler // of what arrives; set when Memory is Ready
+
 	mu       sync.Mutex
 	services map[string][]transport.Service // guarded by mu
 }
@@ -93,7 +96,8 @@ type guardedMemory struct {
 }
 
 func (g *guardedMemory) Run(ctx context.Context, h transport.Handler) error {
-	return g.memory.Run(ctx, g.shield.Guard(h))
+	g.entry = g.shield.Guard(h)
+	return g.memory.Run(ctx, g.entry)
 }
 
 func (b *bubble) peer(name string) *siptest.Peer {
@@ -347,10 +351,11 @@ func TestServiceRecords(t *testing.T) {
 	inBubble(t, Config{}, nil, func(b *bubble) {
 		a, c, spare := b.peer("a"), b.peer("c"), b.peer("spare")
 		b.net.Names = map[string]netip.AddrPort{}
+		for _, p := range []*siptest.Peer{a, c, spare} {
+			b.net.Names[p.Name+".example.org"] = netip.MustParseAddrPort(p.Address())
+		}
 		record := func(p *siptest.Peer, priority, weight uint16) transport.Service {
-			host := p.Name + ".example.org"
-			b.net.Names[host] = netip.MustParseAddrPort(p.Address())
-			return transport.Service{Host: host, Port: 5060, Priority: priority, Weight: weight}
+			return transport.Service{Host: p.Name + ".example.org", Port: 5060, Priority: priority, Weight: weight}
 		}
 		const name = "_sip._udp.example.org"
 		last, first, second := record(spare, 20, 1), record(a, 10, 60), record(c, 10, 20) // before anybody resolves a name
@@ -417,4 +422,57 @@ func TestServiceCertificate(t *testing.T) {
 			b.t.Errorf("the destination is %s", uri)
 		}
 	})
+}
+
+// Nothing that a stranger sends over UDP, who may be somebody else than his address
+// says, makes the edge send much more to that address: the bytes are counted for as
+// long as any timer runs.
+func TestNoAmplification(t *testing.T) {
+	const small = "Via: SIP/2.0/UDP 192.0.2.10:5060;branch=z9hG4bKx;rport\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:c@d>%s\r\nCall-ID: x\r\nCSeq: 1 %s\r\n%s\r\n"
+	for _, c := range []struct {
+		what, method, uri, to, more string
+	}{
+		{"a probe", "OPTIONS", "sip:192.0.2.1", "", "Max-Forwards: 9\r\n"},
+		{"the last hop", "OPTIONS", "sip:1@192.0.2.1", "", "Max-Forwards: 0\r\n"},
+		{"a call when nobody is there", "INVITE", "sip:1@192.0.2.1", "", "Max-Forwards: 9\r\nContact: <sip:a@b>\r\n"},
+		{"a call of another scheme", "INVITE", "tel:+49", "", "Max-Forwards: 9\r\n"},
+		{"a call with a Route of its own", "INVITE", "sip:1@192.0.2.1", "", "Max-Forwards: 9\r\nRoute: <sip:192.0.2.99;lr>\r\n"},
+		{"a request in no dialog", "BYE", "sip:1@192.0.2.99", ";tag=2", "Max-Forwards: 9\r\n"},
+		{"a call without anything", "INVITE", "sip:1@192.0.2.1", "", ""},
+		{"a wrong length", "INVITE", "sip:1@192.0.2.1", "", "Content-Length: 99\r\n"},
+		{"an extension", "INVITE", "sip:1@192.0.2.1", "", "Max-Forwards: 9\r\nProxy-Require: x\r\n"},
+		{"a CANCEL of nothing", "CANCEL", "sip:1@192.0.2.1", "", "Max-Forwards: 9\r\n"},
+		{"a method nobody knows", "X", "sip:1@192.0.2.1", "", "Max-Forwards: 9\r\n"},
+		{"a registration", "REGISTER", "sip:192.0.2.1", "", "Max-Forwards: 9\r\n"},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			inBubble(t, Config{}, &ShieldConfig{}, func(b *bubble) {
+				b.peer("victim") // at 192.0.2.10
+				b.use(Settings{NoPing: true, Algorithm: dispatch.RoundRobin})
+				var bytes, datagrams int
+				b.net.Lose = func(from, to netip.AddrPort, m []byte) bool {
+					if to.Addr() == netip.MustParseAddr("192.0.2.10") {
+						bytes, datagrams = bytes+len(m), datagrams+1
+					}
+					return false
+				}
+				message := fmt.Sprintf("%s %s SIP/2.0\r\n", c.method, c.uri) + fmt.Sprintf(small, c.to, c.method, c.more)
+				req, _, err := sip.Parse(message)
+				if err == nil {
+					err = req.Validate()
+				}
+				flow := b.net.Flow("192.0.2.10:5060")
+				b.net.entry.ServeRequest(flow, req, err)
+				time.Sleep(5 * time.Minute)
+				synctest.Wait()
+				t.Logf("%d bytes sent, %d datagrams with %d bytes come back", len(message), datagrams, bytes)
+				if datagrams > 1 {
+					t.Errorf("%d datagrams come back, want one at most", datagrams)
+				}
+				if limit := len(message)*3/2 + 50; bytes > limit {
+					t.Errorf("%d bytes come back for %d, want %d at most: the fields that SIP has repeated and a tag", bytes, len(message), limit)
+				}
+			})
+		})
+	}
 }

@@ -105,13 +105,10 @@ func TestDestinationDies(t *testing.T) {
 	c := newCrowd(t, b.addr("udp"))
 	is := func(want dispatch.State) {
 		t.Helper()
-		for range 3000 { // 30 s
-			if state := d.Destinations()[0].State; state == want || want == dispatch.Active && state == dispatch.Trying {
-				return
-			}
-			time.Sleep(10 * time.Millisecond)
-		}
-		t.Fatalf("the destination is never %v", want)
+		until(t, "the destination is "+want.String(), func() bool {
+			state := d.Destinations()[0].State
+			return state == want || want == dispatch.Active && state == dispatch.Trying
+		})
 	}
 	c.run(1000, 300, func(i int) {
 		switch i {

@@ -10,6 +10,7 @@ import (
 	"github.com/hometone/hometone/config"
 	"github.com/hometone/hometone/sip"
 	"github.com/hometone/hometone/sip/transaction"
+	"github.com/hometone/hometone/sip/transport"
 )
 
 // Edge is the whole role as a node runs it: shield, proxy and dispatcher. It is
@@ -25,8 +26,10 @@ type Role struct {
 	Transport Transport           // its listeners are bound
 	Next      transaction.Handler // takes what is for this node; nil: nothing is
 	Locator   Locator             // phones registered at this node; nil: none
-	Data      string              // directory that keeps the secret if the configuration has none; "": it is not kept
-	Logger    *slog.Logger
+	// Instance finds the phone of a GRUU; nil: none are given out.
+	Instance func(gruu sip.URI) (transport.Target, bool)
+	Data     string // directory that keeps the secret if the configuration has none; "": it is not kept
+	Logger   *slog.Logger
 }
 
 // Open makes the Edge of a configuration that Load has found good. Nothing runs
@@ -39,7 +42,7 @@ func Open(r Role, e *config.Edge, s Settings) (*Edge, error) {
 	d := NewDispatcher(DispatcherConfig{Transport: r.Transport, Locator: r.Locator, Names: e.Names, Logger: r.Logger})
 	shield := NewShield(shieldOf(&e.Shield, d, r.Logger))
 	proxy, err := New(Config{
-		Transport: r.Transport, Router: d, Watcher: d, Relay: d.Trusts, Inside: d.Serves, Next: r.Next, Shield: shield, Names: e.Names,
+		Transport: r.Transport, Router: d, Watcher: d, Relay: d.Trusts, Inside: d.Serves, Next: r.Next, Instance: r.Instance, Shield: shield, Names: e.Names,
 		Secret: secret, OldSecrets: old, Patience: e.Patience, Recurse: e.Recurse, Path: e.Path, Hide: e.Hide, Logger: r.Logger,
 	})
 	if err != nil {

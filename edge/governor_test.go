@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// Under overload the share falls until answers are fast again, and recovers.
+// Under overload calls are shed until answers are quick again; then nearly as many
+// come in as could be answered, and all when nothing needs to be shed.
 func TestGovernor(t *testing.T) {
 	g := newGovernor()
 	interval := func(n int, after time.Duration) float64 {
@@ -14,37 +15,50 @@ func TestGovernor(t *testing.T) {
 		}
 		return g.turn()
 	}
-	if s := interval(1000, time.Millisecond); s != 1 || !g.admit() {
-		t.Errorf("share %v without overload, want all", s)
+	if l := interval(1000, time.Millisecond); l != 0 || !g.admit() {
+		t.Errorf("a limit of %v without overload, want none", l)
 	}
-	if s := interval(10, time.Minute); s != 1 {
-		t.Errorf("share %v after a few slow answers, which say nothing", s)
-	}
-	for range 9 {
-		if s := interval(1000, time.Second); s != 1 {
-			t.Errorf("share %v after less than a second: a burst is for the buffers", s)
+	for range 20 {
+		if l := interval(0, time.Minute); l != 0 {
+			t.Errorf("a limit of %v without answers, which says nothing", l)
 		}
 	}
-	for range 3 {
-		interval(1000, time.Second)
+	interval(3, time.Minute)
+	for range 19 {
+		if l := interval(0, time.Minute); l != 0 {
+			t.Errorf("a limit of %v after a few slow answers, which say nothing", l)
+		}
 	}
-	s := interval(100, time.Second)
-	if s < 0.2 || s > 0.3 {
-		t.Errorf("share %v after a second and four bad intervals, want 0.7⁴", s)
+	for range 2 {
+		if l := interval(100, time.Second); l != 0 {
+			t.Errorf("a limit of %v after less than three tenths of a second: a burst is for the buffers", l)
+		}
+	}
+	if l := interval(100, time.Second); l != 250 {
+		t.Errorf("a limit of %v a second when 1,000 a second are answered slowly, want a quarter", l)
 	}
 	in := 0
-	for range 1000 {
+	for range 300 {
 		if g.admit() {
 			in++
 		}
 	}
-	if want := int(s * 1000); in < want-1 || in > want+1 {
-		t.Errorf("%d of 1000 calls are let in, want %d", in, want)
+	if in != 25 {
+		t.Errorf("%d calls are let in in a tenth of a second, want 25", in)
 	}
-	for range 30 {
-		s = interval(100, time.Millisecond)
+	if l := interval(100, 400*time.Millisecond); l != 980 {
+		t.Errorf("a limit of %v while answers are neither slow nor quick, want nearly their rate", l)
 	}
-	if s != 1 {
-		t.Errorf("share %v after it is over, want all", s)
+	interval(100, time.Second)
+	if l := interval(50, time.Millisecond); l != 950 {
+		t.Errorf("a limit of %v when the waiting calls are done, want 950", l)
+	}
+	l := 950.0
+	for range 200 { // far fewer calls than could come
+		g.admit()
+		l = interval(100, time.Millisecond)
+	}
+	if l != 0 || !g.admit() {
+		t.Errorf("a limit of %v after it is over, want none", l)
 	}
 }

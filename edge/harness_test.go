@@ -149,6 +149,18 @@ func (b *bench) play(script string, peers ...*siptest.Peer) {
 	s.Run(b.t, script, peers...)
 }
 
+// until waits for something, with a generous limit.
+func until(t testing.TB, what string, done func() bool) {
+	t.Helper()
+	for range 3000 { // 30 s
+		if done() {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Fatalf("it never happens that %s", what)
+}
+
 // counter returns a counter of the proxy.
 func (b *bench) counter(name string) uint64 {
 	for n, total := range b.proxy.Counters {

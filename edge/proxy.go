@@ -43,6 +43,9 @@ type Config struct {
 	// Inside says whether a target is one that everybody may reach, such as a
 	// destination. nil: there is none.
 	Inside func(transport.Target) bool
+	// Instance says where the phone is that a GRUU given out at this host names
+	// (RFC 5627 §5.1: such a URI has our address in it). nil: none is given out.
+	Instance func(gruu sip.URI) (transport.Target, bool)
 	// Shield is asked before anything else about every request. nil: none.
 	Shield *Shield
 	// Names are host names that mean this host, besides its addresses.
@@ -285,6 +288,12 @@ func (p *Proxy) refuse(tx *transaction.Server, req *sip.Request, r refusal) {
 	res := sip.NewResponse(req, r.status, r.reason)
 	if r.value != "" {
 		res.Add(r.field, r.value)
+	}
+	if p.cfg.Relay != nil && !p.cfg.Relay(tx.Flow()) {
+		// A stranger gets no more than he sent: what is repeated until an ACK comes
+		// would be sent eleven times to whoever's address it was (RFC 3261 §8.2.7).
+		_ = tx.RespondOnce(req, res)
+		return
 	}
 	_ = tx.Respond(res) // it fails only if the transaction is over
 }

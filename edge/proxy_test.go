@@ -1,11 +1,14 @@
 package edge
 
 import (
+	"net"
+	"net/netip"
 	"testing"
 	"time"
 
 	"github.com/hometone/hometone/sip/siptest"
 	"github.com/hometone/hometone/sip/transaction"
+	"github.com/hometone/hometone/sip/transport"
 )
 
 // A call through the proxy, whole: what is added, what is taken off, where the
@@ -205,6 +208,39 @@ func TestDoubleRecordRoute(t *testing.T) {
 		bob -> 200
 		carol <- 200
 	`, alice, bob, carol)
+}
+
+// The same across IPv4 and IPv6.
+func TestDoubleRecordRouteAcrossFamilies(t *testing.T) {
+	if l, err := net.ListenPacket("udp6", "[::1]:0"); err != nil {
+		t.Skip("this machine has no IPv6")
+	} else {
+		l.Close()
+	}
+	b := start(t, Config{}, transaction.Timers{},
+		transport.Listen{Name: "udp", Proto: transport.UDP, Addr: netip.MustParseAddrPort("127.0.0.1:0")},
+		transport.Listen{Name: "six", Proto: transport.UDP, Addr: netip.MustParseAddrPort("[::1]:0")})
+	alice, bob := b.udp("alice"), siptest.UDP(t, "bob", b.addr("six"))
+	b.to(false, bob)
+	s := &siptest.Script{System: "edge", Vars: map[string]string{"sut": b.addr("udp").String(), "six": b.addr("six").String(), "alice": alice.Address(), "bob": bob.Address()}}
+	s.Run(t, `
+		alice -> INVITE sip:bob@{sut} | sdp
+		bob <- INVITE | Record-Route: <sip:{six};lr> | Record-Route: <sip:{sut};lr>
+		bob -> 200 | sdp
+		alice <- 200 INVITE
+		alice -> ACK
+		bob <- ACK | uri: sip:bob@{bob} | -Route
+		bob -> INVITE | sdp
+		alice <- INVITE | uri: sip:alice@{alice} | -Route
+		alice -> 200 | sdp
+		bob <- 200 INVITE
+		bob -> ACK
+		alice <- ACK
+		alice -> BYE
+		bob <- BYE
+		bob -> 200
+		alice <- 200
+	`, alice, bob)
 }
 
 // The edge dies and comes back in the middle of a call: in-dialog requests

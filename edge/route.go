@@ -136,6 +136,7 @@ func (p *Proxy) route(ctx context.Context, fw *forwarding, uri *sip.URI) {
 	inDialog := req.ToTag() != ""
 	_, mine := p.self.is(uri, fw.tx.Flow())
 	switch {
+	case inDialog && w.own > 0 && !w.flow.Valid() && !req.Has(sip.HeaderRoute) && p.toInstance(fw, uri):
 	case w.flow.Valid() || req.Has(sip.HeaderRoute) || inDialog && w.own > 0 && !mine:
 		fw.onward(inDialog)
 	case inDialog:
@@ -160,6 +161,24 @@ func (fw *forwarding) onward(inDialog bool) {
 		return
 	}
 	fw.alone(Branch{})
+}
+
+// toInstance forwards what goes to a phone by its GRUU, which it has put into its
+// Contact: only who gave it out knows where that is (RFC 5627 §6.1).
+func (p *Proxy) toInstance(fw *forwarding, uri *sip.URI) bool {
+	if _, gruu := uri.GRUU(); !gruu || p.cfg.Instance == nil {
+		return false
+	}
+	t, known := p.cfg.Instance(*uri)
+	switch {
+	case !known:
+		return false
+	case !p.entitled(fw):
+		fw.plan.Status, fw.plan.Reason = 403, "Relaying Denied"
+	default:
+		fw.alone(Branch{Targets: fw.target(t)})
+	}
+	return true
 }
 
 // astray finds the way of a request inside a dialog that carries no Route of

@@ -48,7 +48,14 @@ func TestPath(t *testing.T) {
 		pbx <- 200
 	`, phone, pbx)
 	phone.Close()
-	time.Sleep(20 * time.Millisecond) // until the edge has seen the end of the connection
+	until(t, "the edge sees the end of the connection", func() bool {
+		flow, _, known := b.proxy.flows.decode(s.Vars["token"])
+		if !known {
+			t.Fatal("the Path carries no token")
+		}
+		_, open := b.wire.Find(transport.Target{Proto: transport.TCP, Addr: flow.Remote(), Flow: flow})
+		return !open
+	})
 	s.Run(t, `
 		pbx -> OPTIONS sip:phone@10.1.2.3:5070;transport=tcp | new | Route: <sip:{token}@{edge};transport=tcp;lr>
 		pbx <- 430        # RFC 5626 §5.3.1: the flow has failed

@@ -149,16 +149,28 @@ func TestScanner(t *testing.T) {
 	scanner := newCrowd(t, b.addr("udp"))
 	shield := b.proxy.cfg.Shield
 	for i := 0; i < 200 && shield.Banned(time.Now()) == 0; i++ {
-		scanner.start(i)
-		time.Sleep(time.Millisecond)
+		call := scanner.start(i)
+		select { // one after the other, as long as there are answers
+		case <-call.ended:
+		case <-time.After(time.Second):
+		}
 	}
 	if got := scanner.statuses[404].Load(); got < 20 || got > 40 {
 		t.Errorf("the scanner got %d answers, want about 20 and then silence", got)
 	}
+	dropped := func() (n uint64) {
+		for name, total := range shield.report.Totals {
+			if name == "banned" {
+				n = total
+			}
+		}
+		return n
+	}
+	before := dropped()
 	for i := range 20 {
 		scanner.start(1000 + i)
 	}
-	time.Sleep(50 * time.Millisecond) // what is dropped leaves no trace to wait for
+	until(t, "the scanner's calls are dropped", func() bool { return dropped() >= before+20 })
 	if servers, _ := b.layer.Load(); servers > 40 {
 		t.Errorf("%d transactions: what a banned source sends must cost none", servers)
 	}

@@ -93,7 +93,7 @@ func (r *rooms) openEdge(p *plan, behind transaction.Handler) (transaction.Handl
 	}
 	role := edge.Role{Transport: everywhere{r.wire}, Data: p.data, Logger: r.log}
 	if behind != nil {
-		role.Next, role.Locator = behind, located{r.where}
+		role.Next, role.Locator, role.Instance = behind, located{r.where}, r.where.instance
 	}
 	var err error
 	r.edge, err = edge.Open(role, p.file.Edge, *p.edge)

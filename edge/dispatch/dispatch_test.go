@@ -368,7 +368,7 @@ func TestSixty(t *testing.T) {
 		lines[i] = fmt.Sprintf("d%02d 7 weight=%d;rweight=1;maxload=1000;resources=r:1000", i, 1+i/20%2)
 	}
 	for alg, maxMean := range map[dispatch.Algorithm]float64{
-		dispatch.RoundRobin: 1, dispatch.HashAuthUser: 1, dispatch.Random: 1.25, dispatch.CallLoad: 1, dispatch.RelativeWeight: 1, dispatch.Latency: 1,
+		dispatch.RoundRobin: 1, dispatch.HashAuthUser: 1, dispatch.Random: 1.5, dispatch.CallLoad: 1, dispatch.RelativeWeight: 1, dispatch.Latency: 1,
 		dispatch.RoundRobinTie: 1, dispatch.Overload: 1, dispatch.Resources: 1, dispatch.TwoChoices: 1.1, dispatch.Tiers: 1,
 	} {
 		s := set(t, lines...)
