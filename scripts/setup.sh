@@ -9,6 +9,7 @@ needs=(
 	gcc:gcc
 	sipp:sip-tester
 	sipsak:sipsak
+	svwar:sipvicious
 	baresip:baresip-core
 	linphonec:linphone-cli
 	kamailio:kamailio

@@ -12,6 +12,7 @@ import (
 
 	"github.com/hometone/hometone/config"
 	"github.com/hometone/hometone/node"
+	"github.com/hometone/hometone/test/live"
 	"github.com/hometone/hometone/test/load"
 )
 
@@ -102,4 +103,53 @@ func TestTwoExchanges(t *testing.T) {
 	run("both-", 100)
 	stopOne()
 	run("one-left-", 100)
+}
+
+// A dispatcher.list is changed under calls, again and again: weights, order,
+// destinations that come and go. No call is lost, and what is in force is what
+// the list says last.
+func TestReloadUnderLoad(t *testing.T) {
+	callee := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), live.FreePort(t))
+	list := func(weight int, more string) string {
+		return fmt.Sprintf("1 sip:%[1]s 0 1 weight=%[2]d;duid=a\n1 sip:%[1]s;n=2 0 1 weight=%[3]d;duid=b\n%[4]s", callee, weight, 100-weight, more)
+	}
+	dir := live.Files(t, map[string]string{
+		"hometone.yaml": fmt.Sprintf(yaml, "edge") + "sip: {listen: [\"udp://127.0.0.1:0\"], external: none}\n" +
+			"edge: {dispatcher: ./dispatcher.list, algorithm: 9, probe: {interval: 200ms, timeout: 3s}}\n",
+		"dispatcher.list": list(50, ""),
+	})
+	n := live.Start(t, node.Config{File: filepath.Join(dir, "hometone.yaml"), Drain: -1})
+	const count, rate = 500, 100
+	ended := make(chan *load.CallResult, 1)
+	wait := generator(t, job{Server: n.Addr("udp"), Callee: callee, Count: count, Rate: rate, Prefix: "reload-"})
+	go func() { ended <- wait() }() // ends with the generator
+	reloads := 0
+	for result := (*load.CallResult)(nil); result == nil; {
+		weight, more := 10+reloads*7%80, ""
+		if reloads%3 == 0 {
+			more = fmt.Sprintf("1 sip:%s;n=3 0 9\n2 sip:192.0.2.1 2\n", callee)
+		}
+		live.Write(t, filepath.Join(dir, "dispatcher.list"), list(weight, more))
+		if problems := n.Reload(); config.HasErrors(problems) {
+			t.Fatal(problems)
+		}
+		reloads++
+		select {
+		case result = <-ended:
+			if result.Completed != count {
+				t.Errorf("%d of %d calls completed, %d failed (%s), %d unfinished", result.Completed, count, result.Failed, result.FirstError, result.Unfinished)
+			}
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+	if reloads < 20 {
+		t.Errorf("only %d reloads beside %d calls", reloads, count)
+	}
+	live.Write(t, filepath.Join(dir, "dispatcher.list"), "1 sip:"+callee.String()+" 0 1 weights=50\n1 sip:[ 0\n")
+	if problems := n.Reload(); !config.HasErrors(problems) {
+		t.Error("a list with a fault was taken")
+	}
+	if result := generator(t, job{Server: n.Addr("udp"), Callee: callee, Count: 20, Rate: rate, Prefix: "after-"})(); result.Completed != 20 {
+		t.Errorf("after a refused reload %d of 20 calls completed: the last good list stays in force", result.Completed)
+	}
 }

@@ -2,6 +2,7 @@ package interop
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -15,10 +16,15 @@ func (n *node) ask(words ...string) (rows []map[string]string) {
 		n.t.Fatalf("%s exits %d: %s", strings.Join(words, " "), code, p.output())
 	}
 	for _, line := range strings.Split(strings.TrimSpace(p.output()), "\n") {
-		var row map[string]string
-		if json.Unmarshal([]byte(line), &row) == nil {
-			rows = append(rows, row)
+		var row map[string]any
+		if json.Unmarshal([]byte(line), &row) != nil {
+			continue
 		}
+		texts := make(map[string]string)
+		for name, value := range row {
+			texts[name] = fmt.Sprint(value)
+		}
+		rows = append(rows, texts)
 	}
 	return rows
 }

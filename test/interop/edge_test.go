@@ -14,23 +14,35 @@ func over(transport string, m maker) maker {
 
 // startService runs an edge that is the registrar of 8005 and 8006, in front of
 // two exchanges that reach both numbers through it.
-func startService(t *testing.T) *node {
+func startService(t *testing.T) *node { return startServiceWith(t, nil) }
+
+// between starts proxies between an edge and its exchanges, at the ports of the
+// loopback address that the exchanges are told; it returns their URIs.
+type between func(edge string, exchanges, ports []string) []string
+
+func startServiceWith(t *testing.T, proxies between) *node {
 	t.Helper()
 	udp := freePort(t, "udp")
-	exchanges := make([]string, 2)
+	exchanges, back := make([]string, 2), []string{udp, udp}
 	for i := range exchanges {
 		dir, port := t.TempDir(), freePort(t, "udp")
 		exchanges[i] = "sip:127.0.0.1:" + port
+		if proxies != nil {
+			back[i] = freePort(t, "udp")
+		}
 		files := "[t]\ntype=transport\nprotocol=udp\nbind=127.0.0.1:" + port + "\n[edge]\ntype=endpoint\ncontext=calls\nallow=!all,ulaw\n" +
 			"[edge]\ntype=identify\nendpoint=edge\nmatch=127.0.0.1\n"
 		for _, user := range []string{"8005", "8006"} {
-			files += fmt.Sprintf("[%[1]s]\ntype=endpoint\ncontext=calls\nallow=!all,ulaw\naors=%[1]s\n[%[1]s]\ntype=aor\ncontact=sip:%[1]s@127.0.0.1:%[2]s\n", user, udp)
+			files += fmt.Sprintf("[%[1]s]\ntype=endpoint\ncontext=calls\nallow=!all,ulaw\naors=%[1]s\n[%[1]s]\ntype=aor\ncontact=sip:%[1]s@127.0.0.1:%[2]s\n", user, back[i])
 		}
 		write(t, dir, "asterisk/pjsip.conf", files)
 		write(t, dir, "asterisk/extensions.conf", "[calls]\nexten => _800X,1,Dial(PJSIP/${EXTEN})\n")
 		file := write(t, dir, "hometone.yaml", fmt.Sprintf("node: {name: exchange%d, data: ./data}\npbx: {asterisk: ./asterisk}\n"+
 			"media: {ports: %d-%d, external: none}\nconsole: {listen: \"off\"}\n", i, 31000+500*i, 31400+500*i))
 		serve(t, dir, file)
+	}
+	if proxies != nil {
+		exchanges = proxies("127.0.0.1:"+udp, exchanges, back)
 	}
 	dir, accounts := t.TempDir(), ""
 	for _, user := range []string{"8005", "8006"} {
@@ -61,8 +73,8 @@ func TestThroughEdge(t *testing.T) {
 	}
 }
 
-// The edge is killed in the middle of a call and comes back: the BYE of either
-// side still arrives at the other.
+// The edge is killed in the middle of a call and comes back: the re-INVITE and the
+// BYE of either side still arrive.
 func TestEdgeKilledInCall(t *testing.T) {
 	for _, who := range []string{"the caller", "the called phone"} {
 		t.Run(who+" hangs up", func(t *testing.T) {
@@ -82,7 +94,8 @@ func TestEdgeKilledInCall(t *testing.T) {
 			if who != "the caller" {
 				ends = callee
 			}
-			time.Sleep(100 * time.Millisecond) // the call goes on meanwhile
+			ends.(*own).say("hold") // a re-INVITE
+			ends.(*own).expect(0, 10*time.Second, `"event":"held"`)
 			ends.hangup()
 			caller.awaitEnded()
 			callee.awaitEnded()

@@ -45,6 +45,12 @@ func (g *Generator) onCallee(msg []byte, from netip.AddrPort) {
 	switch code := status(msg); {
 	case code != 0:
 		// The only requests of the callee are BYEs, and their answer changes nothing.
+	case g.cfg.Strict && g.stranger(msg) != 0:
+		extra := ""
+		if g.stranger(msg) == 401 {
+			extra = "WWW-Authenticate: Digest realm=\"load\", nonce=\"" + id + "\", algorithm=MD5\r\n"
+		}
+		g.fromCallee(response(msg, g.stranger(msg), "Refused", "b"+id, extra, ""), from)
 	case method(msg) == "INVITE":
 		g.calleeInvite(id, c, msg, from)
 	case method(msg) == "ACK":
@@ -71,6 +77,21 @@ func (g *Generator) onCallee(msg []byte, from netip.AddrPort) {
 	default:
 		g.fromCallee(response(msg, 200, "OK", "b"+id, "", ""), from)
 	}
+}
+
+// stranger returns how a strict callee refuses a request outside a dialog, 0 if it
+// does not: 401 for logins, 404 for numbers it does not have.
+func (g *Generator) stranger(msg []byte) int {
+	line, _, _ := bytes.Cut(msg, []byte("\r\n"))
+	switch {
+	case bytes.Contains(headers(msg, "To"), []byte("tag=")) || method(msg) == "ACK" || method(msg) == "CANCEL":
+		return 0
+	case method(msg) == "REGISTER":
+		return 401
+	case bytes.Contains(line, []byte("@")) && !bytes.Contains(line, []byte("sip:"+g.cfg.Extension+"@")):
+		return 404
+	}
+	return 0
 }
 
 func (g *Generator) calleeInvite(id string, c *callee, msg []byte, from netip.AddrPort) {

@@ -46,6 +46,7 @@ type Calls struct {
 	Rate      float64       // calls a second
 	Hold      time.Duration // from ACK to BYE
 	Ringing   bool          // the callee sends 180 first
+	Strict    bool          // the callee knows no other number than Extension and refuses logins
 	OddEvery  int           // every n-th call ends oddly; 0 means never
 	Drain     time.Duration // how long to wait for the last calls; 0 means 40 s
 	// CallerMedia and CalleeMedia are put into the session descriptions; when
