@@ -19,10 +19,10 @@ func openEdge(t *testing.T) *house {
 	var destinations []string
 	for i := range 2 {
 		own := live.FreePort(t)
-		accounts := fmt.Sprintf("[t]\ntype=transport\nprotocol=udp\nbind=127.0.0.1:%d\n[edge]\ntype=endpoint\ncontext=calls\nallow=!all,ulaw\n"+
-			"[edge]\ntype=identify\nendpoint=edge\nmatch=127.0.0.1\n", own)
-		for _, user := range []string{"8005", "8006"} {
-			accounts += fmt.Sprintf("[%[1]s]\ntype=endpoint\ncontext=calls\nallow=!all,ulaw\naors=%[1]s\n[%[1]s]\ntype=aor\ncontact=sip:%[1]s@127.0.0.1:%[2]d\n", user, port)
+		accounts := fmt.Sprintf("[t]\ntype=transport\nprotocol=udp\nbind=127.0.0.1:%d\n", own)
+		for _, user := range []string{"8005", "8006"} { // which the exchange challenges: its answer has to come to the same one
+			accounts += fmt.Sprintf("[%[1]s]\ntype=endpoint\ncontext=calls\nallow=!all,ulaw\nauth=%[1]s\naors=%[1]s\n"+
+				"[%[1]s]\ntype=auth\nauth_type=userpass\nusername=%[1]s\npassword=%[1]s\n[%[1]s]\ntype=aor\ncontact=sip:%[1]s@127.0.0.1:%[2]d\n", user, port)
 		}
 		dir := live.Files(t, map[string]string{
 			"asterisk/pjsip.conf":      accounts,
@@ -36,7 +36,7 @@ func openEdge(t *testing.T) *house {
 		"asterisk/pjsip.conf":      endpoints(0, "", "8005", "8006"),
 		"asterisk/extensions.conf": "[calls]\n" + plain,
 		"hometone.yaml": fmt.Sprintf("node: {name: edge}\nsip: {listen: [\"udp://127.0.0.1:%d\", \"tcp://127.0.0.1:0\", \"tls://127.0.0.1:0\", \"ws://127.0.0.1:0/ws\", \"wss://127.0.0.1:0/ws\"], external: none}\n"+
-			"console: {listen: \"off\"}\nedge: {destinations: [%s]}\n", port, strings.Join(destinations, ", ")),
+			"console: {listen: \"off\"}\nedge: {destinations: [%s], algorithm: hash-callid}\n", port, strings.Join(destinations, ", ")),
 	})
 	n := live.Start(t, node.Config{
 		File: filepath.Join(dir, "hometone.yaml"), Asterisk: filepath.Join(dir, "asterisk"), Data: filepath.Join(dir, "data"), Drain: -1,

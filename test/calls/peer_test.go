@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -228,6 +229,7 @@ type talk struct {
 	local      string // From of our requests
 	remote     string // To of our requests
 	target     string
+	route      []string // of our requests
 	seq        int
 	lastInvite *sip.Request // re-INVITEs replace it, for the ACK
 }
@@ -277,6 +279,7 @@ func (c *talk) again(change func(*sip.Request)) {
 func (c *talk) request(m sip.Method, body string) *sip.Request {
 	req := sip.NewRequest(m, c.target)
 	c.p.stamp(req, c.local, c.remote, c.callID, c.seq)
+	c.through(req)
 	c.seq++
 	if m == sip.INVITE || m == sip.UPDATE {
 		req.Set(sip.HeaderContact, c.p.contact())
@@ -292,6 +295,13 @@ func (c *talk) request(m sip.Method, body string) *sip.Request {
 		req.SetBody("", "")
 	}
 	return req
+}
+
+// through gives a request the dialog's route (RFC 3261 §12.2.1.1).
+func (c *talk) through(req *sip.Request) {
+	for _, r := range c.route {
+		req.Add(sip.HeaderRoute, r)
+	}
 }
 
 // ackTo acknowledges a final answer above 2xx: same branch (RFC 3261 §17.1.1.3).
@@ -328,6 +338,10 @@ func (c *talk) answered(why string) *sip.Response {
 // learn takes the dialog's remote side from a response.
 func (c *talk) learn(res *sip.Response) {
 	c.remote = res.Get(sip.HeaderTo)
+	if c.route == nil {
+		c.route = slices.Collect(res.Values(sip.HeaderRecordRoute))
+		slices.Reverse(c.route)
+	}
 	if a, ok, err := res.Contact(); err == nil && ok {
 		c.target = a.URI
 	}
@@ -341,6 +355,7 @@ func (c *talk) ack(body string) {
 	seq, _, _ := c.lastInvite.CSeq()
 	ack := sip.NewRequest(sip.ACK, c.target)
 	c.p.stamp(ack, c.local, c.remote, c.callID, int(seq))
+	c.through(ack)
 	if body == "" {
 		ack.SetBody("", "")
 	} else {
@@ -398,6 +413,7 @@ func (p *peer) incoming() *talk {
 	c := &talk{p: p, invite: inv, lastInvite: inv, callID: inv.CallID(), seq: 100}
 	c.local = inv.Get(sip.HeaderTo) + ";tag=" + p.next()
 	c.remote = inv.Get(sip.HeaderFrom)
+	c.route = slices.Collect(inv.Values(sip.HeaderRecordRoute))
 	if a, ok, err := inv.Contact(); err == nil && ok {
 		c.target = a.URI
 	}
@@ -414,6 +430,7 @@ func (c *talk) reply(req *sip.Request, status int, body string, more ...string) 
 	if req.ToTag() == "" {
 		res.Set(sip.HeaderTo, c.local)
 	}
+	res.CopyFrom(&req.Message, sip.HeaderRecordRoute)
 	if req.Method() == sip.INVITE {
 		res.Set(sip.HeaderContact, c.p.contact())
 	}
