@@ -476,3 +476,49 @@ func TestNoAmplification(t *testing.T) {
 		})
 	}
 }
+
+// RFC 3261 §22.2: credentials answer the challenge of one destination, whatever the
+// algorithm says; they are no turn of it, so the next call goes to the next.
+func TestCredentialsGoToTheChallenger(t *testing.T) {
+	inBubble(t, Config{}, nil, func(b *bubble) {
+		alice, one, two := b.peer("alice"), b.peer("one"), b.peer("two")
+		b.use(Settings{NoPing: true, Algorithm: dispatch.RoundRobin}, spec(one, 0), spec(two, 0))
+		call := func(name, first, second string) string {
+			return strings.NewReplacer("NAME", name, "FIRST", first, "SECOND", second).Replace(`
+				alice -> INVITE sip:100@{sut} | new
+				FIRST <- INVITE
+				FIRST -> 401 | WWW-Authenticate: Digest realm="x", nonce="NAME"
+				FIRST <- ACK
+				alice <- 401
+				alice -> ACK
+				alice -> INVITE sip:100@{sut} | To: <sip:100@{sut}> | Authorization: Digest username="a", realm="x", nonce="NAME", uri="sip:100@x", response="0"
+				SECOND <- INVITE
+				SECOND -> 486
+				SECOND <- ACK
+				alice <- 486
+				alice -> ACK
+			`)
+		}
+		b.play(call("a", "one", "one")+call("b", "two", "two")+call("c", "one", "one"), alice, one, two)
+		b.do["drain"] = func() { _ = b.d.Drain("sip:" + two.Address()) }
+		b.play(strings.Replace(call("d", "two", "one"), "alice -> INVITE sip:100@{sut} | To", "do drain\nalice -> INVITE sip:100@{sut} | To", 1), alice, one, two)
+	})
+	c := newChallenges()
+	begin := time.Unix(1e9, 0)
+	d := new(dispatch.Destination)
+	c.note("x", d, begin)
+	for after, want := range map[time.Duration]*dispatch.Destination{0: d, 31 * time.Second: d} {
+		if got := c.find("x", begin.Add(after)); got != want {
+			t.Errorf("after %v the challenger is %v", after, got)
+		}
+	}
+	if c.find("x", begin.Add(65*time.Second)) != nil {
+		t.Error("a challenge is remembered for more than two lives")
+	}
+	for i := range 3 * maxChallenges {
+		c.note(fmt.Sprint(i), d, begin.Add(65*time.Second))
+	}
+	if n := len(c.now) + len(c.before); n > 2*maxChallenges {
+		t.Errorf("%d challenges are remembered, want %d at most", n, 2*maxChallenges)
+	}
+}

@@ -56,6 +56,8 @@ type Dispatcher struct {
 	layer   atomic.Pointer[transaction.Layer] // sends the probes; nil: none are sent
 	proxy   atomic.Pointer[Proxy]             // is told which destinations are down
 	wake    chan struct{}
+	// challenges leads credentials to who has asked for them.
+	challenges *challenges
 
 	mu     sync.Mutex // guards the following
 	places map[placeKey]*place
@@ -104,7 +106,7 @@ func NewDispatcher(cfg DispatcherConfig) *Dispatcher {
 	}
 	d := &Dispatcher{
 		cfg: cfg, self: newSelf(cfg.Names, cfg.Transport.Addrs), log: cfg.Logger,
-		wake: make(chan struct{}, 1), places: make(map[placeKey]*place),
+		wake: make(chan struct{}, 1), challenges: newChallenges(), places: make(map[placeKey]*place),
 	}
 	d.board.Store(&board{})
 	d.sources.Store(&sources{})
@@ -333,10 +335,16 @@ func (d *Dispatcher) dispatch(b *board, req *sip.Request, plan *Plan) {
 	chosen := room[:0]
 	alg := b.settings.Algorithm
 	key := b.key(alg, req)
+	if set, first := d.challenger(b, req, now); first != nil && alg != dispatch.Parallel {
+		// The rest, which is for its failure, is not a turn of the algorithm.
+		chosen = set.Select(append(chosen, first), dispatch.Priority, key, now)
+		chosen = append(chosen[:1], slices.DeleteFunc(chosen[1:], func(x *dispatch.Destination) bool { return x == first })...)
+	}
 	for _, set := range b.order {
-		if chosen = set.Select(chosen, alg, key, now); len(chosen) > 0 {
+		if len(chosen) > 0 {
 			break
 		}
+		chosen = set.Select(chosen, alg, key, now)
 	}
 	if len(chosen) == 0 {
 		b.unavailable(plan)

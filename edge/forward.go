@@ -379,6 +379,9 @@ func (l *leg) account(res *sip.Response) {
 		return
 	}
 	if status >= 300 {
+		if (status == 401 || status == 407) && l.fw.proxy.cfg.Watcher != nil {
+			l.fw.proxy.cfg.Watcher.Challenged(d, fw.req.CallID())
+		}
 		l.uncount()
 		return
 	}

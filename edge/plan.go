@@ -50,6 +50,9 @@ type Router interface {
 type Watcher interface {
 	// Answered says that a response came: the destination lives.
 	Answered(d *dispatch.Destination, status int)
+	// Challenged says that it has asked a request of that Call-ID for credentials:
+	// they are good nowhere else.
+	Challenged(d *dispatch.Destination, callID string)
 	// Silent says that none came in time, or that it could not be reached.
 	Silent(d *dispatch.Destination, err error)
 }

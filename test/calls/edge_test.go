@@ -36,7 +36,7 @@ func openEdge(t *testing.T) *house {
 		"asterisk/pjsip.conf":      endpoints(0, "", "8005", "8006"),
 		"asterisk/extensions.conf": "[calls]\n" + plain,
 		"hometone.yaml": fmt.Sprintf("node: {name: edge}\nsip: {listen: [\"udp://127.0.0.1:%d\", \"tcp://127.0.0.1:0\", \"tls://127.0.0.1:0\", \"ws://127.0.0.1:0/ws\", \"wss://127.0.0.1:0/ws\"], external: none}\n"+
-			"console: {listen: \"off\"}\nedge: {destinations: [%s], algorithm: hash-callid}\n", port, strings.Join(destinations, ", ")),
+			"console: {listen: \"off\"}\nedge: {destinations: [%s]}\n", port, strings.Join(destinations, ", ")),
 	})
 	n := live.Start(t, node.Config{
 		File: filepath.Join(dir, "hometone.yaml"), Asterisk: filepath.Join(dir, "asterisk"), Data: filepath.Join(dir, "data"), Drain: -1,
