@@ -199,7 +199,7 @@ func (a *attack) sipvicious(ctx context.Context, log *live.Log, ban time.Duratio
 }
 
 // scanTime is how long a scanner goes on: banning takes seconds.
-const scanTime = 5 * time.Second
+const scanTime = 20 * time.Second
 
 var banned = regexp.MustCompile(`time=(\S+) \S+ msg="edge: source banned" node=edge peer=127\.0\.0\.1 `)
 
@@ -215,7 +215,7 @@ func bannedAt(log string) time.Time {
 // Scanners and thousands of malformed messages for as long as it takes, under good
 // calls: none of those is lost, scanners are banned within seconds, memory stays.
 func TestSiege(t *testing.T) {
-	length, rate := 20*time.Second, 100
+	length, rate := 30*time.Second, 100
 	if os.Getenv(testdata.EnvLong) != "" {
 		length, rate = 10*time.Minute, 500
 	}
