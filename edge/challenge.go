@@ -2,6 +2,7 @@ package edge
 
 import (
 	"hash/maphash"
+	"slices"
 	"sync"
 	"time"
 
@@ -62,22 +63,36 @@ func (c *challenges) turn(at time.Time) {
 	}
 }
 
-// challenger returns the destination that has challenged the sender of a request
-// with credentials, if it takes calls, and its set.
-func (d *Dispatcher) challenger(b *board, req *sip.Request, now time.Time) (*dispatch.Set, *dispatch.Destination) {
+// challenger appends the destinations of the set in which one has challenged the
+// sender of a request with credentials, that one first; nothing if that is not
+// known or it takes no calls. It is no turn of the algorithm.
+func (d *Dispatcher) challenger(dst []*dispatch.Destination, b *board, key dispatch.Key, req *sip.Request, now time.Time) []*dispatch.Destination {
 	if !req.Has(sip.HeaderAuthorization) && !req.Has(sip.HeaderProxyAuthorization) {
-		return nil, nil
+		return dst
 	}
 	was := d.challenges.find(req.CallID(), now)
 	if was == nil {
-		return nil, nil
+		return dst
 	}
-	for _, set := range b.order { // a reload may have made another one of it
-		if dest, found := set.Find(was.ID); found && dest.TakesCalls() {
-			return set, dest
+	alg := dispatch.Priority // all, without a turn
+	switch b.settings.Algorithm {
+	case dispatch.Parallel:
+		return dst
+	case dispatch.CallLoad, dispatch.Resources: // all that have room
+		alg = b.settings.Algorithm
+	}
+	start := len(dst)
+	for _, set := range b.order {
+		list := set.Select(dst, alg, key, now)[start:]
+		at := slices.IndexFunc(list, func(x *dispatch.Destination) bool { return x.ID == was.ID }) // a reload may have made another one of it
+		if at >= 0 {
+			first := list[at]
+			copy(list[1:at+1], list[:at])
+			list[0] = first
+			return append(dst, list...)
 		}
 	}
-	return nil, nil
+	return dst
 }
 
 // Challenged implements Watcher.

@@ -335,11 +335,7 @@ func (d *Dispatcher) dispatch(b *board, req *sip.Request, plan *Plan) {
 	chosen := room[:0]
 	alg := b.settings.Algorithm
 	key := b.key(alg, req)
-	if set, first := d.challenger(b, req, now); first != nil && alg != dispatch.Parallel {
-		// The rest, which is for its failure, is not a turn of the algorithm.
-		chosen = set.Select(append(chosen, first), dispatch.Priority, key, now)
-		chosen = append(chosen[:1], slices.DeleteFunc(chosen[1:], func(x *dispatch.Destination) bool { return x == first })...)
-	}
+	chosen = d.challenger(chosen, b, key, req, now)
 	for _, set := range b.order {
 		if len(chosen) > 0 {
 			break

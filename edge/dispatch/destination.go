@@ -172,9 +172,6 @@ func (d *Destination) parseResources(text string) []error {
 // State returns the state.
 func (d *Destination) State() State { return State(d.state.Load()) }
 
-// TakesCalls reports whether the state lets new calls come.
-func (d *Destination) TakesCalls() bool { return d.State().takesCalls() }
-
 // Load returns how many calls the destination has.
 func (d *Destination) Load() int64 { return d.live.load.Load() }
 
