@@ -133,7 +133,6 @@ func TestSilentOnHold(t *testing.T) {
 	h := open(t, "rtp_timeout=2\nrtp_timeout_hold=4\n", plain)
 	caller, callee := h.registered("8005"), h.registered("8006")
 	out, in := connect(t, caller, callee, "8006")
-	hear(t, caller, callee)
 	var speaking sync.WaitGroup
 	defer speaking.Wait()
 	speaking.Go(func() { callee.ear.speak(770, 0, 300) })
