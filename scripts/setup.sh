@@ -19,12 +19,16 @@ needs=(
 	ip:iproute2
 	openssl:openssl
 	git:git
+	python3:python3
 )
 
 missing=()
 for need in "${needs[@]}"; do
 	PATH="$PATH:/usr/sbin:/sbin" command -v "${need%%:*}" >/dev/null 2>&1 || missing+=("${need##*:}")
 done
+if ! python3 -c 'import yaml' 2>/dev/null; then # what runs Asterisk's test suite needs it
+	missing+=(python3-yaml)
+fi
 if [ ! -e /usr/include/stdlib.h ]; then
 	missing+=(libc6-dev)
 fi

@@ -32,6 +32,12 @@ func TestAsterisk(t *testing.T) {
 	for _, name := range []string{"python3", "sipp"} {
 		testdata.Program(t, name)
 	}
+	if err := exec.CommandContext(t.Context(), "python3", "-c", "import yaml").Run(); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("python3-yaml is not installed; scripts/setup.sh installs it")
+		}
+		t.Skip("python3-yaml is not installed; scripts/setup.sh installs it")
+	}
 	out := filepath.Join(t.TempDir(), "results.tsv")
 	args := []string{runner, "--tests", filepath.Join(tests, "files.tar.gz"), "--plain", filepath.Join(tests, "plain.yaml"),
 		"--list", filepath.Join(tests, "asterisk22-baseline.tsv"), "--out", out, "--retries", "2"}
