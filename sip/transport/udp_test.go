@@ -163,8 +163,9 @@ func TestGarbageLeavesMemoryFlat(t *testing.T) {
 		}
 	}
 	started := time.Now()
-	wave(0) // after it every reader has the buffers that it keeps
-	for read := func() uint64 { return l.count.garbage.Total() + uint64(h.n.Load()) }; read() < sources*8/10; { // some are neither
+	// After the first wave every reader has the buffers that it keeps. Some of it is neither.
+	wave(0)
+	for read := func() uint64 { return l.count.garbage.Total() + uint64(h.n.Load()) }; read() < sources*8/10; {
 		if time.Since(started) > 30*time.Second {
 			t.Fatalf("%d of the first %d datagrams were read", read(), sources)
 		}
