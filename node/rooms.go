@@ -277,7 +277,7 @@ func (r *rooms) serve(ctx context.Context, ready func()) error {
 	run(&group, "status", ctx, r.reportStatus)
 	run(&group, "listeners", ctx, r.release)
 	run(&group, "watchdog", ctx, func(ctx context.Context) error { return watch(ctx, r.alive) })
-	run(&group, "memory", ctx, tend)
+	run(&group, "memory", ctx, func(ctx context.Context) error { return tend(ctx, headroom) })
 	r.greet()
 	ready()
 	notify("READY=1")

@@ -7,7 +7,7 @@ type Response struct{ Message }
 // asks for: Via, From, To, Call-ID and CSeq, for a 100 also Timestamp. An empty
 // reason stands for the standard phrase. The To tag is the caller's: SetToTag.
 func NewResponse(req *Request, status int, reason string) *Response {
-	r := new(Response)
+	r := newResponse(fewFields - spareFields)
 	r.Reset(req, status, reason)
 	return r
 }
