@@ -51,6 +51,7 @@ type Options struct {
 	SayDuration bool           // and how long it is, from SayFrom on
 	SayFrom     time.Duration  //
 	Operator    bool           // the key 0 leads to the extension o
+	Exit        string         // the context of the extensions o and a; "": that of the call
 	Zone        *time.Location // of the times that are said
 	Format      string         // how they are said, ""; the language's own way
 	Review      bool           // the caller may hear and change the message before it is kept
@@ -67,6 +68,7 @@ type Letters struct {
 	Subject      string
 	Body         string
 	DateFormat   string // of ${VM_DATE}, as strftime
+	PagerDate    string // the same for the pager
 	PagerFrom    string
 	PagerSubject string
 	PagerBody    string
@@ -86,6 +88,7 @@ const (
 type Config struct {
 	Boxes  map[string]*Box // by ID
 	Logins int             // how often a password is asked for
+	Digits int             // the fewest of a password that is chosen by keys (minpassword)
 }
 
 // DefaultContext is the context of a box that is named without one.
@@ -108,6 +111,9 @@ const (
 	maxBoxes    = 100_000
 	mostKept    = 9999 // messages: their names have four digits
 	defaultKept = 100
+	// defaultDigits is more than Asterisk's 0: a short password is soon guessed.
+	defaultDigits = 4
+	mostDigits    = 80
 )
 
 // Load reads voicemail.conf in dir. Without the file there are no boxes, and the
@@ -139,9 +145,9 @@ type zone struct {
 
 func read(doc *config.Document) (*Config, []config.Problem) {
 	r := &reader{
-		conf: &Config{Boxes: map[string]*Box{}, Logins: 3},
+		conf: &Config{Boxes: map[string]*Box{}, Logins: 3, Digits: defaultDigits},
 		general: Options{MaxMessages: defaultKept, Envelope: true, SayDuration: true, SayFrom: 2 * time.Minute, Zone: time.Local, Letters: Letters{
-			Subject: defaultSubject, Body: defaultBody, DateFormat: defaultDate, From: "Hometone", PagerFrom: "Hometone", PagerSubject: defaultPagerSubject, PagerBody: defaultPagerBody,
+			Subject: defaultSubject, Body: defaultBody, DateFormat: defaultDate, PagerDate: defaultDate, From: "Hometone", PagerFrom: "Hometone", PagerSubject: defaultPagerSubject, PagerBody: defaultPagerBody,
 		}},
 		zones: map[string]zone{}, silent: map[string]bool{},
 	}
@@ -258,6 +264,8 @@ func (r *reader) option(o *Options, e config.Entry, name, value string) {
 		r.seconds(e, name, value, &o.Silence)
 	case "maxlogins":
 		r.number(e, name, value, &r.conf.Logins, 1, 100)
+	case "minpassword":
+		r.number(e, name, value, &r.conf.Digits, 1, mostDigits)
 	case "envelope":
 		o.Envelope = config.True(value)
 	case "saycid":
@@ -270,6 +278,8 @@ func (r *reader) option(o *Options, e config.Entry, name, value string) {
 		o.SayFrom = time.Duration(minutes) * time.Minute
 	case "operator":
 		o.Operator = config.True(value)
+	case "exitcontext":
+		o.Exit = value
 	case "tz":
 		z, ok := r.zones[value]
 		if !ok {
@@ -291,7 +301,7 @@ func (r *reader) option(o *Options, e config.Entry, name, value string) {
 		}
 	case "mailcmd":
 		r.unsupported(e, name, "no program is run: hometone.yaml's section mail names an SMTP server")
-	case "pagerdateformat", "emailaddressdelimiter", "usedirectory", "locale", "exitcontext", "imapserver":
+	case "emailaddressdelimiter", "usedirectory", "locale", "imapserver":
 		r.unsupported(e, name, "has no effect")
 	default:
 		if o.Letters.set(name, value) {
@@ -319,7 +329,7 @@ func (r *reader) seconds(e config.Entry, name, value string, to *time.Duration) 
 // set sets an option about e-mail; false if it is none.
 func (l *Letters) set(name, value string) bool {
 	texts := map[string]*string{
-		"serveremail": &l.Server, "fromstring": &l.From, "emailsubject": &l.Subject, "emailbody": &l.Body, "emaildateformat": &l.DateFormat,
+		"serveremail": &l.Server, "fromstring": &l.From, "emailsubject": &l.Subject, "emailbody": &l.Body, "emaildateformat": &l.DateFormat, "pagerdateformat": &l.PagerDate,
 		"pagerfromstring": &l.PagerFrom, "pagersubject": &l.PagerSubject, "pagerbody": &l.PagerBody,
 	}
 	switch name {

@@ -21,10 +21,11 @@ var greetings = map[rune][2]string{
 // longestGreeting bounds a greeting.
 const longestGreeting = 2 * time.Minute
 
-// mailboxOptions are the owner's own matters: the keys 1 to 4 record greetings, 5
-// changes the password, * goes back to the messages.
+// mailboxOptions are the owner's own matters: the keys 1 to 4 record greetings, 4 erases
+// the temporary one too, 5 changes the password, * goes back to the messages, and so does
+// who presses nothing for long.
 func mailboxOptions(ctx context.Context, ch pbx.Channel, b *box.Box) (rune, error) {
-	for range attempts {
+	for silent := 0; silent < attempts; {
 		key, err := pbx.Speak(ctx, ch, anyKey, "vm-options")
 		if key == 0 && err == nil {
 			key, err = ch.Digit(ctx, digitTimeout)
@@ -34,8 +35,12 @@ func mailboxOptions(ctx context.Context, ch pbx.Channel, b *box.Box) (rune, erro
 			return 0, err
 		case key == '*' || key == '#':
 			return 0, nil
+		case key == 0:
+			silent++
 		case key == '5':
 			err = changePassword(ctx, ch, b)
+		case key == '4':
+			err = temporaryGreeting(ctx, ch, b)
 		case greetings[key] != [2]string{}:
 			err = recordGreeting(ctx, ch, b, greetings[key])
 		}
@@ -44,6 +49,34 @@ func mailboxOptions(ctx context.Context, ch pbx.Channel, b *box.Box) (rune, erro
 		}
 	}
 	return 0, nil
+}
+
+// temporaryGreeting records the greeting that takes the place of the others; if there
+// is one, 1 records it anew, 2 erases it, * leaves it.
+func temporaryGreeting(ctx context.Context, ch pbx.Channel, b *box.Box) error {
+	g := greetings['4']
+	for range attempts {
+		if _, there := ch.Voicemail().Greeting(b, g[1]); !there {
+			return recordGreeting(ctx, ch, b, g)
+		}
+		key, err := pbx.Speak(ctx, ch, anyKey, "vm-tempgreeting2")
+		if key == 0 && err == nil {
+			key, err = ch.Digit(ctx, digitTimeout)
+		}
+		switch {
+		case err != nil || key == '*':
+			return err
+		case key == '1':
+			return recordGreeting(ctx, ch, b, g)
+		case key == '2':
+			if err := ch.Voicemail().Ungreet(b, g[1]); err != nil {
+				return err
+			}
+			_, err = pbx.Speak(ctx, ch, "", "vm-tempremoved")
+			return err
+		}
+	}
+	return nil
 }
 
 // recordGreeting records until # and keeps what the owner agrees to: 1 keeps, 2

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,7 +27,9 @@ const maxRecipients = 100
 //
 // Options: u the unavailable greeting, b the busy one, s without instructions, S
 // without instructions if the box has its own greeting, U the message is urgent.
-// The key * goes to the extension a, and 0 to o if the box has operator=yes.
+// The key * goes to the extension a, and 0 to o if the box has operator=yes; both are
+// looked for in the box's exitcontext, else in the context of the call, and a key whose
+// extension is not there does nothing.
 func leaveMessage(ctx context.Context, ch pbx.Channel, args string) error {
 	a := split(args, 2)
 	_ = ch.Set("VMSTATUS", "FAILED")
@@ -43,7 +46,7 @@ func leaveMessage(ctx context.Context, ch pbx.Channel, args string) error {
 		return err
 	}
 	if key != 0 && key != '#' {
-		return leaveFor(ch, key)
+		return leaveFor(ch, first, key)
 	}
 	if office.Full(first) {
 		ch.Log().Warn("VoiceMail: the mailbox is full", "mailbox", first.ID())
@@ -78,21 +81,26 @@ func recipients(ch pbx.Channel, list string) ([]*box.Box, error) {
 	return boxes, nil
 }
 
-// exits are the keys that leave VoiceMail before the tone; # goes to the tone.
-func exits(b *box.Box) string {
-	if b.Operator {
-		return "#*0"
+// exits are those of the keys 0 and * that lead out of VoiceMail.
+func exits(ch pbx.Channel, b *box.Box) (keys string) {
+	for _, key := range "0*" {
+		if (key != '0' || b.Operator) && ch.Get("VALID_EXTEN("+way(ch, b, key)+")") == "1" {
+			keys += string(key)
+		}
 	}
-	return "#*"
+	return keys
+}
+
+// way is where a key leads: context, extension and priority.
+func way(ch pbx.Channel, b *box.Box, key rune) string {
+	exten := map[rune]string{'0': "o", '*': "a"}[key]
+	return cmp.Or(b.Exit, ch.Get("CONTEXT")) + "," + exten + ",1"
 }
 
 // leaveFor goes where a key leads.
-func leaveFor(ch pbx.Channel, key rune) error {
+func leaveFor(ch pbx.Channel, b *box.Box, key rune) error {
 	_ = ch.Set("VMSTATUS", "USEREXIT")
-	if key == '0' {
-		return ch.Script().Goto("o,1")
-	}
-	return ch.Script().Goto("a,1")
+	return ch.Script().Goto(way(ch, b, key))
 }
 
 // greet says that nobody is there, and what to do.
@@ -101,7 +109,7 @@ func greet(ctx context.Context, ch pbx.Channel, b *box.Box, options string) (run
 	if !strings.Contains(options, "s") && (!own || !strings.Contains(options, "S")) {
 		names = append(names, "vm-intro")
 	}
-	return pbx.Speak(ctx, ch, exits(b), names...)
+	return pbx.Speak(ctx, ch, "#"+exits(ch, b), names...) // # goes to the tone
 }
 
 // greeting is what is said before the instructions, and whether the owner of the
@@ -137,10 +145,7 @@ func takeMessage(ctx context.Context, ch pbx.Channel, boxes []*box.Box, options 
 	if most == 0 {
 		most = longestMessage
 	}
-	keys := "#"
-	if b.Operator {
-		keys += "0"
-	}
+	keys := "#" + strings.Trim(exits(ch, b), "*")
 	began := time.Now()
 	done, err := recordReviewed(ctx, ch, b, pbx.RecordRequest{Path: draft, Silence: b.Silence, Max: most, Stop: keys})
 	if err != nil {
@@ -151,7 +156,7 @@ func takeMessage(ctx context.Context, ch pbx.Channel, boxes []*box.Box, options 
 		length -= b.Silence // a message of silence is none
 	}
 	if length < b.Min || length <= 0 {
-		return tooShort(ctx, ch, done)
+		return tooShort(ctx, ch, b, done)
 	}
 	envelope := voicemail.Envelope{
 		Box: b.Number, Context: ch.Get("CONTEXT"), Exten: ch.Get("EXTEN"), Channel: ch.Name(), CallerID: ch.Get("CALLERID(all)"),
@@ -165,7 +170,7 @@ func takeMessage(ctx context.Context, ch pbx.Channel, boxes []*box.Box, options 
 	case done.HungUp:
 		return pbx.ErrHangup
 	case done.Key == '0':
-		return leaveFor(ch, '0')
+		return leaveFor(ch, b, '0')
 	}
 	_, err = pbx.Speak(ctx, ch, "", "auth-thankyou")
 	return err
@@ -211,12 +216,12 @@ func review(ctx context.Context, ch pbx.Channel, name string) (again bool, err e
 }
 
 // tooShort tells a caller who is still there that nothing has been kept.
-func tooShort(ctx context.Context, ch pbx.Channel, done pbx.Recorded) error {
+func tooShort(ctx context.Context, ch pbx.Channel, b *box.Box, done pbx.Recorded) error {
 	switch {
 	case done.HungUp:
 		return pbx.ErrHangup
 	case done.Key == '0':
-		return leaveFor(ch, '0')
+		return leaveFor(ch, b, '0')
 	}
 	_, err := pbx.Speak(ctx, ch, "", "vm-tooshort")
 	return err

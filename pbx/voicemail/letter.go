@@ -25,7 +25,7 @@ type Notice struct {
 // letters are what a notice makes: one for the owner, a short one for the pager.
 func (n *Notice) letters(from string) (list []post.Letter) {
 	b := n.Box
-	say := n.variables()
+	say := n.variables(b.DateFormat)
 	if b.Email != "" {
 		l := post.Letter{
 			From: cmp.Or(b.Server, from), FromName: say.Replace(b.From), ToName: b.Name, To: strings.Split(b.Email, ","),
@@ -37,6 +37,7 @@ func (n *Notice) letters(from string) (list []post.Letter) {
 		list = append(list, l)
 	}
 	if b.Pager != "" {
+		say := n.variables(b.PagerDate)
 		list = append(list, post.Letter{
 			From: cmp.Or(b.Server, from), FromName: say.Replace(b.PagerFrom), To: strings.Split(b.Pager, ","),
 			Subject: headline(say.Replace(b.PagerSubject)), Body: say.Replace(b.PagerBody),
@@ -50,8 +51,8 @@ func headline(s string) string {
 	return strings.Join(strings.Fields(oneLine(strings.ReplaceAll(s, "\n", " "))), " ")
 }
 
-// variables are Asterisk's names of what a letter can say.
-func (n *Notice) variables() *strings.Replacer {
+// variables are Asterisk's names of what a letter can say, dates in a format.
+func (n *Notice) variables(date string) *strings.Replacer {
 	e, b := &n.Envelope, n.Box
 	name := ""
 	if a, err := mail.ParseAddress(e.CallerID); err == nil {
@@ -70,7 +71,7 @@ func (n *Notice) variables() *strings.Replacer {
 		{"VM_DUR", fmt.Sprintf("%d:%02d", seconds/60, seconds%60)}, {"VM_MSGNUM", strconv.Itoa(n.Number)},
 		{"VM_CALLERID", cmp.Or(oneLine(e.CallerID), "an unknown caller")}, {"VM_CIDNAME", cmp.Or(oneLine(name), "an unknown caller")},
 		{"VM_CIDNUM", cmp.Or(oneLine(e.Number), "an unknown caller")},
-		{"VM_DATE", dialplan.FormatTime(e.At.In(b.Zone), b.DateFormat)},
+		{"VM_DATE", dialplan.FormatTime(e.At.In(b.Zone), date)},
 		{"VM_FLAG", flag}, {"VM_CATEGORY", ""}, {"VM_MESSAGEFILE", n.Sound},
 	} {
 		pairs = append(pairs, "${"+v[0]+"}", v[1])

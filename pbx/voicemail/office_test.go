@@ -67,7 +67,7 @@ func TestAdmit(t *testing.T) {
 	bare := &voicemail.Box{Context: "default", Number: "2"}
 	fixed := &voicemail.Box{Context: "default", Number: "3", Password: config.NewSecret("77"), Fixed: true}
 	dir := t.TempDir()
-	conf := &voicemail.Config{Boxes: map[string]*voicemail.Box{a.ID(): a, bare.ID(): bare, fixed.ID(): fixed}}
+	conf := &voicemail.Config{Boxes: map[string]*voicemail.Box{a.ID(): a, bare.ID(): bare, fixed.ID(): fixed}, Digits: 3}
 	o.Use(conf, dir, "")
 	now := time.Unix(1_700_000_000, 0)
 	for _, c := range []struct {
@@ -84,12 +84,12 @@ func TestAdmit(t *testing.T) {
 	if err := o.SetPassword(a, "12"); !errors.Is(err, ErrShort) {
 		t.Errorf("a short password: %v", err)
 	}
-	if err := o.SetPassword(a, "9988"); err != nil {
+	if err := o.SetPassword(a, "998"); err != nil {
 		t.Fatal(err)
 	}
 	o = New(func(string) {}, nil) // after a restart
 	o.Use(conf, dir, "")
-	if o.Admit("1", "4242", now) != nil || o.Admit("1", "9988", now) != a {
+	if o.Admit("1", "4242", now) != nil || o.Admit("1", "998", now) != a {
 		t.Error("the password that was chosen does not hold")
 	}
 	for n := range mostGuesses {
@@ -98,10 +98,10 @@ func TestAdmit(t *testing.T) {
 			t.Error("a wrong password opens")
 		}
 	}
-	if o.Admit("1", "9988", now.Add(guessTime-time.Second)) != nil {
+	if o.Admit("1", "998", now.Add(guessTime-time.Second)) != nil {
 		t.Error("the box opens although it was guessed at")
 	}
-	if o.Admit("3", "77", now) != fixed || o.Admit("1", "9988", now.Add(guessTime)) != a {
+	if o.Admit("3", "77", now) != fixed || o.Admit("1", "998", now.Add(guessTime)) != a {
 		t.Error("another box, or the same later, does not open")
 	}
 }

@@ -111,18 +111,15 @@ func readSecret(path string) string {
 // Errors of SetPassword.
 var (
 	ErrFixed = errors.New("voicemail: the password of this mailbox may not be changed by keys")
-	ErrShort = errors.New("voicemail: a password has digits only, and at least as many as minpassword says")
+	ErrShort = errors.New("voicemail: a password has digits only, and not fewer than voicemail.conf's minpassword (4 if it says nothing)")
 )
-
-// leastPassword is the fewest digits of a password that is chosen by keys.
-const leastPassword = 4
 
 // SetPassword changes the password of a box; it holds at once and after restarts.
 func (o *Office) SetPassword(b *voicemail.Box, password string) error {
 	switch {
 	case b.Fixed:
 		return ErrFixed
-	case len(password) < leastPassword || strings.Trim(password, "0123456789") != "":
+	case len(password) < o.rules.Load().conf.Digits || strings.Trim(password, "0123456789") != "":
 		return ErrShort
 	}
 	folder := o.folder(b, "")

@@ -15,6 +15,12 @@ const ownersPlan = `exten => 1,1,VoiceMail(8006,us)
 same => n,Log(NOTICE,@S=${VMSTATUS}@)
 exten => 2,1,VoiceMailMain(8006)
 exten => 3,1,VoiceMail(8008,us)
+exten => 4,1,VoiceMail(8009,us)
+exten => 5,1,VoiceMail(8010,us)
+exten => a,1,Log(NOTICE,@X=call a ${VMSTATUS}@)
+[leave]
+exten => o,1,Log(NOTICE,@X=leave o ${VMSTATUS}@)
+exten => a,1,Log(NOTICE,@X=leave a ${VMSTATUS}@)
 `
 
 // withLetters opens an exchange whose mailboxes have e-mail addresses.
@@ -22,8 +28,8 @@ func withLetters(t *testing.T, smtp *smtptest.Server) *exchange {
 	return open(t, nil, ownersPlan, map[string]string{
 		"hometone.yaml": "mail: {server: \"" + smtp.Addr + "\", tls: none}\n",
 		"voicemail.conf": "[general]\nminsecs=1\nenvelope=no\nserveremail=pbx@example.org\nfromstring=The PBX\nemailsubject=Call from ${VM_CIDNUM} of ${VM_DUR}\n" +
-			"emailbody=${VM_NAME}:\\n${VM_MSGNUM} in ${VM_MAILBOX}, ${VM_DATE}\nemaildateformat=%Y\nattach=yes\n[default]\n" +
-			"8006 => 4711,Bob,bob@example.org,pager@example.org\n8007 => 4712,Eve,eve@example.org,,delete=yes\n8008 => 1,Pat,,,review=yes\n",
+			"emailbody=${VM_NAME}:\\n${VM_MSGNUM} in ${VM_MAILBOX}, ${VM_DATE}\nemaildateformat=%Y\npagerdateformat=at %H o'clock\npagerbody=${VM_DATE}\nattach=yes\n[default]\n" +
+			"8006 => 4711,Bob,bob@example.org,pager@example.org\n8007 => 4712,Eve,eve@example.org,,delete=yes\n8008 => 1,Pat,,,review=yes\n8009 => 1,Out,,,operator=yes|exitcontext=leave\n8010 => 1,In,,,operator=yes\n",
 	})
 }
 
@@ -69,7 +75,7 @@ func TestVoiceMailByMail(t *testing.T) {
 			t.Errorf("the letter has no %q:\n%.1500s", want, l.Text)
 		}
 	}
-	if l := find("pager@example.org"); strings.Contains(l.Text, "filename") || !strings.Contains(l.Text, "New VM") {
+	if l := find("pager@example.org"); strings.Contains(l.Text, "filename") || !strings.Contains(l.Text, "New VM") || !strings.Contains(l.Text, " o'clock") {
 		t.Errorf("the pager's letter:\n%s", l.Text)
 	}
 	v := b.dial("2")
@@ -149,6 +155,42 @@ func TestMailboxOptions(t *testing.T) {
 	v.hangup()
 	if strings.Contains(x.log.String(), "9988") {
 		t.Error("the password is in the log")
+	}
+}
+
+// A temporary greeting is recorded and erased by the key 4 of the owner's options.
+func TestTemporaryGreeting(t *testing.T) {
+	x := withLetters(t, receiver(t))
+	v := x.phone("8006").dial("2")
+	v.press("4711#")
+	v.press("04")
+	v.hears(1000, 0.3, "the beep")
+	v.speak(600)
+	time.Sleep(1200 * time.Millisecond)
+	v.press("#")
+	v.speak(0)
+	v.press("1")
+	greeting := filepath.Join(x.dir, "spool/voicemail/default/8006/temp.wav")
+	there := func() bool { _, err := os.Stat(greeting); return err == nil }
+	x.until("the greeting is kept", there)
+	v.press("4*") // left as it is
+	v.press("42")
+	x.until("the greeting is erased", func() bool { return !there() })
+	v.hangup()
+}
+
+// 0 and * lead to o and a of the box's exitcontext, else of the call's context; a key
+// whose extension is not there leads nowhere.
+func TestVoiceMailExits(t *testing.T) {
+	x := withLetters(t, receiver(t))
+	a := x.phone("8005")
+	for _, c := range []struct{ number, keys, want string }{
+		{"4", "0", "leave o USEREXIT"}, {"4", "*", "leave a USEREXIT"}, {"5", "0*", "call a USEREXIT"},
+	} {
+		v := a.dial(c.number)
+		v.press(c.keys)
+		v.over(c.keys + " leads out")
+		x.is("X", c.want)
 	}
 }
 
