@@ -13,8 +13,11 @@ import (
 // Beside Chinese, Japanese or Korean text the visible ones are ordinary
 // punctuation and only worth a warning.
 func confusable(text, raw string, at Pos) (Problem, bool) {
-	i := strings.IndexFunc(text, func(r rune) bool { return r >= utf8.RuneSelf })
-	if i < 0 {
+	i := 0
+	for i < len(text) && text[i] < utf8.RuneSelf {
+		i++
+	}
+	if i == len(text) {
 		return Problem{}, false
 	}
 	if !utf8.ValidString(text) {

@@ -23,6 +23,7 @@ type reader struct {
 	inherited int // entries copied from templates
 	storage   entryStorage
 	index     sectionIndex
+	bases     map[string]*Section // found by base, by the name as written
 }
 
 func (r *reader) errorf(at Pos, hint, format string, args ...any) {
@@ -58,17 +59,20 @@ func readLimited(path string) (string, error) {
 		return "", err
 	}
 	defer f.Close()
-	if st, err := f.Stat(); err == nil && st.IsDir() {
-		return "", errors.New("is a directory")
+	var text strings.Builder
+	if st, err := f.Stat(); err == nil {
+		if st.IsDir() {
+			return "", errors.New("is a directory")
+		}
+		text.Grow(int(min(st.Size(), maxFile)))
 	}
-	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err != nil {
+	if _, err := io.Copy(&text, io.LimitReader(f, maxFile+1)); err != nil {
 		return "", err
 	}
-	if len(data) > maxFile {
+	if text.Len() > maxFile {
 		return "", fmt.Errorf("larger than %d MiB", maxFile>>20)
 	}
-	return string(data), nil
+	return text.String(), nil
 }
 
 // text reads the lines of one file.
@@ -80,7 +84,9 @@ func (r *reader) text(name, source string) {
 	at := Pos{File: name}
 	for raw := range strings.Lines(source) {
 		at.Line++
-		raw = strings.TrimRight(raw, "\r\n")
+		for raw != "" && (raw[len(raw)-1] == '\n' || raw[len(raw)-1] == '\r') {
+			raw = raw[:len(raw)-1]
+		}
 		if len(raw) > maxLine {
 			r.errorf(at, "split it", "line is longer than %d bytes", maxLine)
 			continue
@@ -121,7 +127,8 @@ func (r *reader) section(text string, at Pos) {
 		r.current = nil
 		return
 	}
-	s := &Section{Pos: at, Name: name}
+	s := r.storage.section()
+	s.Pos, s.Name = at, name
 	r.current = s
 	options := ""
 	if strings.HasPrefix(rest, "(") {
@@ -233,8 +240,17 @@ func compileFilter(filter string) (func(*Section) bool, error) {
 	}, nil
 }
 
+// base finds the section that others inherit from: the first of that name,
+// which it stays however many follow.
 func (r *reader) base(name string) *Section {
+	if s := r.bases[name]; s != nil {
+		return s
+	}
 	for s := range r.index.named(r.doc.Sections, name) {
+		if r.bases == nil {
+			r.bases = map[string]*Section{}
+		}
+		r.bases[name] = s
 		return s
 	}
 	return nil

@@ -5,15 +5,32 @@ import (
 	"strings"
 )
 
-// entryStorage hands out the memory of entries in large pieces, because a file
-// of many phones has hundreds of thousands of sections with few lines each.
+// entryStorage hands out the memory of sections and entries in large pieces,
+// because a file of many phones has hundreds of thousands of sections with few
+// lines each.
 type entryStorage struct {
-	chunk []Entry
-	last  *Section // its entries end where chunk ends
-	start int      // of last's entries in chunk
+	sections []Section // not yet handed out
+	next     int       // how many come at once
+	chunk    []Entry
+	last     *Section // its entries end where chunk ends
+	start    int      // of last's entries in chunk
 }
 
-const entriesPerChunk = 2048
+const (
+	entriesPerChunk  = 2048
+	sectionsPerChunk = 256
+)
+
+// section returns an empty section.
+func (m *entryStorage) section() *Section {
+	if len(m.sections) == 0 {
+		m.next = min(2*m.next+8, sectionsPerChunk) // most files have few
+		m.sections = make([]Section, m.next)
+	}
+	s := &m.sections[0]
+	m.sections = m.sections[1:]
+	return s
+}
 
 // append adds entries to a section.
 func (m *entryStorage) append(s *Section, entries ...Entry) {
@@ -46,35 +63,44 @@ func (m *entryStorage) grow(s *Section, n int) {
 // sectionIndex finds sections by name, in any case, in the order of the file.
 // It reads on in the list each time it is asked.
 type sectionIndex struct {
-	first map[string]int32 // by lower-case name
-	final map[string]int32 // the last of that name
-	next  []int32          // section → next one of that name; 0 = none
+	chains map[string]int32 // place in ends, by lower-case name
+	ends   []chainEnds
+	next   []int32 // section → next one of that name; 0 = none
 }
+
+// chainEnds are the first and the last section of a name.
+type chainEnds struct{ first, final int32 }
 
 // named returns the sections of that name.
 func (x *sectionIndex) named(sections []*Section, name string) iter.Seq[*Section] {
 	x.update(sections)
 	return func(yield func(*Section) bool) {
-		i, ok := x.first[strings.ToLower(name)]
-		for ok && yield(sections[i]) {
-			i = x.next[i]
-			ok = i != 0
+		chain, ok := x.chains[strings.ToLower(name)]
+		if !ok {
+			return
+		}
+		for i := x.ends[chain].first; yield(sections[i]); {
+			if i = x.next[i]; i == 0 {
+				return
+			}
 		}
 	}
 }
 
 func (x *sectionIndex) update(sections []*Section) {
-	if x.first == nil {
-		x.first, x.final = map[string]int32{}, map[string]int32{}
+	if x.chains == nil {
+		x.chains = map[string]int32{}
 	}
 	for n := len(x.next); n < len(sections); n++ {
 		i, name := int32(n), strings.ToLower(sections[n].Name) //nolint:gosec // fewer than maxEntries sections
 		x.next = append(x.next, 0)
-		if before, known := x.final[name]; known {
-			x.next[before] = i
-		} else {
-			x.first[name] = i
+		chain, known := x.chains[name]
+		if !known {
+			x.chains[name] = int32(len(x.ends)) //nolint:gosec // as above
+			x.ends = append(x.ends, chainEnds{i, i})
+			continue
 		}
-		x.final[name] = i
+		x.next[x.ends[chain].final] = i
+		x.ends[chain].final = i
 	}
 }

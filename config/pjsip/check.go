@@ -17,17 +17,17 @@ import (
 func (l *loader) check() {
 	c := l.cfg
 	for _, e := range l.endpoints {
-		if c.Endpoints[e.Name] == e {
+		if !l.replaced || c.Endpoints[e.Name] == e {
 			l.checkEndpoint(e)
 		}
 	}
 	for _, a := range l.aors {
-		if c.AORs[a.Name] == a {
+		if !l.replaced || c.AORs[a.Name] == a {
 			l.checkAOR(a)
 		}
 	}
 	for _, a := range l.auths {
-		if c.Auths[a.Name] == a {
+		if !l.replaced || c.Auths[a.Name] == a {
 			l.checkAuth(a)
 		}
 	}

@@ -89,7 +89,7 @@ func (f *filler[T]) resolve(s *config.Section, name string) []place {
 			f.l.errorf(about, f.l.suggest(about, format, e.Name, func() []string { return f.names.options }), format, e.Name)
 			continue
 		}
-		set = append(set, place{uint16(n), f.l.files[e.File], uint32(e.Line)}) //nolint:gosec // few options, and lines of at least a byte
+		set = append(set, place{uint16(n), f.l.file(e.File), uint32(e.Line)}) //nolint:gosec // few options, and lines of at least a byte
 		f.lines = append(f.lines, line{n, e})
 		if f.shares(&f.table.options[n]) {
 			f.key = append(f.key, byte(n), byte(n>>8))
@@ -160,17 +160,29 @@ func (l *loader) somePlaces(n int) []place {
 	return l.places[start : start : start+n]
 }
 
+// file returns the index of a file's name.
+func (l *loader) file(name string) uint16 {
+	if name != l.lastFile.name {
+		l.lastFile.name, l.lastFile.index = name, l.files[name]
+	}
+	return l.lastFile.index
+}
+
 // text returns a copy of a text that the file has, the same one each time.
 func (l *loader) text(s string) string {
 	if s == "" {
 		return ""
 	}
-	if t, known := l.texts[s]; known {
-		return t
+	if s == l.lastText { // mostly: a phone's sections say its name again and again
+		return l.lastText
 	}
-	s = strings.Clone(s)
-	l.texts[s] = s
-	return s
+	t, known := l.texts[s]
+	if !known {
+		t = strings.Clone(s)
+		l.texts[t] = t
+	}
+	l.lastText = t
+	return t
 }
 
 // unsupported warns of an option that has no effect.

@@ -13,6 +13,7 @@ func newConfig() *Config { return newLoader(nil).cfg }
 // Compile turns a file that has been read into objects and checks them.
 func Compile(doc *config.Document) (*Config, []config.Problem) {
 	l := newLoader(doc.Files)
+	l.expect(doc.Sections)
 	for _, s := range doc.Sections {
 		if !s.Template {
 			l.section(s)
@@ -29,8 +30,15 @@ type loader struct {
 	cfg      *Config
 	findings config.Findings
 	files    map[string]uint16 // index into cfg.Files
+	lastFile struct {          // asked for by file
+		name  string
+		index uint16
+	}
 	places   []place           // storage for the places of objects
 	texts    map[string]string // one copy of each text, so that the file's is not kept
+	lastText string            // returned by text
+	keys     map[findingKey]string
+	replaced bool // an object was, by a later one of its name
 
 	// in the order of the file
 	endpoints []*Endpoint
@@ -73,6 +81,32 @@ func newLoader(files []string) *loader {
 	l.kinds.global.fill(&config.Section{}, &c.Global.Object, &c.Global)
 	l.kinds.system.fill(&config.Section{}, &c.System.Object, &c.System)
 	return l
+}
+
+// expect makes room for the objects of a file that has many.
+func (l *loader) expect(sections []*config.Section) {
+	const few = 1000
+	if len(sections) < few {
+		return
+	}
+	var endpoints, aors, auths int
+	for _, s := range sections {
+		if s.Template {
+			continue
+		}
+		switch kind, _ := s.Get("type"); {
+		case strings.EqualFold(kind.Value, "endpoint"):
+			endpoints++
+		case strings.EqualFold(kind.Value, "aor"):
+			aors++
+		case strings.EqualFold(kind.Value, "auth"):
+			auths++
+		}
+	}
+	l.cfg.Endpoints, l.endpoints = make(map[string]*Endpoint, endpoints), make([]*Endpoint, 0, endpoints)
+	l.cfg.AORs, l.aors = make(map[string]*AOR, aors), make([]*AOR, 0, aors)
+	l.cfg.Auths, l.auths = make(map[string]*Auth, auths), make([]*Auth, 0, auths)
+	l.texts = make(map[string]string, max(endpoints, aors, auths))
 }
 
 // kinds are the types Hometone makes objects of.
@@ -203,6 +237,7 @@ func (o *Object) place() *Object { return o }
 // twice warns of an object that replaces an earlier one.
 func (l *loader) twice(kind string, o, earlier *Object) {
 	if earlier != nil {
+		l.replaced = true
 		l.warnf(on(o, kind, ""), "rename or remove one", " is given twice; this one replaces line %d", earlier.Line)
 	}
 }
