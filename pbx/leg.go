@@ -275,13 +275,20 @@ func endCause(e dialog.Ended) Cause {
 	return CauseNormalClearing
 }
 
+// InfoTypes are the media types of INFO bodies that leg.info understands, for
+// dialog.Config.InfoTypes.
+func InfoTypes() []string {
+	return []string{"application/dtmf-relay", "application/dtmf", "application/media_control+xml"}
+}
+
 // info is an INFO in the dialog: a key, in the two forms phones use.
 func (l *leg) info(e dialog.Info) {
 	if l.state != legUp && l.state != legEarly && l.state != legTrying {
 		return
 	}
 	body := strings.TrimSpace(e.Body)
-	switch strings.ToLower(strings.TrimSpace(e.ContentType)) {
+	kind, _, _ := strings.Cut(e.ContentType, ";")
+	switch strings.ToLower(strings.TrimSpace(kind)) {
 	case "application/dtmf-relay":
 		body = field(body, "signal")
 	case "application/dtmf":

@@ -46,7 +46,7 @@ type Config struct {
 	Events         []string      // packages of in-dialog SUBSCRIBE that go to Next; nil: only refer is known, here
 	Relays         bool          // MESSAGE in a dialog is passed on: it is answered 202, not 200 (RFC 3428 §7)
 	Packages       []string      // Info Packages that are taken (RFC 6086)
-	Accept         []string      // media types of INFO and MESSAGE bodies; nil: any
+	InfoTypes      []string      // media types of INFO bodies that are understood; nil: any
 	SessionExpires time.Duration // RFC 4028; 0: 30 minutes; negative: session timers off
 	MinSE          time.Duration // 0: 90 s, the least there is
 	MaxDialogs     int           // 0: 200,000

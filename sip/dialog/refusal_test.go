@@ -8,7 +8,7 @@ import (
 
 // TestRefusals are the answers to requests in a dialog that do not fit.
 func TestRefusals(t *testing.T) {
-	memory(t, func(c *Config) { c.Accept = []string{"application/dtmf-relay", "text/plain"} }, func(t *testing.T, r *rig) {
+	memory(t, func(c *Config) { c.InfoTypes = []string{"application/dtmf-relay", "text/plain"} }, func(t *testing.T, r *rig) {
 		p := r.net.Dial("alice")
 		r.changing(p)
 		r.script.Run(t, confirmed+`
@@ -24,6 +24,8 @@ func TestRefusals(t *testing.T) {
 			<- 415 INFO | Accept-Encoding: identity  # §8.2.3
 			-> INFO | Content-Type: application/frob | body: x
 			<- 415 INFO | Accept: application/dtmf-relay
+			-> INFO | Info-Package: frob | Content-Type: application/frob | body: x
+			<- 469 INFO | Recv-Info            # RFC 6086 §4.2.2, whatever the body is
 			-> INFO | Content-Type: application/dtmf-relay | body: Signal=5
 			<- 200 INFO
 			-> MESSAGE | body: hello

@@ -117,16 +117,18 @@ func (s *Session) endFork() {
 // serveText takes INFO (RFC 6086) and MESSAGE (RFC 3428).
 func (s *Session) serveText(tx *transaction.Server, req *sip.Request) {
 	kind := req.Get(sip.HeaderContentType)
-	if req.Body() != "" && !s.layer().accepts(kind) {
-		s.answerWith(tx, req, refusal{status: 415, headers: []Header{{"Accept", strings.Join(s.layer().cfg.Accept, ", ")}}})
-		return
-	}
 	pkg := req.Get(sip.HeaderInfoPackage)
 	if req.Method() == sip.INFO && pkg != "" && !s.layer().takes(pkg) {
 		// "If a UA receives an INFO request … associated with an Info Package that
 		// the UA has not indicated willingness to receive, the UA MUST send a 469
 		// (Bad Info Package) response", with Recv-Info (RFC 6086 §4.2.2).
 		s.answerWith(tx, req, refusal{status: 469, headers: []Header{{"Recv-Info", strings.Join(s.layer().cfg.Packages, ", ")}}})
+		return
+	}
+	if req.Method() == sip.INFO && req.Body() != "" && !optional(req.Get(sip.HeaderContentDisposition)) && !s.layer().understands(kind) {
+		// A body of another type "MUST" be refused with 415 and Accept, unless it is
+		// optional (RFC 3261 §8.2.3).
+		s.answerWith(tx, req, refusal{status: 415, headers: []Header{{"Accept", strings.Join(s.layer().cfg.InfoTypes, ", ")}}})
 		return
 	}
 	status := 200
@@ -147,13 +149,13 @@ func (l *Layer) takes(pkg string) bool {
 	return containsFold(l.cfg.Packages, strings.TrimSpace(name))
 }
 
-// accepts reports whether INFO and MESSAGE may carry this media type.
-func (l *Layer) accepts(contentType string) bool {
-	if l.cfg.Accept == nil {
+// understands reports whether INFO may carry this media type.
+func (l *Layer) understands(contentType string) bool {
+	if l.cfg.InfoTypes == nil {
 		return true
 	}
 	kind, _, _ := strings.Cut(contentType, ";")
-	return slices.ContainsFunc(l.cfg.Accept, func(s string) bool { return strings.EqualFold(s, strings.TrimSpace(kind)) })
+	return slices.ContainsFunc(l.cfg.InfoTypes, func(s string) bool { return strings.EqualFold(s, strings.TrimSpace(kind)) })
 }
 
 // serveOPTIONS answers what the dialog can do (§11.2).
