@@ -1,9 +1,7 @@
 package edge
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -24,77 +22,34 @@ import (
 	"github.com/hometone/hometone/test/load"
 )
 
-// envGenerator makes this test binary a generator of good calls; its value is a
-// job as JSON.
-const envGenerator = "HOMETONE_EDGE_GENERATOR"
-
 func TestMain(m *testing.M) {
-	if job := os.Getenv(envGenerator); job != "" {
-		os.Exit(generate(job))
-	}
+	load.Serve()
 	os.Exit(m.Run())
 }
 
-// job is what a generator is told.
+// job is a run of good calls.
 type job struct {
 	Server, Callee netip.AddrPort
 	Count, Rate    int
 	Prefix         string
 }
 
-// generate runs in a process of its own, so that its memory is not the edge's.
-func generate(text string) int {
-	var j job
-	if err := json.Unmarshal([]byte(text), &j); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 2
-	}
-	g, err := load.NewGenerator(load.Calls{
-		Server: j.Server, Callee: j.Callee, Caller: netip.MustParseAddrPort("127.7.7.7:0"), Extension: "8006", User: "8005", Count: j.Count, Rate: float64(j.Rate), Prefix: j.Prefix,
-		Ringing: true, Strict: true, Drain: 40 * time.Second,
-	})
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 2
-	}
-	result, err := g.Run(context.Background())
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 2
-	}
-	if json.NewEncoder(os.Stdout).Encode(result) != nil {
-		return 2
-	}
-	return 0
-}
-
-// generator starts such a process; wait returns what became of the calls.
+// generator starts the calls in a process of their own, so that its memory is
+// not the edge's; wait returns what became of them.
 func generator(t *testing.T, j job) (wait func() *load.CallResult) {
 	t.Helper()
-	text, err := json.Marshal(j)
+	end, err := load.Calls{
+		Server: j.Server, Callee: j.Callee, Caller: netip.MustParseAddrPort("127.7.7.7:0"), Extension: "8006", User: "8005", Count: j.Count, Rate: float64(j.Rate), Prefix: j.Prefix,
+		Ringing: true, Strict: true, Drain: 40 * time.Second,
+	}.Apart(t.Context())
 	if err != nil {
-		t.Fatal(err)
-	}
-	exe, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.CommandContext(t.Context(), exe)
-	cmd.Env = append(os.Environ(), envGenerator+"="+string(text))
-	cmd.Stderr = os.Stderr
-	var out bytes.Buffer
-	cmd.Stdout = &out
-	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	return func() *load.CallResult {
 		t.Helper()
-		if err := cmd.Wait(); err != nil {
-			t.Fatalf("the generator: %v", err)
-		}
-		result := new(load.CallResult)
-		if err := json.Unmarshal(out.Bytes(), result); err != nil {
-			t.Fatalf("the generator says %q: %v", out.String(), err)
+		result, err := end()
+		if err != nil {
+			t.Fatal(err)
 		}
 		return result
 	}

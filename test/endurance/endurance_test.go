@@ -4,14 +4,11 @@
 package endurance_test
 
 import (
-	"context"
 	"database/sql"
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net/netip"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"testing"
@@ -27,8 +24,6 @@ import (
 const (
 	// envDuration sets how long the calls go on, for instance 1h.
 	envDuration = "HOMETONE_ENDURANCE"
-	// envGenerator makes this test binary the generator; its value is the job.
-	envGenerator = "HOMETONE_ENDURANCE_GENERATOR"
 
 	rate     = 100 // calls a second
 	warmUp   = 50  // calls before the first measurement
@@ -43,43 +38,8 @@ const (
 )
 
 func TestMain(m *testing.M) {
-	if job := os.Getenv(envGenerator); job != "" {
-		os.Exit(generate(job))
-	}
+	load.Serve()
 	os.Exit(m.Run())
-}
-
-// job is what the generator process is told, result what it prints.
-type job struct {
-	Server, Callee netip.AddrPort
-	Count          int
-}
-
-// generate runs in a process of its own, so that its goroutines, sockets and
-// memory are not the node's.
-func generate(text string) int {
-	var j job
-	if err := json.Unmarshal([]byte(text), &j); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 2
-	}
-	g, err := load.NewGenerator(load.Calls{
-		Server: j.Server, Callee: j.Callee, Extension: "8006", User: "8005", Count: j.Count, Rate: rate,
-		Hold: hold, Ringing: true, OddEvery: oddEvery, Drain: settle,
-	})
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 2
-	}
-	result, err := g.Run(context.Background())
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 2
-	}
-	if err := json.NewEncoder(os.Stdout).Encode(result); err != nil {
-		return 2
-	}
-	return 0
 }
 
 // sample is what must stay flat.
@@ -213,26 +173,20 @@ contact=sip:8006@%s
 	return dir, n.Stop
 }
 
+// runGenerator makes the calls in a process of their own and waits for their
+// last traces to go.
 func runGenerator(t *testing.T, server, callee netip.AddrPort, count int) *load.CallResult {
 	t.Helper()
-	text, err := json.Marshal(job{server, callee, count})
+	wait, err := load.Calls{
+		Server: server, Callee: callee, Extension: "8006", User: "8005", Count: count, Rate: rate,
+		Hold: hold, Ringing: true, OddEvery: oddEvery, Drain: settle,
+	}.Apart(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	self, err := os.Executable()
+	result, err := wait()
 	if err != nil {
 		t.Fatal(err)
-	}
-	cmd := exec.CommandContext(t.Context(), self)
-	cmd.Env = append(os.Environ(), envGenerator+"="+string(text))
-	cmd.Stderr = os.Stderr
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("the generator: %v", err)
-	}
-	result := new(load.CallResult)
-	if err := json.Unmarshal(out, result); err != nil {
-		t.Fatalf("the generator printed %q: %v", out, err)
 	}
 	time.Sleep(linger)
 	return result

@@ -19,7 +19,7 @@ var commands = []string{"serve", "check", "phone", "ping", "version", "demo"}
 func TestCommandsExist(t *testing.T) {
 	tr := load(t)
 	dir := t.TempDir()
-	bin := hometone(t)
+	bin := binary.Path(t)
 	out, code := run(t, dir, bin, "--help")
 	if code != 0 {
 		t.Fatalf("hometone --help: exit %d, want 0\n%s", code, out)
@@ -79,7 +79,7 @@ monitor: {metrics: "127.0.0.1:9090", alarms: []}
 // loader, and that an unknown one is an error.
 func TestConfigurationKeysExist(t *testing.T) {
 	dir := t.TempDir()
-	bin := hometone(t)
+	bin := binary.Path(t)
 	writeFiles(t, dir, map[string]string{
 		"hometone.yaml": everyKey, "secret": "s3cret\n", "cert.pem": "", "key.pem": "",
 		"dispatcher.list":          "1 sip:192.0.2.1:5060 0 1\n",

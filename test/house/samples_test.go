@@ -64,7 +64,7 @@ func TestSamplesInDocumentsLoad(t *testing.T) {
 		example := filepath.Join(dir, strings.ReplaceAll(path, "/", "-"))
 		args := checkArgs(files)
 		writeFiles(t, example, files)
-		out, code := run(t, example, hometone(t), args...)
+		out, code := run(t, example, binary.Path(t), args...)
 		if code != 0 {
 			t.Errorf("%s: its sample does not load (exit %d):\n%s", path, code, out)
 		}
@@ -124,7 +124,7 @@ func TestCommandLinesInDocumentsExist(t *testing.T) {
 					continue
 				}
 				if _, ok := help[m[1]]; !ok {
-					out, code := run(t, dir, hometone(t), m[1], "--help")
+					out, code := run(t, dir, binary.Path(t), m[1], "--help")
 					if code != 0 {
 						t.Errorf("%s:%d: no command %q", path, s.line, m[1])
 					}

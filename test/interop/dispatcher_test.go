@@ -11,7 +11,7 @@ import (
 // ask runs a console command at a node and returns its rows.
 func (n *node) ask(words ...string) (rows []map[string]string) {
 	n.t.Helper()
-	p := start(n.t, n.dir, hometone(n.t), append([]string{"console", "--json"}, words...)...)
+	p := start(n.t, n.dir, binary.Path(n.t), append([]string{"console", "--json"}, words...)...)
 	if code := p.wait(20 * time.Second); code != 0 {
 		n.t.Fatalf("%s exits %d: %s", strings.Join(words, " "), code, p.output())
 	}
@@ -36,7 +36,7 @@ func TestOperatorDrains(t *testing.T) {
 	n := startService(t)
 	callee := newOwn(t, n, "8006", "udp", options{plays: toneFile(t, calleeTone), answers: true})
 	caller := newOwn(t, n, "8005", "udp", options{plays: toneFile(t, callerTone)})
-	watch := start(t, n.dir, hometone(t), "console", "show", "dispatcher", "--watch")
+	watch := start(t, n.dir, binary.Path(t), "console", "show", "dispatcher", "--watch")
 	watch.expect(0, 10*time.Second, "active")
 	caller.call("8006")
 	caller.awaitAnswered()
@@ -89,10 +89,10 @@ func TestOperatorDrains(t *testing.T) {
 	if s, _ := state(busy); s != "active" {
 		t.Errorf("%s is %s, want active", busy, s)
 	}
-	if p := start(t, n.dir, hometone(t), "console", "dispatcher", "drain", "sip:192.0.2.99"); p.wait(20*time.Second) != 1 {
+	if p := start(t, n.dir, binary.Path(t), "console", "dispatcher", "drain", "sip:192.0.2.99"); p.wait(20*time.Second) != 1 {
 		t.Errorf("an unknown destination was drained: %s", p.output())
 	}
-	if p := start(t, n.dir, hometone(t), "console", "reload", "--watch"); p.wait(20*time.Second) != 2 {
+	if p := start(t, n.dir, binary.Path(t), "console", "reload", "--watch"); p.wait(20*time.Second) != 2 {
 		t.Errorf("a reload was watched: %s", p.output())
 	}
 }

@@ -31,7 +31,7 @@ func newOwn(t *testing.T, n *node, user, transport string, o options) phone {
 		args = append(args, "--ca", n.ca())
 	}
 	p := &own{dir: dir, plays: o.plays}
-	p.process = start(t, dir, hometone(t), append(args, "register")...)
+	p.process = start(t, dir, binary.Path(t), append(args, "register")...)
 	p.mark = p.expect(0, 10*time.Second, `"event":"registered"`)
 	return p
 }

@@ -55,7 +55,7 @@ func startNodeWith(t *testing.T, asterisk string, listen ...string) *node {
 func serve(t *testing.T, dir, file string) *node {
 	t.Helper()
 	n := &node{dir: dir, listen: make(map[string]netip.AddrPort)}
-	n.process = start(t, dir, hometone(t), "serve", "-c", file, "--json")
+	n.process = start(t, dir, binary.Path(t), "serve", "-c", file, "--json")
 	n.expect(0, 20*time.Second, `"event":"ready"`)
 	for _, line := range strings.Split(n.output(), "\n") {
 		var ready struct{ Listen []string }

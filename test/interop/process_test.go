@@ -151,38 +151,7 @@ func write(t *testing.T, dir, name, text string) string {
 	return path
 }
 
-// binary is the hometone command, built once.
-var binary struct {
-	once sync.Once
-	dir  string
-	err  error
-}
+// binary is the command for all tests that run it.
+var binary testdata.Command
 
-// TestMain removes the binary.
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if binary.dir != "" {
-		os.RemoveAll(binary.dir)
-	}
-	os.Exit(code)
-}
-
-// hometone returns the path of a freshly built command.
-func hometone(t *testing.T) string {
-	t.Helper()
-	root := testdata.Root(t)
-	binary.once.Do(func() {
-		if binary.dir, binary.err = os.MkdirTemp("", "hometone-interop-"); binary.err != nil {
-			return
-		}
-		cmd := exec.Command("go", "build", "-o", filepath.Join(binary.dir, "hometone"), "./cmd/hometone")
-		cmd.Dir = root
-		if out, err := cmd.CombinedOutput(); err != nil {
-			binary.err = fmt.Errorf("go build ./cmd/hometone: %w\n%s", err, out)
-		}
-	})
-	if binary.err != nil {
-		t.Fatal(binary.err)
-	}
-	return filepath.Join(binary.dir, "hometone")
-}
+func TestMain(m *testing.M) { os.Exit(binary.Run(m)) }

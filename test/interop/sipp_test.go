@@ -150,7 +150,7 @@ func TestSipsak(t *testing.T) {
 	}
 	// Our own probe says the same as sipsak.
 	for uri, want := range map[string]int{"sip:" + n.server("udp"): 0, "sip:127.0.0.1:1;transport=tcp": 3} {
-		p := start(t, t.TempDir(), hometone(t), "ping", uri, "--timeout", "3s")
+		p := start(t, t.TempDir(), binary.Path(t), "ping", uri, "--timeout", "3s")
 		if code := p.wait(10 * time.Second); code != want {
 			t.Errorf("hometone ping %s exits %d, want %d\n%s", uri, code, want, p.output())
 		}

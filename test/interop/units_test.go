@@ -122,7 +122,7 @@ func unitConfiguration(t *testing.T, _ map[string][]byte) {
 	dir := t.TempDir()
 	write(t, dir, "dispatcher.list", "1 sip:192.0.2.1 0 1 weight=50\n1 sip:192.0.2.2 0 1 weight=50\n")
 	file := write(t, dir, "hometone.yaml", "edge: {dispatcher: ./dispatcher.list, algorithm: 9}\n")
-	if p := start(t, dir, hometone(t), "check", "-c", file); p.wait(20*time.Second) != 0 {
+	if p := start(t, dir, binary.Path(t), "check", "-c", file); p.wait(20*time.Second) != 0 {
 		t.Errorf("a good configuration is refused: %s", p.output())
 	}
 }
@@ -132,7 +132,7 @@ func unitFaulty(t *testing.T, _ map[string][]byte) {
 	dir := t.TempDir()
 	write(t, dir, "dispatcher.list", "1 sip:192.0.2.1 0 1 weight=50\n1 sip:192.0.2.2 0 one weight=50\n")
 	file := write(t, dir, "hometone.yaml", "edge: {dispatcher: ./dispatcher.list, algorithm: 9}\n")
-	p := start(t, dir, hometone(t), "check", "-c", file)
+	p := start(t, dir, binary.Path(t), "check", "-c", file)
 	if code := p.wait(20 * time.Second); code == 0 || !strings.Contains(p.output(), "dispatcher.list:2") {
 		t.Errorf("check ends with %d and says %s; want the fault with its line", code, p.output())
 	}

@@ -54,7 +54,7 @@ type Calls struct {
 	CallerMedia, CalleeMedia netip.AddrPort
 	// CallerSends and CalleeSends, if set, are told where the server takes the
 	// RTP of each answered call's caller and callee. They must not block.
-	CallerSends, CalleeSends func(server netip.AddrPort)
+	CallerSends, CalleeSends func(server netip.AddrPort) `json:"-"`
 	// Prefix makes the Call-IDs of several generators different.
 	Prefix string
 }

@@ -56,7 +56,7 @@ func TestAsterisk(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "python3", append(args, "--", hometone(t), "serve", "--asterisk", "{conf}")...)
+	cmd := exec.CommandContext(ctx, "python3", append(args, "--", binary.Path(t), "serve", "--asterisk", "{conf}")...)
 	var text bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &text, &text
 	err := cmd.Run() // 1 says that some failed

@@ -97,7 +97,7 @@ func serve(t *testing.T) ground {
 			t.Fatal(err)
 		}
 	}
-	cmd := exec.Command(hometone(t), "serve", "--asterisk", dir)
+	cmd := exec.Command(binary.Path(t), "serve", "--asterisk", dir)
 	cmd.Dir = dir
 	log := &watched{want: "listening on", seen: make(chan struct{})}
 	cmd.Stdout, cmd.Stderr = log, log
