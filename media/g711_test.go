@@ -1,44 +1,12 @@
 package media
 
 import (
-	"archive/tar"
-	"compress/gzip"
 	"encoding/binary"
-	"errors"
-	"io"
 	"os"
-	"path"
 	"testing"
 
 	"github.com/hometone/hometone/internal/testdata"
 )
-
-// unpack reads a tar.gz of the shared material into memory, by base name.
-func unpack(tb testing.TB, elem ...string) map[string][]byte {
-	tb.Helper()
-	f, err := os.Open(testdata.Path(tb, elem...))
-	if err != nil {
-		tb.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	out := map[string][]byte{}
-	for r := tar.NewReader(z); ; {
-		h, err := r.Next()
-		if errors.Is(err, io.EOF) {
-			return out
-		}
-		if err != nil {
-			tb.Fatal(err)
-		}
-		if out[path.Base(h.Name)], err = io.ReadAll(r); err != nil {
-			tb.Fatal(err)
-		}
-	}
-}
 
 func words(raw []byte) []int16 {
 	out := make([]int16, len(raw)/2)
@@ -58,7 +26,7 @@ func TestG711Vectors(t *testing.T) {
 			}
 		}
 		suffix := map[Law]string{ALaw: "a", ULaw: "u"}[law]
-		files := unpack(t, "17-vectors-codecs", archive)
+		files := testdata.ArchiveByBase(t, "17-vectors-codecs", archive)
 		source, coded, decoded := words(files["sweep.src"]), words(files["sweep-r."+suffix]), words(files["sweep-r."+suffix+"-"+suffix])
 		if len(source) != 65536 || len(coded) != 65536 || len(decoded) != 65536 {
 			t.Fatalf("%v: %d, %d, %d words in the vectors", law, len(source), len(coded), len(decoded))

@@ -16,7 +16,7 @@ import (
 // TestG722Vectors: the speech of the ITU-T software tool library is coded and
 // decoded to the bit.
 func TestG722Vectors(t *testing.T) {
-	files := unpack(t, "17-vectors-codecs", "itu-g722-encoder+mode1.tar.gz")
+	files := testdata.ArchiveByBase(t, "17-vectors-codecs", "itu-g722-encoder+mode1.tar.gz")
 	var enc, dec g722
 	got := enc.encode(nil, words(files["inpsp.bin"]))
 	want := files["codsp.cod"] // two octets to a word, the later one first

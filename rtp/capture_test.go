@@ -1,14 +1,8 @@
 package rtp
 
 import (
-	"archive/tar"
-	"compress/gzip"
 	"encoding/binary"
-	"errors"
-	"io"
 	"math"
-	"os"
-	"path"
 	"testing"
 	"time"
 )
@@ -111,31 +105,4 @@ func readRecording(raw []byte) (out []datagram) {
 		raw = raw[head+n:]
 	}
 	return out
-}
-
-// unpack reads a tar.gz into memory, by base name.
-func unpack(t *testing.T, file string) map[string][]byte {
-	t.Helper()
-	f, err := os.Open(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	out := map[string][]byte{}
-	for r := tar.NewReader(z); ; {
-		h, err := r.Next()
-		if errors.Is(err, io.EOF) {
-			return out
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		if out[path.Base(h.Name)], err = io.ReadAll(r); err != nil {
-			t.Fatal(err)
-		}
-	}
 }

@@ -136,7 +136,7 @@ func TestRecordings(t *testing.T) {
 		t.Fatal("no recordings", err)
 	}
 	for _, archive := range archives {
-		files := unpack(t, archive)
+		files := testdata.ArchiveByBase(t, "24-rtp-streams", filepath.Base(archive))
 		for name, output := range files {
 			base, ok := strings.CutSuffix(name, ".output")
 			if !ok || strings.HasSuffix(base, ".scan") {

@@ -1,10 +1,6 @@
 package sip
 
 import (
-	"archive/tar"
-	"compress/gzip"
-	"errors"
-	"io"
 	"math"
 	"os"
 	"path/filepath"
@@ -27,32 +23,7 @@ func readFile(t testing.TB, elem ...string) string {
 // eachPacked calls f for each file of a packed set, in the archive's order.
 func eachPacked(t testing.TB, f func(name, content string), elem ...string) {
 	t.Helper()
-	file, err := os.Open(testdata.Path(t, elem...))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	zip, err := gzip.NewReader(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for tr := tar.NewReader(zip); ; {
-		h, err := tr.Next()
-		if errors.Is(err, io.EOF) {
-			return
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		if h.Typeflag != tar.TypeReg {
-			continue
-		}
-		b, err := io.ReadAll(tr)
-		if err != nil {
-			t.Fatal(err)
-		}
-		f(filepath.ToSlash(h.Name), string(b))
-	}
+	testdata.Packed(t, func(name string, content []byte) { f(name, string(content)) }, elem...)
 }
 
 // quick fails the test if f takes longer than limit five times in a row: a

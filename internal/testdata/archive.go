@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -15,9 +16,9 @@ import (
 	"testing"
 )
 
-// Archive returns the regular files of a tar.gz of the test material by their
-// names.
-func Archive(tb testing.TB, elem ...string) map[string][]byte {
+// Packed calls f for each regular file of a tar.gz of the test material, in the
+// archive's order.
+func Packed(tb testing.TB, f func(name string, content []byte), elem ...string) {
 	tb.Helper()
 	file, err := os.Open(Path(tb, elem...))
 	if err != nil {
@@ -28,11 +29,10 @@ func Archive(tb testing.TB, elem ...string) map[string][]byte {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	files := make(map[string][]byte)
 	for archive := tar.NewReader(unzipped); ; {
 		entry, err := archive.Next()
 		if errors.Is(err, io.EOF) {
-			return files
+			return
 		}
 		if err != nil {
 			tb.Fatal(err)
@@ -40,10 +40,49 @@ func Archive(tb testing.TB, elem ...string) map[string][]byte {
 		if entry.Typeflag != tar.TypeReg {
 			continue
 		}
-		if files[entry.Name], err = io.ReadAll(archive); err != nil {
+		content, err := io.ReadAll(archive)
+		if err != nil {
 			tb.Fatal(err)
 		}
+		f(path.Clean(entry.Name), content)
 	}
+}
+
+// Archive returns the files of a tar.gz of the test material by their names.
+func Archive(tb testing.TB, elem ...string) map[string][]byte {
+	tb.Helper()
+	files := make(map[string][]byte)
+	Packed(tb, func(name string, content []byte) { files[name] = content }, elem...)
+	return files
+}
+
+// ArchiveByBase is Archive without the names of folders.
+func ArchiveByBase(tb testing.TB, elem ...string) map[string][]byte {
+	tb.Helper()
+	files := make(map[string][]byte)
+	Packed(tb, func(name string, content []byte) { files[path.Base(name)] = content }, elem...)
+	return files
+}
+
+// Unpack writes those files of a tar.gz of the test material that keep names
+// into a folder that ends with the test.
+func Unpack(tb testing.TB, keep func(name string) bool, elem ...string) (dir string) {
+	tb.Helper()
+	dir = tb.TempDir()
+	Packed(tb, func(name string, content []byte) {
+		if !keep(name) || !filepath.IsLocal(name) {
+			return
+		}
+		at := filepath.Join(dir, name)
+		err := os.MkdirAll(filepath.Dir(at), 0o700)
+		if err == nil {
+			err = os.WriteFile(at, content, 0o600)
+		}
+		if err != nil {
+			tb.Fatal(err)
+		}
+	}, elem...)
+	return dir
 }
 
 // maxDatagram is the largest payload of a UDP datagram over IPv4.

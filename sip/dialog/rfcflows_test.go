@@ -1,13 +1,8 @@
 package dialog
 
 import (
-	"archive/tar"
-	"compress/gzip"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
-	"os"
 	"path"
 	"regexp"
 	"sort"
@@ -65,7 +60,7 @@ var playedFlows = map[string][]string{
 // TestRFCFlows plays one party of the call flows printed in RFC 3665, 3666,
 // 5359 and others, and compares the order of methods and statuses.
 func TestRFCFlows(t *testing.T) {
-	files := unpackFlows(t, testdata.Path(t, "08-rfc-flows", "files.tar.gz"))
+	files := testdata.Archive(t, "08-rfc-flows", "files.tar.gz")
 	var names []string
 	for name := range files {
 		if strings.HasSuffix(name, "flow.json") {
@@ -94,33 +89,6 @@ func TestRFCFlows(t *testing.T) {
 	t.Logf("%d parties of RFC flows played", played)
 	if played < 15 {
 		t.Errorf("only %d parties of RFC flows were played", played)
-	}
-}
-
-// unpackFlows reads the archive into memory.
-func unpackFlows(t *testing.T, archive string) map[string][]byte {
-	t.Helper()
-	f, err := os.Open(archive)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	files := make(map[string][]byte)
-	for r := tar.NewReader(z); ; {
-		h, err := r.Next()
-		if errors.Is(err, io.EOF) {
-			return files
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		if files[h.Name], err = io.ReadAll(io.LimitReader(r, 1<<20)); err != nil {
-			t.Fatal(err)
-		}
 	}
 }
 
