@@ -59,8 +59,10 @@ func (phoneCommand) Help() string {
   stats                       figures of the current call's audio
   quit                        hang up, unregister, end (also at the end of input)
 
-Lines that start with # are comments. The exit code is 1 if a command failed;
-the rest of a script is not done then.
+Lines that start with # are comments. When a command fails the rest of a script is
+not done.
+
+Exit codes: 0 all was done, 1 a command failed, 2 a flag or the account is wrong.
 
 Examples:
 

@@ -24,13 +24,16 @@ type serveCommand struct {
 	logFlags
 }
 
-// Help shows examples.
+// Help shows examples and the exit codes.
 func (serveCommand) Help() string {
 	return `Runs until SIGINT or SIGTERM: new calls are refused, calls in progress end,
 then it exits. SIGHUP reads the configuration again; an error in it leaves the
-running node untouched. SIGUSR1 logs one line with calls, dialogs,
-transactions, bindings, legs, goroutines and heap. Without any file it starts with two demo extensions and
-prints what to do next.
+running node untouched. SIGUSR1 logs one line with calls, dialogs, transactions,
+bindings, legs, goroutines and heap. Without any file it starts with two demo
+extensions and prints what to do next.
+
+Exit codes: 0 it was told to end, 1 it cannot run (a port is taken, the data
+cannot be written), 2 the configuration or a flag is wrong.
 
 Examples:
 

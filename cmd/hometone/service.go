@@ -22,12 +22,15 @@ type serviceCommand struct {
 	Status    serviceStatus    `cmd:"" help:"Say how the service stands."`
 }
 
-// Help shows examples.
+// Help shows examples and the exit codes.
 func (serviceCommand) Help() string {
 	return `The unit runs the node as an unprivileged user, which is made if need be, in a
 file system that it can only read but for its data, without capabilities (but
 for low ports, if the configuration has any). The node tells systemd when it
 serves, reloads and ends; if its loops stop answering it is restarted.
+
+Exit codes: 0 done, 1 it is not (systemd's answer is printed; status: it does not
+run), 2 the configuration or a flag is wrong, or it needs root.
 
 Examples:
 
@@ -61,6 +64,20 @@ type serviceInstall struct {
 	Data     string `default:"/var/lib/hometone" placeholder:"DIR" help:"Directory for everything durable."`
 	User     string `default:"hometone" placeholder:"NAME" help:"User to run as; made if there is none."`
 	DryRun   bool   `help:"Print the unit and change nothing."`
+}
+
+// Help shows examples and the exit codes.
+func (serviceInstall) Help() string {
+	return `Reads the configuration first; if it has errors nothing is changed. A unit of the
+same name is written anew.
+
+Exit codes: 0 the service runs, 1 systemd or a file refuses, 2 the configuration or
+a flag is wrong, or it needs root.
+
+Examples:
+
+  hometone service install --asterisk /etc/asterisk --dry-run
+  sudo hometone service install -c /etc/hometone/hometone.yaml`
 }
 
 // Run installs.
@@ -147,8 +164,16 @@ type serviceUninstall struct {
 	DryRun bool `help:"Say what would be done and change nothing."`
 }
 
-// Help shows examples.
-func (serviceUninstall) Help() string { return "Examples:\n\n  sudo hometone service uninstall" }
+// Help shows examples and the exit codes.
+func (serviceUninstall) Help() string {
+	return `Exit codes: 0 it is gone, 1 there is none or systemd refuses, 2 a flag is wrong, or
+it needs root.
+
+Examples:
+
+  hometone service uninstall --dry-run
+  sudo hometone service uninstall`
+}
 
 // Run uninstalls.
 func (c *serviceUninstall) Run(ctx context.Context, t *terminal) error {
@@ -183,7 +208,7 @@ type serviceStatus struct {
 
 // Help shows the exit codes.
 func (serviceStatus) Help() string {
-	return "Exit codes: 0 it runs, 1 it does not.\n\nExamples:\n\n  hometone service status\n  hometone service status --json"
+	return "Exit codes: 0 it runs, 1 it does not, 2 a flag is wrong.\n\nExamples:\n\n  hometone service status\n  hometone service status --json"
 }
 
 // serviceState is what `hometone service status --json` prints, in systemd's words.

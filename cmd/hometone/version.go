@@ -15,9 +15,9 @@ type versionCommand struct {
 	JSON bool `name:"json" help:"Print JSON."`
 }
 
-// Help shows examples.
+// Help shows examples and the exit codes.
 func (versionCommand) Help() string {
-	return "Examples:\n\n  hometone version\n  hometone version --json"
+	return "Prints the release, Go's version, the system and the commit it was built from.\n\nExit codes: 0, 2 a flag is wrong.\n\nExamples:\n\n  hometone version\n  hometone version --json"
 }
 
 // build is what `hometone version --json` prints.
