@@ -60,7 +60,7 @@ func (o operated) Originate(endpoint, to string) (console.Answer, error) {
 	if !p.settings.Plan.Exists(where, exten, 1, "", time.Now()) {
 		return console.Answer{}, fmt.Errorf("nothing in [%s] or what it includes matches %s", where, exten)
 	}
-	reached := func(aor string) bool { return len(r.where.Lookup(aor)) > 0 }
+	reached := r.where.Reachable
 	if !slices.ContainsFunc(p.pjsip.Endpoints[endpoint].AORs, reached) {
 		return console.Answer{}, fmt.Errorf("%s has no contact: it is not registered", endpoint)
 	}

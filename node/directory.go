@@ -85,6 +85,14 @@ func (l *locator) Lookup(aor string) []pbx.Contact {
 	return list
 }
 
+// Reachable reports whether Lookup returns anything.
+func (l *locator) Reachable(aor string) bool {
+	if a := l.settings.Load().Endpoints.AORs[aor]; a != nil && len(a.Contacts) > 0 {
+		return true
+	}
+	return l.bindings.Reachable(aor)
+}
+
 // listener names the UDP listener that a NAT lets through: the one the
 // binding's REGISTER came to.
 func (l *locator) listener(b *registrar.Binding) string {

@@ -31,13 +31,20 @@ type people struct {
 }
 
 func newPeople(s *pbx.Settings, where *locator) *people {
-	p := &people{settings: s, where: where, lamps: map[string][]*pjsip.Endpoint{}, reached: map[string][]*pjsip.Endpoint{}}
-	for _, e := range s.Endpoints.Endpoints {
+	all := s.Endpoints.Endpoints
+	p := &people{settings: s, where: where, lamps: map[string][]*pjsip.Endpoint{}, reached: make(map[string][]*pjsip.Endpoint, len(all))}
+	alone := make([]*pjsip.Endpoint, 0, len(all)) // memory of the lists of one
+	for _, e := range all {
 		for _, box := range e.Mailboxes {
 			p.lamps[strings.ToLower(box)] = append(p.lamps[strings.ToLower(box)], e)
 		}
 		for _, aor := range e.AORs {
-			p.reached[aor] = append(p.reached[aor], e)
+			if list := p.reached[aor]; list != nil {
+				p.reached[aor] = append(list, e)
+				continue
+			}
+			alone = append(alone, e)
+			p.reached[aor] = alone[len(alone)-1 : len(alone) : len(alone)]
 		}
 	}
 	return p
@@ -167,7 +174,8 @@ func (r *rooms) openPeople(ctx context.Context, p *plan) error {
 	// The office speaks only when a call changes it, long after presence is there.
 	r.letters = mail.New(mail.Config{Dir: filepath.Join(p.data, "mail"), Logger: r.log})
 	r.voicemail = voicemail.New(func(box string) { r.presence.MailboxChanged(box) }, r.letters)
-	r.presence, err = presence.New(presence.Config{Dialogs: r.dialogs, Board: r.board, Directory: newPeople(p.settings, r.where), Mailboxes: mailboxes{r.voicemail}, Logger: r.log})
+	known := newPeople(p.settings, r.where)
+	r.presence, err = presence.New(presence.Config{Dialogs: r.dialogs, Board: r.board, Directory: known, Mailboxes: mailboxes{r.voicemail}, Logger: r.log})
 	if err != nil {
 		return err
 	}
@@ -179,7 +187,8 @@ func (r *rooms) openPeople(ctx context.Context, p *plan) error {
 	if err != nil {
 		return err
 	}
-	r.introduce(nil, p.settings)
+	r.board.Expect(len(p.settings.Endpoints.Endpoints))
+	r.introduce(nil, known)
 	if err := r.messages.Load(ctx); err != nil {
 		return fmt.Errorf("node: messages: %w", err)
 	}
@@ -188,10 +197,10 @@ func (r *rooms) openPeople(ctx context.Context, p *plan) error {
 
 // introduce puts a configuration into force: the states of its endpoints on
 // the board, those of others away, hints anew.
-func (r *rooms) introduce(old, new *pbx.Settings) {
+func (r *rooms) introduce(old *pbx.Settings, p *people) {
+	new := p.settings
 	r.voicemail.Use(new.Voicemail, new.Spool, new.MailFrom)
 	r.letters.Use(new.Mail)
-	p := newPeople(new, r.where)
 	r.reception.now.Store(p)
 	if old != nil {
 		for name := range old.Endpoints.Endpoints {
@@ -201,8 +210,7 @@ func (r *rooms) introduce(old, new *pbx.Settings) {
 		}
 	}
 	for _, e := range new.Endpoints.Endpoints {
-		r.board.BusyAt("PJSIP/"+e.Name, e.DeviceStateBusyAt)
-		r.reachable(p, e)
+		r.board.Describe("PJSIP/"+e.Name, p.state(e), e.DeviceStateBusyAt)
 	}
 	r.presence.Use(p)
 }
@@ -221,13 +229,12 @@ func (r *rooms) greet() {
 	}
 }
 
-// reachable tells the board whether an endpoint can be called.
-func (r *rooms) reachable(p *people, e *pjsip.Endpoint) {
-	s := presence.Unavailable
-	if slices.ContainsFunc(e.AORs, func(aor string) bool { return len(p.where.Lookup(aor)) > 0 }) {
-		s = presence.NotInUse
+// state tells whether an endpoint can be called.
+func (p *people) state(e *pjsip.Endpoint) presence.DeviceState {
+	if slices.ContainsFunc(e.AORs, p.where.Reachable) {
+		return presence.NotInUse
 	}
-	r.board.Set("PJSIP/"+e.Name, s)
+	return presence.Unavailable
 }
 
 // registration follows the registrar: lamps, and messages that wait.
@@ -257,7 +264,7 @@ func (r *rooms) registration(ev registrar.Event) {
 // left looks who can still be reached when a binding has gone.
 func (r *rooms) left(p *people, aor string) {
 	for _, e := range p.reached[aor] {
-		r.reachable(p, e)
+		r.board.Set("PJSIP/"+e.Name, p.state(e))
 	}
 }
 

@@ -237,7 +237,7 @@ func (r *rooms) use(p *plan) {
 	if r.exchange != nil {
 		r.exchange.Use(p.settings)
 		r.outbound.Use(p.settings)
-		r.introduce(r.reception.now.Load().settings, p.settings)
+		r.introduce(r.reception.now.Load().settings, newPeople(p.settings, r.where))
 	}
 }
 

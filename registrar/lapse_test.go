@@ -188,6 +188,10 @@ func TestRecordRoundTrip(t *testing.T) {
 				t.Fatalf("wrote %+v\nread  %+v", list[i], got[i])
 			}
 		}
+		now := time.UnixMilli(rapid.Int64Range(0, 1<<42).Draw(t, "now"))
+		if at, err := firstLapse(string(appendRecord(nil, list)), now); err != nil || at != earliest(list, now) {
+			t.Fatalf("first lapse %d, %v, want %d", at, err, earliest(list, now))
+		}
 	})
 }
 
@@ -200,6 +204,9 @@ func FuzzRecord(f *testing.F) {
 		list, err := decodeRecord("bob", string(data))
 		if err == nil && len(list) > len(data) {
 			t.Errorf("%d bindings out of %d bytes", len(list), len(data))
+		}
+		if _, other := firstLapse(string(data), time.Unix(0, 0)); (err == nil) != (other == nil) {
+			t.Errorf("decoded: %v, looked through: %v", err, other)
 		}
 	})
 }

@@ -75,17 +75,17 @@ func TestLostFlow(t *testing.T) {
 		t.Fatalf("target %v %v: the flow itself is to be used (RFC 5626 §5.3)", target, ok)
 	}
 	h.r.FlowClosed(h.flow)
-	if b := h.r.Lookup("bob")[0]; !b.Lost() {
+	if b := h.r.Lookup("bob")[0]; !b.Lost() || h.r.Reachable("bob") {
 		t.Error("the flow closed and the binding is not lost")
 	}
 	h.flow = transport.NewFlow(transport.TLS, server, phone, 6)
 	h.register(contact, "Supported: outbound")
-	if b := h.r.Lookup("bob")[0]; b.Lost() {
+	if b := h.r.Lookup("bob")[0]; b.Lost() || !h.r.Reachable("bob") {
 		t.Error("registered again and still lost")
 	}
 	h.close()
 	h.open(Config{})
-	if list := h.r.Lookup("bob"); len(list) != 1 || !list[0].Lost() {
+	if list := h.r.Lookup("bob"); len(list) != 1 || !list[0].Lost() || h.r.Reachable("bob") {
 		t.Errorf("after a restart: %+v; connections do not survive", list)
 	}
 	if len(h.r.flows.aors) != 0 {

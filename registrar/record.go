@@ -70,26 +70,52 @@ func appendAddr(dst []byte, a netip.AddrPort) []byte {
 // decodeRecord returns the bindings of a record; their strings are views of
 // it.
 func decodeRecord(aor, record string) ([]Binding, error) {
-	if record == "" {
-		return nil, nil
-	}
-	d := decoder{rest: record}
-	if d.byte() != recordVersion {
-		return nil, errRecord
-	}
-	n := d.uvarint()
-	if n > uint64(len(record)) {
-		return nil, errRecord
+	d, n := openRecord(record)
+	if n == 0 {
+		return nil, d.end()
 	}
 	list := make([]Binding, n)
 	for i := range list {
 		list[i].AOR = aor
 		d.binding(&list[i])
 	}
-	if d.failed || d.rest != "" {
-		return nil, errRecord
+	if err := d.end(); err != nil {
+		return nil, err
 	}
 	return list, nil
+}
+
+// openRecord begins to read a record, without memory of its own, and returns
+// how many bindings it says to hold.
+func openRecord(record string) (d decoder, n int) {
+	if record == "" {
+		return decoder{}, 0
+	}
+	d = decoder{rest: record}
+	if d.byte() != recordVersion {
+		d.fail()
+		return d, 0
+	}
+	count := d.uvarint()
+	if count > uint64(len(record)) {
+		d.fail()
+		return d, 0
+	}
+	return d, int(count)
+}
+
+// firstLapse returns when the first binding of a record lapses, in Unix
+// milliseconds; at most a day from now.
+func firstLapse(record string, now time.Time) (int64, error) {
+	at := now.Add(longestLook)
+	d, n := openRecord(record)
+	for range n {
+		var b Binding
+		if d.binding(&b); b.Expires.Before(at) {
+			at = b.Expires
+		}
+	}
+	return at.UnixMilli(), d.end()
 }
 
 // decoder reads a record; after a failure it yields zeros.
@@ -119,6 +145,14 @@ func (d *decoder) binding(b *Binding) {
 	for range paths {
 		b.Path = append(b.Path, d.string())
 	}
+}
+
+// end reports whether the record was well formed and has been read to its end.
+func (d *decoder) end() error {
+	if d.failed || d.rest != "" {
+		return errRecord
+	}
+	return nil
 }
 
 func (d *decoder) fail() { d.failed, d.rest = true, "" }

@@ -168,7 +168,7 @@ func (r *Registrar) storeKey(ctx context.Context) error {
 }
 
 func (r *Registrar) restore(aor, record string, now time.Time) {
-	list, err := decodeRecord(aor, record)
+	at, err := firstLapse(record, now)
 	if err != nil {
 		r.log.Error("registrar: stored bindings are damaged and left out", "aor", aor, "err", err)
 		return
@@ -179,7 +179,7 @@ func (r *Registrar) restore(aor, record string, now time.Time) {
 	e := sh.entry(aor)
 	e.record = record
 	if record != "" {
-		sh.schedule(e, earliest(list, now))
+		sh.schedule(e, at)
 	}
 	sh.tidy(e)
 }
@@ -221,6 +221,24 @@ func (r *Registrar) Lookup(aor string) []Binding {
 	return list
 }
 
+// Reachable reports whether Lookup returns a binding that is not lost.
+func (r *Registrar) Reachable(aor string) bool {
+	record, flows := r.durable(aor)
+	now := time.Now()
+	d, n := openRecord(record)
+	for i := range n {
+		var b Binding
+		d.binding(&b)
+		if i < len(flows) {
+			b.Flow = flows[i]
+		}
+		if b.Expires.After(now) && !b.Lost() {
+			return true
+		}
+	}
+	return false
+}
+
 // Devices is Lookup with one binding for each UA instance that registered
 // several flows: the first.
 func (r *Registrar) Devices(aor string) []Binding {
@@ -236,18 +254,21 @@ func (r *Registrar) Devices(aor string) []Binding {
 }
 
 func (r *Registrar) bindings(aor string) []Binding {
-	sh := r.shard(aor)
-	sh.mu.RLock()
-	e := sh.aors[aor]
-	if e == nil {
-		sh.mu.RUnlock()
-		return nil
-	}
-	record, flows := e.record, e.flows
-	sh.mu.RUnlock()
+	record, flows := r.durable(aor)
 	list, _ := decodeRecord(aor, record) // what is in memory has been decoded before
 	attach(list, flows)
 	return list
+}
+
+// durable returns what memory holds of an AOR.
+func (r *Registrar) durable(aor string) (record string, flows []transport.Flow) {
+	sh := r.shard(aor)
+	sh.mu.RLock()
+	defer sh.mu.RUnlock()
+	if e := sh.aors[aor]; e != nil {
+		return e.record, e.flows
+	}
+	return "", nil
 }
 
 // Count returns the number of AORs that have bindings.

@@ -217,8 +217,8 @@ func (r *Registrar) expire(now time.Time) {
 			if e.record == "" && !e.dirty { // nothing is left to lapse
 				continue
 			}
-			list, _ := decodeRecord(e.aor, e.record)
-			if at := earliest(list, now); at > now.UnixMilli() && !e.dirty {
+			at, _ := firstLapse(e.record, now) // what is in memory has been decoded before
+			if at > now.UnixMilli() && !e.dirty {
 				sh.schedule(e, at)
 				continue
 			}
@@ -232,10 +232,13 @@ func (r *Registrar) expire(now time.Time) {
 	}
 }
 
+// longestLook is when an AOR is looked at again, whatever its bindings say.
+const longestLook = 24 * time.Hour
+
 // earliest returns when the first of the bindings lapses, in Unix
 // milliseconds.
 func earliest(list []Binding, now time.Time) int64 {
-	at := now.Add(24 * time.Hour)
+	at := now.Add(longestLook)
 	for i := range list {
 		if list[i].Expires.Before(at) {
 			at = list[i].Expires

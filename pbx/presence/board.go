@@ -172,6 +172,21 @@ func (b *Board) BusyAt(name string, n int) bool {
 	return b.change(name, func(d *device) { d.busyAt = n })
 }
 
+// Describe is Set and BusyAt together.
+func (b *Board) Describe(name string, s DeviceState, busyAt int) bool {
+	return b.change(name, func(d *device) { d.base, d.busyAt = s, busyAt })
+}
+
+// Expect makes room for n devices on a Board that knows none, so that naming
+// them is quick.
+func (b *Board) Expect(n int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.devices) == 0 {
+		b.devices = make(map[string]*device, min(n, maxDevices))
+	}
+}
+
 // Remove forgets a device, for instance one that a reload no longer names.
 func (b *Board) Remove(name string) {
 	b.change(name, func(d *device) { *d = device{base: Invalid} })
