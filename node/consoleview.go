@@ -207,7 +207,7 @@ func (o operated) Dialplan(where string) (console.Answer, error) {
 			a.Add(name, "hint", "", x.Hint, "", fmt.Sprintf("%s:%d", x.File, x.Line))
 		}
 		for s := range x.Steps() {
-			a.Add(name, s.Priority, s.Label, s.App, s.Args, fmt.Sprintf("%s:%d", s.File, s.Line))
+			a.Add(name, s.Priority, s.Label, s.App, pbx.Shown(s.App, s.Args), fmt.Sprintf("%s:%d", s.File, s.Line))
 		}
 	}
 	for name := range c.Includes() {
@@ -259,7 +259,7 @@ func (o operated) Match(where, exten string) (console.Answer, error) {
 
 func addSteps(a *console.Answer, x *dialplan.Extension) {
 	for s := range x.Steps() {
-		a.Add(x.Context.Name, x.Name, s.Priority, s.App, s.Args, fmt.Sprintf("%s:%d", s.File, s.Line))
+		a.Add(x.Context.Name, x.Name, s.Priority, s.App, pbx.Shown(s.App, s.Args), fmt.Sprintf("%s:%d", s.File, s.Line))
 	}
 }
 

@@ -119,7 +119,7 @@ func (s *Server) search(id string) (*channel, CallInfo) {
 func (ch *channel) detail(entered CallInfo) CallDetail {
 	d := CallDetail{
 		CallInfo: entered, UniqueID: ch.cdr.UniqueID, State: ch.stateName(), Answered: ch.cdr.Answer,
-		App: ch.cdr.LastApp, AppData: shown(ch.cdr.LastApp, ch.cdr.LastData),
+		App: ch.cdr.LastApp, AppData: ch.cdr.LastData,
 	}
 	if ch.interp != nil {
 		d.At = ch.interp.Position()
@@ -147,15 +147,5 @@ func (ch *channel) tell(app, args string) {
 	}
 	at := ch.interp.Position()
 	ch.srv.log.LogAttrs(context.Background(), LevelStep, "step", slog.String("call_id", ch.cdr.SIPCallID), slog.String("channel", ch.name),
-		slog.String("at", at.Exten+"@"+at.Context+":"+strconv.Itoa(at.Priority)), slog.String("app", app), slog.String("args", shown(app, args)))
-}
-
-// shown are the arguments of an application as operators may see them: without
-// the passwords that some have.
-func shown(app, args string) string {
-	switch lower(app) {
-	case "authenticate", "disa":
-		return "…"
-	}
-	return args
+		slog.String("at", at.Exten+"@"+at.Context+":"+strconv.Itoa(at.Priority)), slog.String("app", app), slog.String("args", Shown(app, args)))
 }

@@ -484,7 +484,7 @@ func (ch *channel) Has(name string) bool {
 
 // Run implements dialplan.Apps.
 func (ch *channel) Run(ctx context.Context, name, args string) (dialplan.Result, error) {
-	ch.cdr.LastApp, ch.cdr.LastData = name, args
+	ch.cdr.LastApp, ch.cdr.LastData = name, Shown(name, args) // records are read by many
 	ch.tell(name, args)
 	err := ch.Exec(ctx, name, args)
 	for !ch.ending && err == nil && ch.attend() { // an application that waits for nothing sees hang-ups too

@@ -125,3 +125,15 @@ func (p *peer) released(t *testing.T) {
 		t.Errorf("%s: BYE without a cause", p.name)
 	}
 }
+
+// A record of a call does not keep the password that a caller was asked for.
+func TestPasswordNotRecorded(t *testing.T) {
+	h := open(t, "", "exten => 600,1,Authenticate(86429753)\n")
+	caller := h.registered("8005")
+	out := caller.call("600", caller.describe(""))
+	out.answered("Authenticate answers")
+	out.bye()
+	if got := one(t, h, "ANSWERED", 16); got.data != "…" {
+		t.Errorf("lastdata is %q", got.data)
+	}
+}

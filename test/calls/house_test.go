@@ -77,9 +77,9 @@ func (h *house) registered(name string) *peer {
 
 // cdr is what a test looks at in a record.
 type cdr struct {
-	src, dst, disposition, channel, dstChannel, source, field string
-	cause                                                     int
-	duration, billsec                                         float64
+	src, dst, disposition, channel, dstChannel, source, field, data string
+	cause                                                           int
+	duration, billsec                                               float64
 }
 
 // settled waits until the node has no call left and returns the records.
@@ -108,7 +108,7 @@ func (h *house) readRecords() []cdr {
 	for _, r := range found {
 		out = append(out, cdr{
 			src: r.Src, dst: r.Dst, disposition: string(r.Disposition), channel: r.Channel, dstChannel: r.DstChannel,
-			source: r.HangupSource, field: r.UserField, cause: r.HangupCause,
+			source: r.HangupSource, field: r.UserField, data: r.LastData, cause: r.HangupCause,
 			duration: r.Duration.Seconds(), billsec: r.BillSec.Seconds(),
 		})
 	}
