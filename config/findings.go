@@ -26,7 +26,7 @@ type Findings struct {
 type group struct {
 	first []Problem
 	names []string // of first
-	rest  strings.Builder
+	rest  placeWriter
 	count int
 }
 
@@ -74,7 +74,7 @@ func (f *Findings) Add(kind, name string, p Problem) {
 		g.first = append(g.first, p)
 		g.names = append(g.names, name)
 	case g.count <= maxAlso:
-		writePlace(&g.rest, Place{p.Pos(), name})
+		g.rest.add(Place{p.Pos(), name})
 	}
 }
 
@@ -86,13 +86,13 @@ func (f *Findings) Problems() []Problem {
 			list = append(list, g.first...)
 			continue
 		}
-		var also strings.Builder
+		var also placeWriter
 		for i, p := range g.first[1:] {
-			writePlace(&also, Place{p.Pos(), g.names[i+1]})
+			also.add(Place{p.Pos(), g.names[i+1]})
 		}
-		also.WriteString(g.rest.String())
+		also.text = append(also.text, g.rest.text...)
 		p := g.first[0]
-		p.Also = Places(also.String())
+		p.Also = Places(also.text)
 		list = append(list, p)
 	}
 	return list
@@ -108,15 +108,27 @@ type Place struct {
 // text, a line each, so that Problems can be compared and take little memory.
 type Places string
 
-const placeSeparator = "\x1f"
+const (
+	placeSeparator = "\x1f"
+	sameFile       = "\x1e" // instead of a name: that of the line before
+)
 
-func writePlace(b *strings.Builder, p Place) {
-	b.WriteString(strconv.Itoa(p.Line))
-	b.WriteString(placeSeparator)
-	b.WriteString(p.Name)
-	b.WriteString(placeSeparator)
-	b.WriteString(strings.ReplaceAll(p.File, "\n", " "))
-	b.WriteByte('\n')
+// placeWriter makes Places. The zero value is ready.
+type placeWriter struct {
+	text []byte
+	file string // of the last line
+}
+
+func (w *placeWriter) add(p Place) {
+	w.text = append(strconv.AppendInt(w.text, int64(p.Line), 10), placeSeparator...)
+	w.text = append(append(w.text, p.Name...), placeSeparator...)
+	if p.File == w.file && p.File != "" {
+		w.text = append(w.text, sameFile...)
+	} else {
+		w.text = append(w.text, strings.ReplaceAll(p.File, "\n", " ")...)
+		w.file = p.File
+	}
+	w.text = append(w.text, '\n')
 }
 
 // Len returns the number of places.
@@ -125,10 +137,15 @@ func (p Places) Len() int { return strings.Count(string(p), "\n") }
 // All returns the places one by one.
 func (p Places) All() iter.Seq[Place] {
 	return func(yield func(Place) bool) {
+		before := ""
 		for line := range strings.Lines(string(p)) {
 			number, rest, _ := strings.Cut(strings.TrimSuffix(line, "\n"), placeSeparator)
 			name, file, _ := strings.Cut(rest, placeSeparator)
-			n, _ := strconv.Atoi(number) // written by writePlace
+			if file == sameFile {
+				file = before
+			}
+			before = file
+			n, _ := strconv.Atoi(number) // written by placeWriter
 			if !yield(Place{Pos{File: file, Line: n}, name}) {
 				return
 			}
