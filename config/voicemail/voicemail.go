@@ -54,6 +54,7 @@ type Options struct {
 	Exit        string         // the context of the extensions o and a; "": that of the call
 	Zone        *time.Location // of the times that are said
 	Format      string         // how they are said, ""; the language's own way
+	RemindTemp  bool           // the owner is told that a temporary greeting is active (tempgreetwarn)
 	Review      bool           // the caller may hear and change the message before it is kept
 	Letters
 }
@@ -293,6 +294,8 @@ func (r *reader) option(o *Options, e config.Entry, name, value string) {
 		}
 	case "silencethreshold", "skipms", "charset", "adsifdn", "adsisec", "adsiver", "pollmailboxes", "pollfreq", "moveheard":
 		// Files are looked at when somebody asks; heard messages always move to Old.
+	case "tempgreetwarn":
+		o.RemindTemp = config.True(value)
 	case "review":
 		o.Review = config.True(value)
 	case "attachfmt":

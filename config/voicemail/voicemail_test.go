@@ -18,7 +18,7 @@ func TestLoad(t *testing.T) {
 	if c, p := Load(dir); c != nil || p != nil || c.Box("1") != nil {
 		t.Errorf("without a file: %v %v", c, p)
 	}
-	text := "[default]\n100 => 4242,Alice,a@example.com,,tz=sea|maxmsg=5\n101 => -77,Bob\n../102 => 1,Eve\n103 =>\n104 => 1,,,,saycid=yes|nonsense\n" +
+	text := "[default]\n100 => 4242,Alice,a@example.com,,tz=sea|maxmsg=5|tempgreetwarn=yes\n101 => -77,Bob\n../102 => 1,Eve\n103 =>\n104 => 1,,,,saycid=yes|nonsense\n" +
 		"[general]\nmaxsecs=30\nminsecs=2\nmaxmsg=0\nsmdiport=/x\nminpassword=6\nexitcontext=out\npagerdateformat=%T\n[zonemessages]\nsea=Asia/Tokyo|'vm-received' R\nbad=Nowhere\n"
 	if err := os.WriteFile(filepath.Join(dir, "voicemail.conf"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
@@ -37,7 +37,7 @@ func TestLoad(t *testing.T) {
 	if s := fmt.Sprintf("%+v", a); strings.Contains(s, "4242") {
 		t.Errorf("the password is printed: %s", s)
 	}
-	if c.Digits != 6 || a.Exit != "out" || a.PagerDate != "%T" || a.DateFormat != defaultDate {
+	if c.Digits != 6 || a.Exit != "out" || !a.RemindTemp || b.RemindTemp || a.PagerDate != "%T" || a.DateFormat != defaultDate {
 		t.Errorf("%d digits, 100: %+v", c.Digits, a)
 	}
 	if !c.Box("104").SayCaller || a.SayCaller {

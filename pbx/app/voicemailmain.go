@@ -30,6 +30,11 @@ func voiceMailMain(ctx context.Context, ch pbx.Channel, args string) error {
 	if err != nil || b == nil {
 		return err
 	}
+	if _, temporary := ch.Voicemail().Greeting(b, "temp"); temporary && b.RemindTemp {
+		if _, err := pbx.Speak(ctx, ch, "", "vm-tempgreetactive"); err != nil {
+			return err
+		}
+	}
 	folder := voicemail.Inbox
 	if strings.Contains(a[1], "a(1)") {
 		folder = voicemail.Old

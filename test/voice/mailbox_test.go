@@ -28,7 +28,7 @@ func withLetters(t *testing.T, smtp *smtptest.Server) *exchange {
 	return open(t, nil, ownersPlan, map[string]string{
 		"hometone.yaml": "mail: {server: \"" + smtp.Addr + "\", tls: none}\n",
 		"voicemail.conf": "[general]\nminsecs=1\nenvelope=no\nserveremail=pbx@example.org\nfromstring=The PBX\nemailsubject=Call from ${VM_CIDNUM} of ${VM_DUR}\n" +
-			"emailbody=${VM_NAME}:\\n${VM_MSGNUM} in ${VM_MAILBOX}, ${VM_DATE}\nemaildateformat=%Y\npagerdateformat=at %H o'clock\npagerbody=${VM_DATE}\nattach=yes\n[default]\n" +
+			"emailbody=${VM_NAME}:\\n${VM_MSGNUM} in ${VM_MAILBOX}, ${VM_DATE}\nemaildateformat=%Y\npagerdateformat=at %H o'clock\npagerbody=${VM_DATE}\nattach=yes\ntempgreetwarn=yes\n[default]\n" +
 			"8006 => 4711,Bob,bob@example.org,pager@example.org\n8007 => 4712,Eve,eve@example.org,,delete=yes\n8008 => 1,Pat,,,review=yes\n8009 => 1,Out,,,operator=yes|exitcontext=leave\n8010 => 1,In,,,operator=yes\n",
 	})
 }
@@ -158,10 +158,13 @@ func TestMailboxOptions(t *testing.T) {
 	}
 }
 
-// A temporary greeting is recorded and erased by the key 4 of the owner's options.
+// A temporary greeting is recorded and erased by the key 4 of the owner's options, who
+// is told while there is one (tempgreetwarn).
 func TestTemporaryGreeting(t *testing.T) {
 	x := withLetters(t, receiver(t))
-	v := x.phone("8006").dial("2")
+	tone(t, filepath.Join(x.dir, "lib/sounds/en/vm-tempgreetactive.wav"), 700, time.Second)
+	b := x.phone("8006")
+	v := b.dial("2")
 	v.press("4711#")
 	v.press("04")
 	v.hears(1000, 0.3, "the beep")
@@ -173,7 +176,11 @@ func TestTemporaryGreeting(t *testing.T) {
 	greeting := filepath.Join(x.dir, "spool/voicemail/default/8006/temp.wav")
 	there := func() bool { _, err := os.Stat(greeting); return err == nil }
 	x.until("the greeting is kept", there)
-	v.press("4*") // left as it is
+	v.hangup()
+	v = b.dial("2")
+	v.press("4711#")
+	v.hears(700, 0.5, "that it is active")
+	v.press("04*") // left as it is
 	v.press("42")
 	x.until("the greeting is erased", func() bool { return !there() })
 	v.hangup()
