@@ -204,7 +204,8 @@ func (o operated) Dialplan(where string) (console.Answer, error) {
 			name += "/" + x.CallerID
 		}
 		if x.Hint != "" {
-			a.Add(name, "hint", "", x.Hint, "", fmt.Sprintf("%s:%d", x.File, x.Line))
+			at := x.HintPos()
+			a.Add(name, "hint", "", x.Hint, "", fmt.Sprintf("%s:%d", at.File, at.Line))
 		}
 		for s := range x.Steps() {
 			a.Add(name, s.Priority, s.Label, s.App, pbx.Shown(s.App, s.Args), fmt.Sprintf("%s:%d", s.File, s.Line))

@@ -91,6 +91,14 @@ func (x *Extension) Steps() iter.Seq[*Step] {
 	}
 }
 
+// HintPos is the line of the priority "hint"; the extension's own if it has none.
+func (x *Extension) HintPos() config.Pos {
+	if x.hint == nil {
+		return x.Pos
+	}
+	return x.hint.Pos
+}
+
 // callerIDMatches reports whether the caller may use this extension. An empty
 // pattern fits callers without a number.
 func (x *Extension) callerIDMatches(number string) bool {
