@@ -166,13 +166,8 @@ func (d *device) move(from, to ChannelState) {
 	}
 }
 
-// BusyAt sets the number of channels at which the device is Busy
+// Describe is Set, and says at how many channels the device is Busy
 // (device_state_busy_at); 0: never.
-func (b *Board) BusyAt(name string, n int) bool {
-	return b.change(name, func(d *device) { d.busyAt = n })
-}
-
-// Describe is Set and BusyAt together.
 func (b *Board) Describe(name string, s DeviceState, busyAt int) bool {
 	return b.change(name, func(d *device) { d.base, d.busyAt = s, busyAt })
 }

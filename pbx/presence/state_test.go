@@ -54,8 +54,9 @@ func TestChannels(t *testing.T) {
 	if s := b.State("Custom:door"); s != Unknown {
 		t.Errorf("custom: %v", s)
 	}
-	b.Set("PJSIP/100", Unavailable)
-	b.BusyAt("PJSIP/100", 2)
+	b.Expect(1)
+	b.Describe("PJSIP/100", Unavailable, 2)
+	b.Expect(1) // forgets nobody
 	channels := map[string]ChannelState{}
 	for i, step := range []struct {
 		channel string
