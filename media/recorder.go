@@ -93,7 +93,7 @@ func (t *track) put(p Piece, now, from int64) (lost int64) {
 		t.codec, t.decoder = p.Codec, NewDecoder(p.Codec, Rate)
 	}
 	t.pcm = t.decoder.Decode(t.pcm[:0], p.Payload)
-	at := t.place(p, now)
+	at := t.place(p, now, from)
 	if !silent(t.pcm) {
 		t.loud = max(t.loud, at+int64(len(t.pcm)))
 	}
@@ -118,12 +118,15 @@ func (t *track) take(n int64) int16 {
 }
 
 // place finds the sample at which a packet begins: by its timestamp while it
-// belongs to the stream before it, else by the time.
-func (t *track) place(p Piece, now int64) int64 {
+// belongs to the stream before it, else by the time. A stream that has fallen
+// behind what is read already, from, moves on: where its timestamps say nobody
+// would hear it any more.
+func (t *track) place(p Piece, now, from int64) int64 {
 	step := int64(int32(p.Timestamp-t.last)) * Rate / int64(p.Codec.Clock())
 	at := t.at + step
-	if stray := at - now; !t.known || p.SSRC != t.ssrc || stray > t.stray || -stray > t.stray {
-		at = max(now-int64(len(t.pcm)), 0)
+	stray, behind := at-now, step > 0 && at < from
+	if !t.known || p.SSRC != t.ssrc || stray > t.stray || -stray > t.stray || behind {
+		at = max(now-int64(len(t.pcm)), from, 0)
 	}
 	t.known, t.ssrc, t.last, t.at = true, p.SSRC, p.Timestamp, at
 	return at
