@@ -15,28 +15,22 @@ func TestLamp(t *testing.T) {
 	write(t, dir, "asterisk/res_parking.conf", "[default]\nparkext=700\nparkpos=701-702\nparkinghints=yes\n")
 	write(t, dir, "asterisk/extensions.conf", "[calls]\ninclude => parkedcalls\nexten => 8006,hint,PJSIP/8006\nexten => 8006,1,Dial(PJSIP/8006)\nexten => 600,1,Answer()\nsame => n,Wait(60)\n")
 	n := startNodeWith(t, filepath.Join(dir, "asterisk"))
-	t.Run("telephone", func(t *testing.T) {
-		other := newOwn(t, n, "8006", "udp", options{plays: toneFile(t, calleeTone)})
-		watcher := newBaresip(t, n, "8005", "udp", options{plays: toneFile(t, callerTone), watches: "8006"}).(*baresip)
-		mark := watcher.expect(0, 15*time.Second, "<basic>open") // baresip tells changes only
-		other.call("600")
-		other.awaitAnswered()
-		mark = watcher.status(mark, "Busy")
-		other.hangup()
-		other.awaitEnded()
-		watcher.status(mark, "Online")
-	})
-	t.Run("parking space", func(t *testing.T) {
-		other := newOwn(t, n, "8006", "udp", options{plays: toneFile(t, calleeTone)})
-		watcher := newBaresip(t, n, "8005", "udp", options{plays: toneFile(t, callerTone), watches: "701"}).(*baresip)
-		mark := watcher.expect(0, 15*time.Second, "<basic>open") // baresip tells changes only
-		other.call("700")
-		other.awaitAnswered()
-		mark = watcher.status(mark, "Busy")
-		other.hangup()
-		other.awaitEnded()
-		watcher.status(mark, "Online")
-	})
+	for _, lamp := range []struct{ of, watched, taken string }{
+		{"telephone", "8006", "600"},
+		{"parking space", "701", "700"},
+	} {
+		t.Run(lamp.of, func(t *testing.T) {
+			other := newOwn(t, n, "8006", "udp", options{plays: toneFile(t, calleeTone)})
+			watcher := newBaresip(t, n, "8005", "udp", options{plays: toneFile(t, callerTone), watches: lamp.watched}).(*baresip)
+			mark := watcher.expect(0, 15*time.Second, "<basic>open") // baresip tells changes only
+			other.call(lamp.taken)
+			other.awaitAnswered()
+			mark = watcher.status(mark, "Busy")
+			other.hangup()
+			other.awaitEnded()
+			watcher.status(mark, "Online")
+		})
+	}
 }
 
 // status waits until baresip shows that what it watches has come to a status, which it
