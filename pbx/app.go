@@ -167,6 +167,7 @@ type DialRequest struct {
 	Destinations []string      // PJSIP/8006, PJSIP/8006@trunk … in the order written
 	Timeout      time.Duration // how long to ring; 0 = no limit
 	Options      DialOptions
+	Last         bool // the application does nothing after Dial than to return what it returned
 }
 
 // DialOptions are Dial's letters.

@@ -70,15 +70,26 @@ func (d *dialing) connect(winner *leg) error {
 
 // talk is the bridged call: it returns when one side, or the time, has ended.
 func (d *dialing) talk(ctx context.Context) {
-	for !d.ch.gone() && d.ch.transfer == nil && d.peer.state == legUp {
-		if d.act(ctx) {
-			continue
-		}
-		if !d.ch.step(d.wakeAt()) && !d.warn() {
+	for !d.talked(ctx) {
+		if at := d.ch.alarm(d.wakeAt()); !d.ch.box.wait(at) && d.timeUp() {
 			return
 		}
 	}
 }
+
+// talked does what there is to do in the bridged call, without waiting, and
+// reports whether one side has ended it.
+func (d *dialing) talked(ctx context.Context) bool {
+	for !d.ch.gone() && d.ch.transfer == nil && d.peer.state == legUp {
+		if !d.act(ctx) && !d.ch.attend() {
+			return false
+		}
+	}
+	return true
+}
+
+// timeUp does what is due and reports whether the call has lasted its time.
+func (d *dialing) timeUp() bool { return !d.ch.alarmed(d.wakeAt()) && !d.warn() }
 
 // wakeAt is when the connected call needs attention; zero = never.
 //

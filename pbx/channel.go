@@ -48,6 +48,9 @@ type channel struct {
 	told180        bool                // the caller knows that it rings
 	ending         bool                // no application may go on: hang-up was asked for
 	afterwards     bool                // the extension h runs: applications go on although the call has ended
+	mayRest        bool                // an application of the dialplan may leave the goroutine, see live
+	direct         bool                // the dialplan itself has begun the application that runs
+	nested         int8                // applications that run, one within the other
 	hungUp         string              // name of the leg that ended the call, for the record
 	cdr            records.CDR
 	keys           []rune    // pressed and not yet taken; bounded by maxKeys
@@ -148,21 +151,15 @@ func (ch *channel) locate() int {
 }
 
 // run is the channel's goroutine: the call from the dialplan's first priority
-// to the last thing released.
+// to the last thing released, or until it rests.
 func (ch *channel) run(ctx context.Context) {
-	defer ch.srv.leave(ch)
 	makeRoom()
 	if ch.begin() {
-		for again := true; again; again = ch.relocate() {
-			if !ch.open(ctx) {
-				ch.conclude(ctx, ch.interp.Run(ctx))
-			}
-		}
-		ch.ending, ch.afterwards = true, true
-		ch.interp.RunHangup(ctx)
-		ch.runHangupHandlers(ctx)
+		ch.live(ctx, ch.story(ctx))
+		return
 	}
 	ch.release(ctx)
+	ch.srv.leave(ch)
 }
 
 // setUpStack is about what setting up a call needs of its goroutine's stack.
@@ -170,8 +167,7 @@ const setUpStack = 9 << 10
 
 // makeRoom makes the stack large enough at once, while there is nothing on it.
 // Otherwise it doubles two or three times in the depth of a Dial, and each time
-// all frames are copied: 3 % of a call. An idle call gives back three quarters of
-// it in two collections.
+// all frames are copied: 3 % of a call.
 //
 //go:noinline
 func makeRoom() {
@@ -184,7 +180,7 @@ func makeRoom() {
 //
 // What happens before and after a wait is in functions of its own here and in
 // Dial: a parked goroutine that uses less than 2 KiB of its stack gives half of
-// it back at the next collection.
+// it back at the next collection (a connected call has none).
 func (ch *channel) begin() bool {
 	ch.prepareInterpreter()
 	ch.event(ch.kind(), slog.String("from", ch.caller.number), slog.String("to", ch.start.Exten), slog.String("endpoint", ch.caller.endpoint.Name))
@@ -235,62 +231,6 @@ func (ch *channel) setVariables() {
 	}
 }
 
-// conclude does what the end of the dialplan asks for.
-func (ch *channel) conclude(ctx context.Context, o dialplan.Outcome) {
-	switch {
-	case ch.gone():
-	case o == dialplan.WantDigits:
-		ch.collectExtension(ctx)
-	case o == dialplan.FellThrough:
-		// Asterisk's autofallthrough: a Dial that failed ends the call its way.
-		switch DialStatus(ch.interp.Get("DIALSTATUS")) {
-		case StatusBusy:
-			ch.cause = CauseUserBusy
-		case StatusCongestion, StatusUnavailable:
-			ch.cause = CauseCongestion
-		}
-	case o == dialplan.NoExtension && ch.cause == CauseNone:
-		ch.cause = CauseNoRoute
-	}
-}
-
-// The times WaitExten-like collecting uses when the dialplan sets none.
-const (
-	firstDigit   = 10 * time.Second
-	betweenDigit = 5 * time.Second
-)
-
-// collectExtension gathers keys until they name an extension, or time runs out.
-func (ch *channel) collectExtension(ctx context.Context) {
-	exten := ch.interp.Pending()
-	timeout, between := ch.patience.digits()
-	if exten != "" {
-		timeout = between
-	}
-	for !ch.gone() {
-		key, err := ch.Digit(ctx, timeout)
-		if err != nil {
-			return
-		}
-		more := key != 0
-		if more {
-			exten += string(key)
-			timeout = between
-		}
-		if more && ch.set.Plan.MatchMore(ch.interp.Position().Context, exten, ch.caller.number, time.Now()) && len(exten) < maxKeys {
-			continue
-		}
-		next := exten != "" && ch.interp.Digits(exten) || exten == "" && ch.interp.Timeout(false)
-		if !next {
-			return
-		}
-		if ch.interp.Run(ctx) != dialplan.WantDigits {
-			return
-		}
-		exten, timeout = ch.interp.Pending(), firstDigit
-	}
-}
-
 // gone reports whether the channel has ended for applications.
 func (ch *channel) gone() bool {
 	return ch.ending || ch.next != nil || ch.caller.state == legGone && ch.consult == nil || ch.host != nil && ch.host.gone()
@@ -298,7 +238,7 @@ func (ch *channel) gone() bool {
 
 // step lets the channel live until an event has come or has been handled
 // (true), or the deadline has passed (false); a zero deadline never passes. It
-// is the only place where a channel waits.
+// is the only place where a channel waits, besides a connected Dial.
 func (ch *channel) step(deadline time.Time) bool {
 	if ch.attend() || ch.box.wait(ch.alarm(deadline)) {
 		return true
@@ -486,7 +426,19 @@ func (ch *channel) Has(name string) bool {
 func (ch *channel) Run(ctx context.Context, name, args string) (dialplan.Result, error) {
 	ch.cdr.LastApp, ch.cdr.LastData = name, Shown(name, args) // records are read by many
 	ch.tell(name, args)
-	err := ch.Exec(ctx, name, args)
+	ch.nested++
+	ch.direct = ch.nested == 1 && ch.mayRest
+	err := ch.exec(ctx, name, args)
+	if errors.Is(err, errRests) {
+		return dialplan.Resting, nil // it still runs
+	}
+	return ch.ran(err)
+}
+
+// ran says what an application's end means to the dialplan.
+func (ch *channel) ran(err error) (dialplan.Result, error) {
+	ch.nested--
+	ch.direct = false
 	for !ch.ending && err == nil && ch.attend() { // an application that waits for nothing sees hang-ups too
 	}
 	if errors.Is(err, ErrHangup) {
@@ -500,6 +452,11 @@ func (ch *channel) Run(ctx context.Context, name, args string) (dialplan.Result,
 
 // Exec implements Channel.
 func (ch *channel) Exec(ctx context.Context, name, args string) error {
+	ch.direct = false
+	return ch.exec(ctx, name, args)
+}
+
+func (ch *channel) exec(ctx context.Context, name, args string) error {
 	run := ch.srv.app(name)
 	if run == nil {
 		return ErrNoApp

@@ -58,13 +58,18 @@ type resolved struct {
 // Dial implements Channel: it calls all destinations at once, connects the
 // first that answers, and sets DIALSTATUS and what else Asterisk's Dial sets.
 func (ch *channel) Dial(ctx context.Context, req *DialRequest) error {
-	defer func() { ch.dialing = nil }()
+	mayRest := ch.direct && req.Last // dial may run other applications
 	d, err := ch.dial(ctx, req)
-	if d == nil || err != nil {
-		return err
+	switch {
+	case d == nil || err != nil:
+	case mayRest:
+		return errRests // see channel.live
+	default:
+		d.talk(ctx)
+		err = d.after(ctx)
 	}
-	d.talk(ctx)
-	return d.after(ctx)
+	ch.dialing = nil
+	return err
 }
 
 // dial is Dial up to the connected call; nil if there is none.

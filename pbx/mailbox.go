@@ -23,9 +23,11 @@ type mailbox struct {
 	wake  chan struct{} // holds one token when something has been posted
 	burst *Burst        // holds wake-ups back; nil = nobody
 
-	mu     sync.Mutex // guards the following
-	first  mail       // the oldest event, so that one that comes alone needs no queue
-	queue  []mail     // those behind it
+	mu     sync.Mutex  // guards the following
+	first  mail        // the oldest event, so that one that comes alone needs no queue
+	queue  []mail      // those behind it
+	resume func()      // goes on with a channel that rests; nil = it has a goroutine
+	alarm  *time.Timer // rings while it rests; nil = there is no deadline
 	closed bool
 }
 
@@ -49,8 +51,37 @@ func (m *mailbox) post(e mail, droppable bool) bool {
 	return true
 }
 
+// rest lets the channel be without a goroutine: when something is posted, or at
+// the deadline (zero: never), resume is called once on a new one. False: something
+// waits already, and the channel goes on at once. If true the caller does not own
+// the channel any more.
+func (m *mailbox) rest(deadline time.Time, resume func()) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.first.what != nil {
+		return false
+	}
+	m.resume = resume
+	if !deadline.IsZero() {
+		m.alarm = time.AfterFunc(time.Until(deadline), m.ring)
+	}
+	return true
+}
+
 // ring wakes the channel.
 func (m *mailbox) ring() {
+	m.mu.Lock()
+	resume, alarm := m.resume, m.alarm
+	m.resume, m.alarm = nil, nil
+	m.mu.Unlock()
+	if alarm != nil {
+		alarm.Stop()
+	}
+	if resume != nil {
+		// The goroutine owns the channel until it rests again, or the call has ended.
+		go resume()
+		return
+	}
 	select {
 	case m.wake <- struct{}{}:
 	default:

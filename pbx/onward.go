@@ -56,7 +56,7 @@ func (ch *channel) open(ctx context.Context) bool {
 	if to == nil {
 		return false
 	}
-	ch.opening = nil
+	ch.opening, ch.mayRest = nil, false
 	if _, err := ch.Run(ctx, to.app, to.args); err != nil {
 		ch.log().Warn("application failed", "application", to.app, "error", err)
 	}

@@ -11,7 +11,9 @@ import (
 
 // dial is Dial(tech/resource[&tech/resource…][,timeout[,options]]).
 func dial(ctx context.Context, ch pbx.Channel, args string) error {
-	return ch.Dial(ctx, dialRequest(ch, args))
+	req := dialRequest(ch, args)
+	req.Last = true
+	return ch.Dial(ctx, req)
 }
 
 // dialRequest reads Dial's arguments. What it does not understand is logged and

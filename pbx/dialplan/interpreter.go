@@ -26,6 +26,7 @@ const (
 	Continue Result = iota // go on with the next priority, or where Goto pointed
 	Hangup                 // the channel is to be hung up, or already is
 	Failed                 // the application broke; extension e may take over, else as Hangup
+	Resting                // the application goes on later: Run returns Rests, and Resume brings the application's result
 )
 
 // Apps is the table of applications as one channel sees it.
@@ -96,11 +97,12 @@ const (
 	FellThrough                // no further priority: act on DIALSTATUS, then hang up
 	WantDigits                 // collect digits (Pending has those that came), then call Digits or Timeout
 	NoExtension                // the extension does not exist and the context has no i or e
+	Rests                      // an application waits without a goroutine: call Resume when it has ended
 )
 
 // String names the outcome.
 func (o Outcome) String() string {
-	return [...]string{"ended", "fell through", "wants digits", "no extension"}[o]
+	return [...]string{"ended", "fell through", "wants digits", "no extension", "rests"}[o]
 }
 
 // Start puts the channel at a position.
@@ -113,24 +115,42 @@ func (i *Interpreter) Run(ctx context.Context) Outcome {
 		if ctx.Err() != nil {
 			return Ended
 		}
-		found, result := i.Step(ctx)
-		switch {
-		case !found && i.invalid():
-			if !i.special("i", "INVALID") {
-				return NoExtension
-			}
-		case !found && i.plan().fallThrough:
-			return FellThrough
-		case !found:
-			return WantDigits
-		case result == Failed && i.pos.Exten != "e" && i.special("e", "ERROR"):
-		case result != Continue:
-			return Ended
-		case i.waiting:
-			i.waiting = false
-			return WantDigits
+		if o, goOn := i.after(i.Step(ctx)); !goOn {
+			return o
 		}
 	}
+}
+
+// Resume is Run from an application on that returned Resting and has ended with a
+// result now.
+func (i *Interpreter) Resume(ctx context.Context, result Result) Outcome {
+	i.next()
+	if o, goOn := i.after(true, result); !goOn {
+		return o
+	}
+	return i.Run(ctx)
+}
+
+// after decides whether Run goes on after a step; if not, with which outcome it
+// ends.
+func (i *Interpreter) after(found bool, result Result) (o Outcome, goOn bool) {
+	switch {
+	case !found && i.invalid():
+		return NoExtension, i.special("i", "INVALID")
+	case !found && i.plan().fallThrough:
+		return FellThrough, false
+	case !found:
+		return WantDigits, false
+	case result == Failed && i.pos.Exten != "e" && i.special("e", "ERROR"):
+	case result == Resting:
+		return Rests, false
+	case result != Continue:
+		return Ended, false
+	case i.waiting:
+		i.waiting = false
+		return WantDigits, false
+	}
+	return Ended, true
 }
 
 // Step executes the priority at the position and moves on. found is false if
@@ -153,10 +173,17 @@ func (i *Interpreter) Step(ctx context.Context) (found bool, result Result) {
 	if err != nil {
 		i.warn("%s: %v", m.Step.App, err)
 	}
+	if result != Resting {
+		i.next()
+	}
+	return true, result
+}
+
+// next moves to the next priority, unless the application has moved the position.
+func (i *Interpreter) next() {
 	if !i.jumped {
 		i.pos.Priority++
 	}
-	return true, result
 }
 
 // Waited tells the interpreter that time has passed, so that its count of

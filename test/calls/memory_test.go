@@ -16,9 +16,8 @@ import (
 const idleCalls = 1000
 
 // perCall is the most memory an idle answered call may take, heap and stack
-// together, everything included: both dialogs, both relay legs, the channel and
-// its goroutine.
-const perCall = 20 << 10
+// together, everything included: both dialogs, both relay legs and the channel.
+const perCall = 14 << 10
 
 // timerT1 is the base of all timers in this test.
 const timerT1 = 100 * time.Millisecond
@@ -161,19 +160,22 @@ func openCalls(t *testing.T) (h *house, caller *automaton) {
 	return h, newAutomaton(t, h.addr, 0)
 }
 
-// An idle answered call takes at most perCall bytes.
+// An idle answered call takes at most perCall bytes and no goroutine.
 func TestMemoryOfIdleCalls(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector's own memory would be measured")
 	}
 	h, a := openCalls(t)
 	a.bring(t, 0, 50) // pools and tables grow once
-	before := used()
+	before, goroutines := used(), runtime.NumGoroutine()
 	to := a.bring(t, 50, idleCalls)
 	time.Sleep(64*timerT1 + time.Second) // INVITE transactions have ended (RFC 6026 Timer L, 64*T1)
 	after := used()
 	each := (int64(after) - int64(before)) / idleCalls
 	t.Logf("%d bytes per idle call (%d calls, %d goroutines)", each, h.Calls(), runtime.NumGoroutine())
+	if more := runtime.NumGoroutine() - goroutines; more > idleCalls/10 {
+		t.Errorf("%d goroutines more for %d idle calls", more, idleCalls)
+	}
 	if each > perCall {
 		t.Errorf("%d bytes per idle answered call, at most %d", each, perCall)
 	}
