@@ -41,6 +41,10 @@ type leg struct {
 
 	outgoing   bool
 	inside     bool // an end of a Local channel
+	stays      bool // its peer does not take another address than ours
+	calmed     bool // it has left out its first re-INVITE for direct media
+	untold     bool // and so its peer does not know of detour
+	recalled   bool // the offer under way takes media back
 	progressed bool // a callee's 183 without SDP
 	offering   bool // an offer of modify waits for its answer
 	state      legState
@@ -53,18 +57,20 @@ type leg struct {
 	invitation *dialog.Invitation // outgoing, until the final answer
 	early      *dialog.Session    // outgoing: the dialog of the first provisional answer, until the final one
 	callID     string
-	remoteAddr netip.Addr      // where the peer's signalling is
-	call       *outgoingCall   // until our INVITE has been sent
-	redirect   *sip.Response   // the 3xx that refused us, until it has been followed
-	request    *sip.Request    // the caller's INVITE, if the dialplan reads headers
-	response   *sip.Response   // the callee's answer, likewise
-	extra      []dialog.Header // of our INVITE, from PJSIP_HEADER
-	body       string          // of the caller's INVITE, until it has been read
-	chosen     []string        // codecs to use in the place of the endpoint's (PJSIP_MEDIA_OFFER); nil: the endpoint's
-	pending    func() error    // an offer that waits until another exchange has ended
-	codes      []code          // what keys of this side do while it talks; nil = nothing
-	typed      string          // keys that may become a code
-	typeBy     time.Time       // when they do not any more
+	remoteAddr netip.Addr       // where the peer's signalling is
+	call       *outgoingCall    // until our INVITE has been sent
+	redirect   *sip.Response    // the 3xx that refused us, until it has been followed
+	request    *sip.Request     // the caller's INVITE, if the dialplan reads headers
+	response   *sip.Response    // the callee's answer, likewise
+	extra      []dialog.Header  // of our INVITE, from PJSIP_HEADER
+	body       string           // of the caller's INVITE, until it has been read
+	chosen     []string         // codecs to use in the place of the endpoint's (PJSIP_MEDIA_OFFER); nil: the endpoint's
+	spied      int              // how many listen to it
+	promised   *dialog.Notifier // of a transfer: tells the transferer when its sound has come back
+	pending    func() error     // an offer that waits until another exchange has ended
+	codes      []code           // what keys of this side do while it talks; nil = nothing
+	typed      string           // keys that may become a code
+	typeBy     time.Time        // when they do not any more
 
 	stream
 
@@ -145,6 +151,9 @@ func (l *leg) handle(what any) {
 		l.declined(e.request)
 	case pickedUp:
 		l.ch.takePicked(e)
+	case spied:
+		l.spied += e.by
+		l.settleMedia()
 	case depart:
 		l.ch.leaving = append(l.ch.leaving, leaving{l, e.until})
 	case dialog.Message:
@@ -348,7 +357,7 @@ func (l *leg) hangUp(cause Cause) {
 		_ = l.invitation.Cancel(l.reasonOf(cause))
 	case l.session == nil:
 	case l.outgoing || was == legUp:
-		_ = l.session.Bye(l.reasonOf(cause))
+		_ = l.bye(l.reasonOf(cause))
 	default:
 		_ = l.session.Reject(l.refusal(cause), "", l.reasonHeader(cause)...)
 	}

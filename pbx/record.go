@@ -216,6 +216,7 @@ func (ch *channel) Monitor(req MonitorRequest) (string, error) {
 		return "", err
 	}
 	ch.followMonitors()
+	ch.realign()
 	return m.id, nil
 }
 
@@ -243,6 +244,7 @@ func (ch *channel) StopMonitor(id string) {
 	}
 	clear(ch.monitors[len(kept):])
 	ch.monitors = kept
+	ch.realign()
 }
 
 // SoundPath implements Studio.

@@ -29,6 +29,7 @@ func (l *leg) confirmed(e dialog.Confirmed) {
 		return
 	}
 	l.talk.Settle()
+	l.settleMedia()
 }
 
 // reoffered is a re-INVITE or UPDATE of the peer. It is answered here: the
@@ -38,6 +39,9 @@ func (l *leg) confirmed(e dialog.Confirmed) {
 func (l *leg) reoffered(e dialog.Offer) {
 	if l.state == legGone {
 		_ = e.Session.RejectOffer(481, "")
+		return
+	}
+	if l.offeredFax(e) {
 		return
 	}
 	held := l.talk.Agreed.Held
@@ -51,6 +55,7 @@ func (l *leg) reoffered(e dialog.Offer) {
 		l.ch.log().Info("re-INVITE not answered", "peer", l.name, "error", err)
 		return
 	}
+	l.untold = false
 	if l.talk.Agreed.Held != held && e.SDP != "" {
 		l.ch.log().Info("hold", "by", l.name, "on", !held)
 		l.held()
@@ -58,6 +63,13 @@ func (l *leg) reoffered(e dialog.Offer) {
 	if e.SDP != "" && !l.passHold() {
 		l.share()
 	}
+	if l.fax != nil {
+		l.closeFax()
+		if l.peer != nil {
+			l.peer.endFax()
+		}
+	}
+	l.settleMedia()
 	if l.identified(&e.Req.Message) && l.peer != nil {
 		l.ch.connectedLine(l.peer, l)
 	}
@@ -147,11 +159,17 @@ func (l *leg) resume() {
 func (l *leg) reanswered(e dialog.Answer) {
 	l.offering = false
 	defer l.resume()
-	if l.state == legGone {
+	if n := l.promised; n != nil {
+		l.promised = nil
+		n.Begin()
+	}
+	l.recalled = false
+	if l.state == legGone || l.answeredFax(e) {
 		return
 	}
 	if e.Err != nil || e.Status >= 300 || e.SDP == "" {
 		l.applyAsides() // gives ports back that were offered in vain
+		l.refusedDetour()
 		return
 	}
 	if e.Offer {
@@ -169,6 +187,7 @@ func (l *leg) reanswered(e dialog.Answer) {
 		return
 	}
 	l.talk.Settle()
+	l.settleMedia()
 }
 
 // fail ends a leg for a fault in what its peer said; with the caller the call

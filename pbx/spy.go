@@ -178,6 +178,10 @@ func (ch *channel) spyOn(req *SpyRequest, name string) (over bool) {
 		return false
 	}
 	s := &spying{ch: ch, ear: ch.caller, req: req, target: target}
+	if l := ch.srv.air.find(name).leg; l != nil {
+		l.post(spied{1}, false)
+		defer l.post(spied{-1}, false)
+	}
 	defer s.leave()
 	s.join()
 	for !ch.gone() && ch.srv.air.leg(name) == target {

@@ -22,6 +22,8 @@ var errNoCodec = errors.New("pbx: the endpoint allows no codec that is supported
 type stream struct {
 	rtp      *relay.Leg
 	asides   []*aside      // further streams, by m-line
+	detour   *detour       // where the peer sends its sound, if not to us
+	fax      *fax          // instead of the sound; nil = none
 	passed   sdp.Direction // of the main stream: what the other side's hold makes us offer (moh_passthrough)
 	agreed   bool          // an offer has met its answer
 	sinking  bool          // the leg's packets come to us for their keys
@@ -75,6 +77,7 @@ func (l *leg) open(remote netip.Addr) error {
 // closeMedia gives the ports back.
 func (l *leg) closeMedia() {
 	l.dark()
+	l.closeFax()
 	l.closeAsides()
 	if l.rtp != nil {
 		l.stopDetecting()
@@ -103,6 +106,10 @@ func (l *leg) local(first []sdp.Format) sdp.Local {
 	}
 	if l.rtp != nil {
 		o.Addr, o.RTCP = l.announced(l.rtp.Addr()), l.announced(l.rtp.RTCPAddr())
+	}
+	if d := l.detour; d != nil {
+		o.Origin, o.RTCPMux = o.Addr.Addr(), false // RFC 3264 §8: all of o= but the version stays
+		o.Addr, o.RTCP = d.rtp, d.rtcp
 	}
 	return o
 }
@@ -292,11 +299,16 @@ func (ch *channel) join(a, b *leg) error {
 	a.peer, b.peer = b, a
 	a.held()
 	b.held()
+	ch.align(a, b)
 	return nil
 }
 
 // part ends what join began.
 func (ch *channel) part(a, b *leg) {
+	a.anchor()
+	b.anchor()
+	a.partFax()
+	b.partFax()
 	a.peer, b.peer = nil, nil
 	if a.rtp != nil {
 		ch.srv.cfg.Relay.Part(a.rtp)
@@ -333,7 +345,7 @@ func (ch *channel) legs(yield func(*leg) bool) {
 
 // silence is how long the leg may be without RTP, 0 for ever.
 func (l *leg) silence() time.Duration {
-	if l.rtp == nil || !l.agreed || l.state != legUp || l.inside {
+	if l.rtp == nil || !l.agreed || l.state != legUp || l.inside || l.detour != nil || l.fax != nil {
 		return 0
 	}
 	if !l.talk.Agreed.Direction.Receives() || l.talk.Agreed.Held {

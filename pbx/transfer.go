@@ -70,11 +70,18 @@ func (l *leg) blind(e dialog.Refer, exten string) {
 		_ = e.Request.Reject(404, "")
 		return
 	}
-	notifier, err := e.Request.Accept()
+	accept := e.Request.Accept
+	if l.detour != nil {
+		accept = e.Request.AcceptLater // its sound comes back first
+	}
+	notifier, err := accept()
 	if err != nil {
 		return
 	}
 	ch.referred = notifier
+	if l.detour != nil {
+		l.promised = notifier
+	}
 	l.sendOff(place, e.ReferredBy)
 	_ = ch.interp.Set("SIPTRANSFER", "yes")
 	_ = ch.interp.Set("SIPREFERREDBYHDR", e.ReferredBy)

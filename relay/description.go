@@ -22,6 +22,9 @@ type Description struct {
 	Send       bool           // we may send to the peer
 	Recv       bool           // the peer may send to us
 	CNAME      string         // in our RTCP; "": made from the leg's address
+	// Raw: the packets are no RTP but UDPTL (ITU-T T.38 §9.1), and go to a joined leg
+	// that is Raw too as they are. Nothing is played to such a leg, nor reported.
+	Raw bool
 }
 
 // Format is a payload format that a leg's peer speaks.

@@ -73,6 +73,7 @@ type Leg struct {
 	rtcpFrom netip.AddrPort // learnt source of the peer's RTCP
 	replyAs  netip.Addr     // local address to send from, of an unspecified socket
 	octets   uint64         // received, of payload
+	raw      rawCount
 	drops    Drops
 	active   time.Duration // latest RTP, or when it was last allowed to come
 	heard    time.Duration // latest packet of any kind, or when hold began
@@ -276,8 +277,8 @@ func (l *Leg) Stats() Stats {
 	defer l.mu.Unlock()
 	clock := l.clock()
 	s := Stats{
-		Received: l.in.Packets, ReceivedBytes: l.octets,
-		Sent: l.out.Packets, SentBytes: l.out.Octets,
+		Received: l.in.Packets + l.raw.received, ReceivedBytes: l.octets,
+		Sent: l.out.Packets + l.raw.sent, SentBytes: l.out.Octets,
 		Lost: l.in.Lost(), Duplicates: l.in.Duplicates, Reordered: l.in.Reordered,
 		Jitter: l.in.JitterTime(clock), MaxJitter: ticks(l.in.MaxJitter, clock), LargestGap: l.in.LargestGap,
 		SSRC: l.in.SSRC, OurSSRC: l.out.SSRC,

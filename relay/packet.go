@@ -13,6 +13,7 @@ type received struct {
 	format *Format // of the leg's description
 	from   origin
 	kept   bool // an event that goes to the sink only
+	raw    bool // no RTP
 }
 
 // arrivals is the harvest of one batch on one leg.
@@ -68,6 +69,10 @@ func (lp *loop) readRTP(l *Leg, now time.Duration) {
 // arrive judges one datagram. Needs mu.
 func (l *Leg) arrive(lp *loop, i int, now time.Duration, a *arrivals) {
 	b := lp.batch.packet(i)
+	if l.desc.Raw {
+		l.arriveRaw(lp, i, now, a)
+		return
+	}
 	if rtp.IsRTCP(b) {
 		// Also if not agreed on: a phone that multiplexes unasked is understood.
 		l.arriveRTCP(lp.batch, i, now)
@@ -137,6 +142,11 @@ func (l *Leg) forward(a *arrivals, now time.Duration) {
 			return
 		}
 		r := &a.list[i]
+		if r.raw || l.desc.Raw {
+			l.passRaw(r)
+			l.mu.Unlock()
+			continue
+		}
 		if aside, yes := l.displaced(); yes && !r.format.telephone {
 			if l.player.source != nil {
 				aside = nil // what plays has taken its place already

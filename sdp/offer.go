@@ -145,7 +145,11 @@ func (w *writer) session(l *Local, times string) {
 	w.text(" ")
 	w.number(l.Version)
 	w.text(" ")
-	w.address(l.Addr.Addr())
+	if l.Origin.IsValid() {
+		w.address(l.Origin)
+	} else {
+		w.address(l.Addr.Addr())
+	}
 	w.end()
 	w.line('s', orDash(l.Name))
 	w.begin('c')

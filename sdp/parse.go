@@ -19,6 +19,7 @@ type stream struct {
 	profile profile
 	known   bool   // audio or video in a profile we know
 	remote  Remote // filled if known
+	fax     *Fax   // an image stream of T.38
 }
 
 // mline is the value of one m= line, as written but for blanks.
@@ -144,7 +145,7 @@ func (d *Description) read(text string, mlines []mline) {
 		if mlines != nil {
 			m = mlines[len(d.streams)]
 		}
-		d.streams = append(d.streams, newStream(m, session, media[len(line)+len(eol):]))
+		d.streams = append(d.streams, newStream(m, len(d.streams), session, media[len(line)+len(eol):]))
 	}
 	d.chooseAudio()
 }
@@ -183,22 +184,24 @@ func (d *Description) chooseAudio() {
 	}
 }
 
-// newStream reads an m-line; session and media are the other lines that it
-// depends on.
-func newStream(m mline, session, media string) stream {
+// newStream reads the m-line at a place; session and media are the other lines
+// that it depends on.
+func newStream(m mline, at int, session, media string) stream {
 	s := stream{mline: m, kind: kindNamed(m.media)}
 	s.profile, s.known = profileNamed(m.proto)
 	s.known = s.known && s.kind != otherKind
-	if s.known {
+	switch {
+	case s.known:
 		s.remote = newRemote(m, session, media)
+	case s.kind == otherKind:
+		s.fax = newFax(m, at, session, media)
 	}
 	return s
 }
 
 // newRemote reads an audio m-line and the session-level defaults it inherits.
 func newRemote(m mline, session, media string) Remote {
-	count, _, _ := strings.Cut(m.port, "/")
-	port, _ := strconv.Atoi(count) // checked before
+	port := portOf(m.port)
 	r := Remote{Rejected: port == 0}
 	r.attributes(session)
 	if host := connectionHost(media); host != "" {
@@ -214,6 +217,13 @@ func newRemote(m mline, session, media string) Remote {
 	unspecified := r.Addr.IsValid() && r.Addr.Addr().IsUnspecified()
 	r.Hold = !r.Direction.Receives() || unspecified
 	return r
+}
+
+// portOf is the port of an m-line, which has been checked before.
+func portOf(text string) int {
+	count, _, _ := strings.Cut(text, "/")
+	port, _ := strconv.Atoi(count)
+	return port
 }
 
 // connectionHost is the address of the first c= line as written, "" if there is

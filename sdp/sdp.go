@@ -127,6 +127,7 @@ type Local struct {
 	Streams
 	Addr      netip.AddrPort // where we receive RTP
 	RTCP      netip.AddrPort // where we receive RTCP; zero: Addr's port + 1, not announced
+	Origin    netip.Addr     // address in o=, if the media goes elsewhere; zero: Addr's
 	RTCPMux   bool           // willing to have RTP and RTCP on one port (RFC 5761)
 	Codecs    []Codec        // without telephone-event, best first
 	DTMF      bool           // willing to use telephone-event (RFC 4733)

@@ -124,6 +124,8 @@ type Profile struct {
 	RecordOn         string
 	RecordOff        string
 	T38              bool
+	T38EC            string // none, fec, redundancy
+	T38MaxDatagram   int    // octets; 0 = as the peer says
 	FaxDetect        bool
 }
 
@@ -287,12 +289,12 @@ func endpointChannel() []option[ep] {
 		later("one_touch_recording", "no", "no", "calls are not recorded by INFO", boolean(func(e *ep) *bool { return &e.OneTouchRecord })),
 		later("record_on_feature", "automixmon", "automixmon", "calls are not recorded by INFO", str(func(e *ep) *string { return &e.RecordOn })),
 		later("record_off_feature", "automixmon", "automixmon", "calls are not recorded by INFO", str(func(e *ep) *string { return &e.RecordOff })),
-		later("t38_udptl", "no", "no", "fax goes as sound only", boolean(func(e *ep) *bool { return &e.T38 })),
-		later[ep]("t38_udptl_ec", "none", "none", "fax goes as sound only", nil),
-		later[ep]("t38_udptl_maxdatagram", "0", "0", "fax goes as sound only", nil),
-		later[ep]("t38_udptl_nat", "no", "no", "fax goes as sound only", nil),
-		later[ep]("t38_udptl_ipv6", "no", "no", "fax goes as sound only", nil),
-		later[ep]("t38_bind_udptl_to_media_address", "no", "no", "fax goes as sound only", nil),
+		yes("t38_udptl", "no", boolean(func(e *ep) *bool { return &e.T38 })),
+		yes("t38_udptl_ec", "none", choice(func(e *ep) *string { return &e.T38EC }, "none", "fec", "redundancy")),
+		yes("t38_udptl_maxdatagram", "0", whole(func(e *ep) *int { return &e.T38MaxDatagram }, 0, 1400)),
+		yes[ep]("t38_udptl_nat", "no", nil),  // NAT is handled without settings
+		yes[ep]("t38_udptl_ipv6", "no", nil), // the family is the signalling's
+		later[ep]("t38_bind_udptl_to_media_address", "no", "no", "the socket is chosen by the route to the peer", nil),
 		later("fax_detect", "no", "no", "fax tones are not listened for", boolean(func(e *ep) *bool { return &e.FaxDetect })),
 		later[ep]("fax_detect_timeout", "0", "0", "fax tones are not listened for", nil),
 		foreign[ep]("rtp_engine", "asterisk"),

@@ -101,6 +101,9 @@ func (s *Session) changed(now time.Time, c *change, res *sip.Response, err error
 	default:
 		s.changeRefused(now, c, res, err)
 	}
+	if s.change == nil || s.resting() {
+		s.part(now)
+	}
 }
 
 // changeRings acknowledges a reliable provisional to a re-INVITE.

@@ -106,6 +106,7 @@ const (
 	deadlineRefresh  deadline = iota + 1 // refresh the session or subscription
 	deadlineExpiry                       // the session or subscription has run out
 	deadlineRetry                        // send the re-INVITE again after 491 or 500
+	deadlineParting                      // the BYE waits no longer for the end of our change
 	deadlineChange                       // a re-INVITE of ours that only rings
 	deadlineReliable                     // retransmit the reliable provisional (RFC 3262 §3)
 	deadlineNoPrack                      // 64*T1 after the first transmission

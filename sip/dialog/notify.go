@@ -216,6 +216,16 @@ func (n *Notifier) Notify(contentType, body, terminated string, h ...Header) err
 	return nil
 }
 
+// Begin sends the first NOTIFY of a referral that was accepted with AcceptLater,
+// unless there has been one.
+func (n *Notifier) Begin() {
+	now := n.dialog.strand.enter()
+	defer n.dialog.strand.leave()
+	if !n.done && !n.sent {
+		n.send(now, "", nil)
+	}
+}
+
 // Sipfrag sends a status line as the state of a REFER; a final status ends the
 // subscription (RFC 3515 §2.4.5).
 func (n *Notifier) Sipfrag(status int, reason string) error {

@@ -82,7 +82,13 @@ func (r *Referral) Request() *sip.Request { return r.req }
 // Trying" (RFC 3515 §2.4.4). Progress goes through Notifier.Sipfrag. The
 // notifier is nil when the peer wants none: then it is 200 with Refer-Sub: false
 // (RFC 4488 §4).
-func (r *Referral) Accept(h ...Header) (*Notifier, error) {
+func (r *Referral) Accept(h ...Header) (*Notifier, error) { return r.accept(true, h) }
+
+// AcceptLater is Accept for an application that has a request of its own to finish
+// in the dialog first: the NOTIFY follows with Notifier.Begin.
+func (r *Referral) AcceptLater(h ...Header) (*Notifier, error) { return r.accept(false, h) }
+
+func (r *Referral) accept(notify bool, h []Header) (*Notifier, error) {
 	d := r.dialog
 	now := d.strand.enter()
 	defer d.strand.leave()
@@ -108,7 +114,11 @@ func (r *Referral) Accept(h ...Header) (*Notifier, error) {
 	if quiet {
 		return nil, nil
 	}
-	return r.notifier(now), nil
+	n := r.notifier(now)
+	if notify {
+		n.send(now, "", nil)
+	}
+	return n, nil
 }
 
 // notifier opens the implicit subscription. "The Event header field MUST
@@ -129,7 +139,6 @@ func (r *Referral) notifier(now time.Time) *Notifier {
 	n.until = now.Add(referLife)
 	n.sched.set(&d.strand.layer.clock, deadlineExpiry, n.until)
 	n.kind, n.body = "message/sipfrag;version=2.0", "SIP/2.0 100 Trying\r\n"
-	n.send(now, "", nil)
 	return n
 }
 

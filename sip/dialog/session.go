@@ -18,13 +18,14 @@ type Session struct {
 	sink  Sink
 	sched schedule
 
-	state  sessionState
-	deal   negotiation
-	timer  sessionTimer
-	ended  bool      // Ended has been delivered
-	goBye  *farewell // BYE to be sent as soon as §15 allows
-	gotSeq uint32    // RSeq of the last reliable provisional that we acknowledged
-	late   sip.RAck  // our reliable provisional whose PRACK the ACK has overtaken; zero: none
+	state   sessionState
+	deal    negotiation
+	timer   sessionTimer
+	ended   bool      // Ended has been delivered
+	goBye   *farewell // BYE to be sent as soon as §15 allows
+	parting *farewell // BYE that waits for the end of change
+	gotSeq  uint32    // RSeq of the last reliable provisional that we acknowledged
+	late    sip.RAck  // our reliable provisional whose PRACK the ACK has overtaken; zero: none
 
 	callee   *callee       // until the ACK to our 2xx: the INVITE that we have to answer
 	caller   *Invitation   // until our ACK: the INVITE that we sent
@@ -121,7 +122,7 @@ func (s *Session) end(e Ended) {
 			c.x.cancel(Reason{}) // a peer that only rings would hold it for ever
 		}
 	}
-	s.change, s.asked = nil, nil
+	s.change, s.asked, s.parting = nil, nil, nil
 	s.deal.abandon()
 	if s.ended {
 		return
@@ -195,13 +196,40 @@ func (s *Session) hangUp(now time.Time, cause Cause, reason Reason, h []Header) 
 	case stateEnded:
 		return ErrEnded
 	}
-	s.end(Ended{Cause: cause, Reason: reason})
 	if in := s.incoming; in != nil && in.final && !in.refused {
+		s.end(Ended{Cause: cause, Reason: reason})
 		s.goBye = &farewell{reason, h} // our 2xx to a re-INVITE waits for its ACK
 		return nil
 	}
-	s.sendBye(reason, h)
+	s.sendBye(reason, h) // before end refuses what waits: the peer learns why first
+	s.end(Ended{Cause: cause, Reason: reason})
 	return nil
+}
+
+// changeLeave is how long ByeAfterChange waits.
+const changeLeave = 2 * time.Second
+
+// ByeAfterChange is Bye for an application whose last re-INVITE or UPDATE is under
+// way: it may end first, for two seconds at most.
+func (s *Session) ByeAfterChange(reason Reason, h ...Header) error {
+	now := s.strand.enter()
+	defer s.strand.leave()
+	if s.state != stateConfirmed || s.change == nil || s.resting() {
+		return s.hangUp(now, CauseLocalBye, reason, h)
+	}
+	s.parting = &farewell{reason, h}
+	s.at(deadlineParting, now.Add(changeLeave))
+	return nil
+}
+
+// part sends the BYE that ByeAfterChange has put off.
+func (s *Session) part(now time.Time) {
+	f := s.parting
+	if f == nil || s.state == stateEnded {
+		return
+	}
+	s.parting = nil
+	_ = s.hangUp(now, CauseLocalBye, f.reason, f.headers)
 }
 
 // sendBye sends BYE; the dialog is gone when it has been answered (§15.1.1).
@@ -420,6 +448,8 @@ func (s *Session) awake() {
 			s.refreshSession(now)
 		case deadlineExpiry:
 			s.expire(now)
+		case deadlineParting:
+			s.part(now)
 		case deadlineRetry:
 			s.retryChange(now)
 		case deadlineChange:
