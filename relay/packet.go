@@ -54,6 +54,9 @@ func (lp *loop) readRTP(l *Leg, now time.Duration) {
 		l.watch(Event{Leg: l, Kind: Latched, Remote: source})
 	}
 	for i := range a.n {
+		if a.list[i].raw {
+			break // UDPTL is for the joined leg alone
+		}
 		if a.sink != nil {
 			a.sink(a.list[i].shown())
 		}

@@ -119,3 +119,61 @@ func TestStreamsComeAndGo(t *testing.T) {
 		t.Errorf("%+v", n)
 	}
 }
+
+// TestFax: an offer of T.38 takes the place of the sound and is answered (RFC 3264
+// §8.3.3, ITU-T T.38 Annex D); afterwards sound takes its place again.
+func TestFax(t *testing.T) {
+	offer := "v=0\r\no=- 7 8 IN IP4 192.0.2.7\r\ns=-\r\nc=IN IP4 192.0.2.7\r\nt=0 0\r\nm=image 4000 udptl t38\r\na=T38FaxVersion:0\r\na=T38FaxMaxDatagram:400\r\na=x:y\r\n"
+	d, err := Parse(offer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, ok := d.Fax()
+	if v, _ := f.Attribute("T38FaxMaxDatagram"); !ok || v != "400" || f.Addr.String() != "192.0.2.7:4000" || len(f.Attributes) != 2 {
+		t.Fatalf("read %+v (%v), want the port, two attributes of T.38 and no other", f, ok)
+	}
+	a, b := Session{ID: 1}, Session{ID: 2}
+	sound := Local{Addr: netip.MustParseAddrPort("192.0.2.1:3000"), Codecs: []Codec{{Name: "PCMU", ClockRate: 8000}}}
+	exchange := func(from, to *Session) {
+		t.Helper()
+		d, err := Parse(from.Offer(sound))
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, _, err := to.Answer(d, sound)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d, err = Parse(body); err == nil {
+			_, err = from.Accept(d)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	exchange(&a, &b)
+	f.Addr = netip.MustParseAddrPort("192.0.2.1:3002")
+	if d, err = Parse(a.OfferFax(sound, f.With("T38FaxMaxDatagram", "399").With("T38FaxVersion", ""))); err != nil {
+		t.Fatal(err)
+	}
+	got, ok := d.Fax()
+	if !ok || len(got.Attributes) != 1 || got.Attributes[0] != "T38FaxMaxDatagram:399" || d.Streams() != 1 {
+		t.Fatalf("offered %+v in %d streams, want one attribute in the one stream there is", got, d.Streams())
+	}
+	if d, err = Parse(b.AnswerFax(d, sound, got.Line, f)); err != nil {
+		t.Fatal(err)
+	}
+	if got, err = a.AcceptFax(d); err != nil || got.Addr != f.Addr {
+		t.Errorf("accepted %+v (%v)", got, err)
+	}
+	exchange(&b, &a) // sound again, in the same place
+	if n := len(a.Agreed.Layout.Lines); n != 1 {
+		t.Errorf("%d m-lines, want the one that changed its kind", n)
+	}
+	if d, err = Parse(strings.Replace(offer, "image 4000", "image 0", 1)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err = a.AcceptFax(d); err != ErrRejected {
+		t.Errorf("port 0 gives %v, want ErrRejected", err)
+	}
+}

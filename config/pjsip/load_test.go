@@ -153,7 +153,7 @@ func TestProblems(t *testing.T) {
 		base + "auth=b":                                     "pjsip.conf:4: error: endpoint [a]: auth=b does not exist (add [b] with type=auth)",
 		base + "transport=b":                                "pjsip.conf:4: error: endpoint [a]: transport=b does not exist (add [b] with type=transport)",
 		base + "aors=b":                                     "pjsip.conf:4: warning: endpoint [a]: aors=b does not exist, so it cannot be reached there (add [b] with type=aor)",
-		base + "direct_media=yes":                           "pjsip.conf:4: warning: endpoint [a]: direct_media=yes is not supported yet: media always goes through this node",
+		base + "ice_support=yes":                            "pjsip.conf:4: warning: endpoint [a]: ice_support=yes is not supported yet: addresses are not tested by ICE",
 		base + "rtp_engine=x":                               "pjsip.conf:4: warning: endpoint [a]: rtp_engine has no effect: it tunes Asterisk's insides (remove it)",
 		base + "set_var=x":                                  `pjsip.conf:4: error: endpoint [a]: set_var: "x" is not NAME=VALUE`,
 		base + "timers_min_se=30":                           "pjsip.conf:4: warning: endpoint [a]: timers_min_se below 90 is against RFC 4028 §5 (write 90 or more)",

@@ -101,7 +101,8 @@ func (s *Server) subscription(req *sip.Request, w Watcher) (x *subscription, sta
 	s.mu.Lock()
 	directory := s.directory
 	s.mu.Unlock()
-	if l := directory.List(x.resource); l != nil && req.HasToken(sip.HeaderSupported, "eventlist") {
+	l := directory.List(x.resource)
+	if l != nil && req.HasToken(sip.HeaderSupported, "eventlist") {
 		if status = x.join(directory, l, req); status == 0 {
 			status = x.consent()
 		}
@@ -123,7 +124,10 @@ func (s *Server) subscription(req *sip.Request, w Watcher) (x *subscription, sta
 	default:
 		return nil, 489
 	}
-	if status == 0 && !x.choose(req) {
+	switch {
+	case status == 404 && l != nil && l.Event != x.pkg:
+		status = 489 // a list has the name, of another package
+	case status == 0 && !x.choose(req):
 		status = 406
 	}
 	if status == 0 {
