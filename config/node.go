@@ -39,6 +39,7 @@ type Identity struct {
 type SIP struct {
 	Listen   []Address `yaml:"listen"`   // default: none if pjsip.conf has transports, else udp+tcp 5060, tls 5061
 	External External  `yaml:"external"` // address peers outside our networks should use; default auto
+	DNS      []string  `yaml:"dns"`      // ADDRESS:PORT of the DNS servers to ask, in order; default those of /etc/resolv.conf
 }
 
 // PBX is the section pbx.
@@ -50,12 +51,12 @@ type PBX struct {
 
 // Edge is the section edge: a balancer.
 type Edge struct {
-	Dispatcher string    `yaml:"dispatcher"`   // path of a dispatcher.list
-	Set        int       `yaml:"set"`          // default 1
-	Algorithm  Algorithm `yaml:"algorithm"`    // number or name; default 4, round robin
-	Locations  []string  `yaml:"destinations"` // SIP URIs, instead of a file
-	Probe      Probe     `yaml:"probe"`
-	NotFound   bool      `yaml:"answer_404"` // all destinations down: 404 as Kamailio's sample instead of 503
+	Dispatcher string   `yaml:"dispatcher"`   // path of a dispatcher.list
+	Set        int      `yaml:"set"`          // default 1
+	Algorithm  string   `yaml:"algorithm"`    // number or name as package dispatch has them; default 4, round robin
+	Locations  []string `yaml:"destinations"` // SIP URIs, instead of a file
+	Probe      Probe    `yaml:"probe"`
+	NotFound   bool     `yaml:"answer_404"` // all destinations down: 404 as Kamailio's sample instead of 503
 
 	Backup     []int         `yaml:"backup"`      // sets that stand in, in order, when no destination of Set takes calls
 	Tries      int           `yaml:"tries"`       // destinations one call is offered to at most, one after the other; default 4
@@ -87,9 +88,6 @@ type Shield struct {
 	Failures int            `yaml:"failures"` // refused logins or unknown numbers from one source in Window until it is banned; default 20
 	Window   time.Duration  `yaml:"window"`   // default 1m
 }
-
-// Algorithm is a dispatcher algorithm's number or name, as written.
-type Algorithm string
 
 // Probe says how destinations are probed with OPTIONS.
 type Probe struct {

@@ -75,7 +75,7 @@ func TestNodeProblems(t *testing.T) {
 		"turn: {secret: '${NOPE}'}":                             "h.yaml:1:16: error: turn.secret: environment variable NOPE is not set (export it before starting)",
 		"turn: {realm: x}":                                      `h.yaml:1:7: error: turn: no secret; anybody could relay through this node (add secret: "${TURN_SECRET}")`,
 		"edge: {set: 2}":                                        "h.yaml:1:7: error: edge: no destinations (add dispatcher: ./dispatcher.list)",
-		"edge: {dispatcher: d, algorithm: wieght}":              `h.yaml:1:34: error: edge.algorithm: "wieght" is not known (did you mean weight?)`,
+		"sip: {dns: [ns.example.org]}":                          `h.yaml:1:13: error: sip.dns[0]: "ns.example.org" is not an IP address (write ADDRESS or ADDRESS:PORT, for instance 192.0.2.53)`,
 		"edge: {dispatcher: d, probe: {interval: 1ms}}":         "h.yaml:1:41: error: edge.probe.interval: 1ms is below 100ms",
 		"sip: {listen: ['udp://1.2.3.4:5', 'udp://0.0.0.0:5']}": "h.yaml:1:35: error: sip.listen[1] and sip.listen[0] need the same port: udp://0.0.0.0:5, udp://1.2.3.4:5 (give one of them another port)",
 		"tls: {cert: x}":                                        "h.yaml:1:6: error: tls: a certificate needs its key (give both cert and key, or none)",

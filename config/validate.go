@@ -13,6 +13,7 @@ import (
 // Each room checks further what only it knows.
 func (n *Node) validate(d *decoder) {
 	n.validateListen(d)
+	n.validateDNS(d)
 	n.validatePBX(d)
 	n.validateEdge(d)
 	n.validateHA(d)
@@ -100,6 +101,21 @@ func (n *Node) validateListen(d *decoder) {
 	}
 }
 
+// dnsPort is where DNS servers are asked (RFC 1035 §4.2.1).
+const dnsPort = 53
+
+func (n *Node) validateDNS(d *decoder) {
+	for i, server := range n.SIP.DNS {
+		addr, err := ParseHostPort(server, dnsPort)
+		if err != nil {
+			key := "sip.dns[" + strconv.Itoa(i) + "]"
+			d.errorf(n.At(key), "write ADDRESS or ADDRESS:PORT, for instance 192.0.2.53", "%s: %v", key, err)
+			continue
+		}
+		n.SIP.DNS[i] = addr.String()
+	}
+}
+
 func (n *Node) validateEdge(d *decoder) {
 	e := n.Edge
 	if e == nil {
@@ -107,9 +123,6 @@ func (n *Node) validateEdge(d *decoder) {
 	}
 	if e.Dispatcher == "" && len(e.Locations) == 0 && len(e.Services) == 0 {
 		d.errorf(n.At("edge"), "add dispatcher: ./dispatcher.list", "edge: no destinations")
-	}
-	if _, ok := e.Algorithm.Number(); !ok {
-		d.errorf(n.At("edge.algorithm"), DidYouMean(string(e.Algorithm), algorithmNames()), "edge.algorithm: %q is not known", string(e.Algorithm))
 	}
 	if e.Probe.Interval < 100*time.Millisecond {
 		d.errorf(n.At("edge.probe.interval"), "", "edge.probe.interval: %v is below 100ms", e.Probe.Interval)
@@ -186,36 +199,4 @@ func (n *Node) validateCluster(d *decoder) {
 		p.Trap = "T12"
 		d.problems = append(d.problems, p)
 	}
-}
-
-// Number returns the dispatcher algorithm's number in Kamailio's counting;
-// our own algorithms have numbers from 100. ok is false if it is not known.
-func (a Algorithm) Number() (number int, ok bool) {
-	text := strings.ToLower(string(a))
-	for _, known := range algorithms {
-		if text == known.name || text == strconv.Itoa(known.number) {
-			return known.number, true
-		}
-	}
-	return 0, false
-}
-
-// algorithms are Kamailio's dispatcher algorithms and ours.
-var algorithms = [...]struct {
-	number int
-	name   string
-}{
-	{0, "hash-callid"}, {1, "hash-from"}, {2, "hash-to"}, {3, "hash-ruri"},
-	{4, "round-robin"}, {5, "hash-auth-user"}, {6, "random"}, {7, "hash-custom"},
-	{8, "priority"}, {9, "weight"}, {10, "call-load"}, {11, "relative-weight"},
-	{12, "parallel"}, {13, "latency"}, {14, "round-robin-tie"}, {15, "first"}, {64, "overload"},
-	{100, "resources"}, {101, "bounded-hash"}, {102, "two-choices"}, {103, "tiers"},
-}
-
-func algorithmNames() []string {
-	names := make([]string, 0, len(algorithms))
-	for _, a := range algorithms {
-		names = append(names, a.name)
-	}
-	return names
 }

@@ -147,7 +147,7 @@ func TestUnknownCommand(t *testing.T) {
 	for line, want := range map[string]string{
 		"show cals":          `there is no command "show cals"; did you mean show calls?`,
 		"core show channels": `there is no command "core show channels"; here it is: show calls`,
-		"dispatcher":         `there is no command "dispatcher"; there are: dispatcher drain, dispatcher enable, dispatcher disable`,
+		"dispatcher":         `there is no command "dispatcher"; there are: dispatcher drain, dispatcher enable, dispatcher disable, dispatcher trying, dispatcher inactive, dispatcher probing, dispatcher set_state`,
 		"frobnicate":         `there is no command "frobnicate"; help lists them`,
 		"hangup":             `usage: hangup CHANNEL`,
 	} {

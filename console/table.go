@@ -30,7 +30,8 @@ type Node interface {
 	Reload() (Answer, error)
 	LogLevel(level string) (Answer, error) // "": say which it is
 	Destinations() Answer
-	Destination(action, id string) (Answer, error) // drain, enable or disable
+	// Destination gives an order about a destination in a set, "": in all sets.
+	Destination(order, set, id string) (Answer, error)
 	// Names are what can stand for an argument, for completion; before are the
 	// arguments before it.
 	Names(kind Kind, before []string) []string
@@ -117,8 +118,8 @@ func Commands() []Command {
 	two := func(f func(Node, string, string) (Answer, error)) func(Node, []string) (Answer, error) {
 		return func(n Node, args []string) (Answer, error) { return f(n, args[0], args[1]) }
 	}
-	steer := func(action string) func(Node, []string) (Answer, error) {
-		return func(n Node, args []string) (Answer, error) { return n.Destination(action, args[0]) }
+	steer := func(order string) func(Node, []string) (Answer, error) {
+		return func(n Node, args []string) (Answer, error) { return n.Destination(order, "", args[0]) }
 	}
 	one := func(name string, kind Kind) []Arg { return []Arg{{Name: name, Kind: kind}} }
 	perhaps := func(name string, kind Kind) []Arg { return []Arg{{Name: name, Kind: kind, Optional: true}} }
@@ -143,7 +144,15 @@ func Commands() []Command {
 		{Words: "log level", Args: perhaps("LEVEL", Level), Help: "say or set the least level that the node logs: debug, info, warn, error", run: about(Node.LogLevel)},
 		{Words: "dispatcher drain", Args: one("DESTINATION", Destination), Help: "finish its calls, give it no new ones", run: steer("drain")},
 		{Words: "dispatcher enable", Args: one("DESTINATION", Destination), Help: "take it into use", run: steer("enable")},
-		{Words: "dispatcher disable", Args: one("DESTINATION", Destination), Help: "take it out of use", run: steer("disable")},
+		{Words: "dispatcher disable", Args: one("DESTINATION", Destination), Help: "take it out of use; it is not probed", run: steer("disable")},
+		{Words: "dispatcher trying", Args: one("DESTINATION", Destination), Help: "state T: it takes calls until the next sign tells more", run: steer("trying")},
+		{Words: "dispatcher inactive", Args: one("DESTINATION", Destination), Help: "state I: no calls until probes find it well", run: steer("inactive")},
+		{Words: "dispatcher probing", Args: one("DESTINATION", Destination), Help: "probe it, even if the configuration does not; its state stays", run: steer("probing")},
+		{
+			Words: "dispatcher set_state", Args: []Arg{{Name: "STATE"}, {Name: "SET"}, {Name: "DESTINATION", Kind: Destination}},
+			Help: "Kamailio's: STATE is a, t, i or d, with p behind it to be probed",
+			run:  func(n Node, args []string) (Answer, error) { return n.Destination(args[0], args[1], args[2]) },
+		},
 		{Words: "help", Args: []Arg{{Name: "COMMAND", Kind: CommandName, Optional: true}}, Help: "this list, or the part that begins with COMMAND", run: help},
 	}
 }
@@ -249,7 +258,7 @@ func ours(line string) string {
 		{"pjsip show transports", "show transports"}, {"pjsip list transports", "show transports"}, {"pjsip show channels", "show calls"},
 		{"pjsip set logger", "hometone console -vvvv"},
 		{"channel originate", "originate ENDPOINT EXTEN@CONTEXT"}, {"channel request hangup", "hangup CHANNEL"}, {"soft hangup", "hangup CHANNEL"}, {"logger set level", "log level LEVEL"},
-		{"dispatcher list", "show dispatcher"}, {"show channels", "show calls"}, {"show contacts", "show registrations"},
+		{"dispatcher list", "show dispatcher"}, {"dispatcher.list", "show dispatcher"}, {"dispatcher.set_state", "dispatcher set_state STATE SET DESTINATION"}, {"dispatcher.reload", "reload"}, {"show channels", "show calls"}, {"show contacts", "show registrations"},
 	} {
 		if line == c[0] || strings.HasPrefix(line, c[0]+" ") {
 			return c[1]

@@ -27,11 +27,38 @@ func (fw *forwarding) relay(v verdict) {
 	switch {
 	case v.final >= 300:
 		fw.proxy.cfg.Shield.judge(fw.tx.Flow(), v.final, time.Now())
-	case v.final >= 200 && fw.call == 0 && fw.first.dest != nil:
-		fw.proxy.cfg.Shield.judge(fw.tx.Flow(), callAccepted, time.Now())
 	}
-	_ = fw.tx.Forward(res) // it fails only if the transaction is over
+	fw.give(res)
 	fw.proxy.count.forwarded.Add(1)
+}
+
+// give answers the caller: a final answer to an INVITE is repeated until its ACK
+// comes, unless its sender owes too many of those. The caller holds mu.
+func (fw *forwarding) give(res *sip.Response) {
+	if fw.invite && res.Final() && fw.credit == 0 {
+		fw.credit = granted
+		if !fw.proxy.cfg.Shield.owe(fw.tx.Flow(), time.Now()) {
+			fw.credit = denied
+		}
+	}
+	if fw.credit == denied {
+		_ = fw.tx.ForwardOnce(res) // it fails only if the transaction is over
+		return
+	}
+	_ = fw.tx.Forward(res)
+}
+
+// paid notes that nothing has to be repeated any more.
+func (fw *forwarding) paid(heard bool) {
+	fw.mu.Lock()
+	was := fw.credit
+	if was == granted {
+		fw.credit = settled
+	}
+	fw.mu.Unlock()
+	if was == granted {
+		fw.proxy.cfg.Shield.paid(fw.tx.Flow(), heard)
+	}
 }
 
 // exhausted reports whether the 503 is that of a whole set of destinations: the
@@ -97,7 +124,7 @@ func (fw *forwarding) answer(status int) {
 	if r.value != "" {
 		res.Add(r.field, r.value)
 	}
-	_ = fw.tx.Forward(res)
+	fw.give(res)
 }
 
 // retryAfter is what a caller is told when no destination answers, in seconds:
@@ -141,6 +168,12 @@ func (fw *forwarding) tried(uri string) bool {
 // forwarded by itself (§16.11). With nobody who could be told, failures are counted.
 func (fw *forwarding) acknowledge() {
 	p, req := fw.proxy, fw.req
+	if was := fw.acknowledged(); was != nil {
+		was.paid(fw.req.ToTag() != "")
+		if was.first.dest != nil { // only who has our answer can have the proof in it
+			p.cfg.Shield.judge(fw.tx.Flow(), callAccepted, time.Now())
+		}
+	}
 	if len(fw.plan.Groups) == 0 || len(fw.plan.Groups[0]) == 0 {
 		fw.lostACK()
 		return
@@ -178,6 +211,31 @@ func (fw *forwarding) acknowledge() {
 		targets = fw.target(t)
 	}
 	fw.sendACK(targets[0])
+}
+
+// acknowledged returns the forwarding of the INVITE that an ACK belongs to, nil if
+// it is over or somebody else's.
+func (fw *forwarding) acknowledged() *forwarding {
+	invite := fw.tx.Invite()
+	if invite == nil || invite.Flow().Remote() != fw.tx.Flow().Remote() {
+		return nil
+	}
+	was, _ := invite.Watcher().(*forwarding)
+	return was
+}
+
+// untagged finds the way of an ACK whose sender has left out the To tag: that of its
+// INVITE. By itself it would look like a new request, to be sent anywhere.
+func (fw *forwarding) untagged() {
+	was := fw.acknowledged()
+	if was == nil {
+		return // acknowledge counts it
+	}
+	was.mu.Lock()
+	defer was.mu.Unlock()
+	if was.accepted != nil {
+		fw.alone(Branch{Targets: fw.target(was.accepted.client.Target())})
+	}
 }
 
 func (fw *forwarding) sendACK(t transport.Target) {

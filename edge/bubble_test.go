@@ -134,6 +134,11 @@ func (b *bubble) state(p *siptest.Peer) string {
 	return "none"
 }
 
+// invite is a call to the balancer, for the dispatcher alone.
+func invite(b *bubble) *sip.Request {
+	return sip.NewRequest(sip.INVITE, "sip:100@"+b.net.Local.String())
+}
+
 func spec(p *siptest.Peer, priority int) dispatch.Spec {
 	return dispatch.Spec{URI: "sip:" + p.Address(), Priority: priority}
 }
@@ -228,9 +233,9 @@ func TestProbesExact(t *testing.T) {
 		for _, flags := range []string{"AP", "TP", "IP", "DP"} {
 			b.do[flags] = is(flags)
 		}
-		b.do["disable"] = func() { _ = b.d.Disable("sip:" + pbx.Address()) }
-		b.do["enable"] = func() { _ = b.d.Enable("sip:" + pbx.Address()) }
-		b.do["drain"] = func() { _ = b.d.Drain("sip:" + pbx.Address()) }
+		b.do["disable"] = func() { _ = b.d.Command(Disable, AllSets, "sip:"+pbx.Address()) }
+		b.do["enable"] = func() { _ = b.d.Command(Enable, AllSets, "sip:"+pbx.Address()) }
+		b.do["drain"] = func() { _ = b.d.Command(Drain, AllSets, "sip:"+pbx.Address()) }
 		b.use(Settings{Health: dispatch.HealthConfig{Interval: 10 * time.Second, Rise: 2, Fall: 3}, PingTime: 4 * time.Second}, spec(pbx, 0))
 		b.play(`
 			pbx <- OPTIONS | call: one
@@ -288,13 +293,13 @@ func TestSlowStartExact(t *testing.T) {
 	inBubble(t, Config{}, nil, func(b *bubble) {
 		one, two := b.peer("one"), b.peer("two")
 		b.use(Settings{NoPing: true, Algorithm: dispatch.RoundRobin, SlowStart: 10 * time.Second}, spec(one, 0), spec(two, 0))
-		if err := b.d.Disable("sip:" + one.Address()); err != nil {
+		if err := b.d.Command(Disable, AllSets, "sip:"+one.Address()); err != nil {
 			b.t.Fatal(err)
 		}
-		if err := b.d.Enable("sip:" + one.Address()); err != nil {
+		if err := b.d.Command(Enable, AllSets, "sip:"+one.Address()); err != nil {
 			b.t.Fatal(err)
 		}
-		req := sip.NewRequest(sip.INVITE, "sip:100@"+b.net.Local.String())
+		req := invite(b)
 		for second, want := range []struct{ low, high int }{0: {1, 5}, 2: {15, 25}, 5: {45, 55}, 8: {75, 85}, 10: {100, 100}} {
 			if want.high != 0 {
 				got := 0
@@ -387,7 +392,7 @@ func TestServiceRecords(t *testing.T) {
 			}
 		}
 		expect("at first", map[string]int{a.Address(): 60, c.Address(): 20})
-		if err := b.d.Drain("sip:a.example.org:5060"); err != nil {
+		if err := b.d.Command(Drain, AllSets, "sip:a.example.org:5060"); err != nil {
 			b.t.Fatal(err)
 		}
 		expect("a drained", map[string]int{c.Address(): 80})
@@ -500,7 +505,7 @@ func TestCredentialsGoToTheChallenger(t *testing.T) {
 			`)
 		}
 		b.play(call("a", "one", "one")+call("b", "two", "two")+call("c", "one", "one"), alice, one, two)
-		b.do["drain"] = func() { _ = b.d.Drain("sip:" + two.Address()) }
+		b.do["drain"] = func() { _ = b.d.Command(Drain, AllSets, "sip:"+two.Address()) }
 		b.play(strings.Replace(call("d", "two", "one"), "alice -> INVITE sip:100@{sut} | To", "do drain\nalice -> INVITE sip:100@{sut} | To", 1), alice, one, two)
 	})
 	c := newChallenges()

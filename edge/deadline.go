@@ -64,8 +64,8 @@ func (d *deadlines) set(l *leg, p phase) {
 func (d *deadlines) heard(l *leg, status int) (after time.Duration) {
 	d.mu.Lock()
 	p := l.phase
-	if p != idle && !l.heard {
-		after = time.Since(d.began) - (l.at - d.length[p])
+	if !l.heard && l.waits != idle {
+		after = time.Since(d.began) - (l.at - d.length[l.waits])
 	}
 	l.heard = true
 	switch {
@@ -94,6 +94,7 @@ func (d *deadlines) enter(l *leg, p phase) (sooner bool) {
 	if p == idle {
 		return false
 	}
+	l.waits = p
 	head := &d.heads[p]
 	l.at = time.Since(d.began) + d.length[p]
 	l.prev, l.next = head.prev, head

@@ -95,6 +95,7 @@ type place struct {
 	health   dispatch.Health
 	resolve  time.Time // next look-up; zero: none is needed
 	probe    *probe    // under way
+	watched  bool      // the operator wants it to be probed, whatever the configuration says
 	since    time.Time // of the state
 	lastSign string
 }
@@ -152,11 +153,17 @@ func (d *Dispatcher) apply(s Settings, now time.Time) []error {
 			}
 			key := placeKey{c.ID, dest.ID}
 			if was := known[key]; was != nil {
-				pl.health, pl.since, pl.lastSign = was.health, was.since, was.lastSign
+				pl.health, pl.since, pl.lastSign, pl.watched = was.health, was.since, was.lastSign, was.watched
+				if pl.probe, was.probe = was.probe, nil; pl.probe != nil {
+					pl.probe.at = pl
+				}
 				pl.health.Configure(s.Health)
 			}
 			d.places[key], next.byDest[dest] = pl, pl
 		}
+	}
+	for _, gone := range known {
+		gone.forget()
 	}
 	for _, id := range append([]int{s.Set}, s.Backup...) {
 		if set := next.sets[id]; set != nil {
@@ -346,6 +353,10 @@ func (d *Dispatcher) dispatch(b *board, req *sip.Request, plan *Plan) {
 		b.unavailable(plan)
 		return
 	}
+	if req.Method() == sip.INVITE && !govern(chosen) {
+		plan.Status, plan.Reason, plan.RetryAfter, plan.Shed = 503, "Overload", overloadFor, true
+		return
+	}
 	if alg == dispatch.Parallel {
 		all := make([]Branch, 0, len(chosen))
 		for _, dest := range chosen {
@@ -358,6 +369,22 @@ func (d *Dispatcher) dispatch(b *board, req *sip.Request, plan *Plan) {
 		plan.Groups = append(plan.Groups, *b.byDest[dest].branch.Load())
 	}
 	plan.Uses = key.Resources
+}
+
+// overloadFor is how long a call that is shed has to wait, in seconds.
+const overloadFor = 1
+
+// govern moves the first destination that is not overloaded to the front; false if
+// all are.
+func govern(chosen []*dispatch.Destination) bool {
+	for i, dest := range chosen {
+		if dest.Governor().Admit() {
+			copy(chosen[1:i+1], chosen[:i])
+			chosen[0] = dest
+			return true
+		}
+	}
+	return false
 }
 
 // unavailable answers when no destination takes calls.

@@ -11,7 +11,7 @@
 // branch like any other, whose failures mark it and whose calls are counted from
 // the dialog's beginning to its end; it probes destinations with OPTIONS and
 // takes an operator's commands (Destinations, Drain, Enable, Disable). The Shield
-// bans by behaviour and limits rates, the governor sheds load, the veil hides
+// bans by behaviour and limits rates, each destination's governor sheds load, the veil hides
 // the inside.
 //
 // Who owns what: a request being forwarded is a forwarding, guarded by its own

@@ -28,7 +28,20 @@ type forwarding struct {
 	below uint16   // values of Record-Route from our upper entry down; 0: none of ours
 	// outward: a copy left for the outside.
 	outward bool
+	invite  bool
+	credit  credit
+	// accepted is the leg that has answered an INVITE by a 2xx, the last of several.
+	accepted *leg
 }
+
+// credit is whether the answer to an INVITE is repeated, see Shield.owe.
+type credit uint8
+
+const (
+	granted credit = iota + 1 // until the ACK comes
+	denied                    // it is not
+	settled                   // the ACK has come
+)
 
 // An exchange is the response context of RFC 3261 §16.7 and what it drives. It
 // is nil once a final response was forwarded and no branch is left.
@@ -58,7 +71,7 @@ func (p *Proxy) newForwarding(tx *transaction.Server, req *sip.Request, suffix s
 	p.open.Add(1)
 	x.req, x.suffix = req, suffix
 	x.plan.Groups, x.fork.branches, x.legs = x.groups[:0], x.branches[:0], x.legRoom[:0]
-	return &forwarding{proxy: p, tx: tx, exchange: x}
+	return &forwarding{proxy: p, tx: tx, exchange: x, invite: req.Method() == sip.INVITE}
 }
 
 // release gives the exchange back. The caller holds mu, or nobody else knows
@@ -80,6 +93,7 @@ type leg struct {
 	at         time.Duration // when its time in the phase is over; guarded by deadlines.mu
 	number     int32
 	phase      phase // guarded by deadlines.mu
+	waits      phase // the last one that was not idle; guarded by deadlines.mu
 	heard      bool  // it has answered; guarded by deadlines.mu
 	counted    bool  // the call is counted at the destination
 	several    bool  // it has more than one target
@@ -153,6 +167,9 @@ func (fw *forwarding) launch(b *Branch, number int) int {
 	fw.legs = append(fw.legs, l)
 	if fw.fork.cancelled {
 		return 487
+	}
+	if b.Dest != nil && fw.invite && fw.fork.next > 1 && !b.Dest.Governor().Admit() {
+		return 503 // what one could not do must not be the end of the next
 	}
 	req := fw.req.Clone() // §16.6 step 1
 	if b.URI != "" {
@@ -322,12 +339,17 @@ func (l *leg) Response(_ *transaction.Client, res *sip.Response) {
 	if l.dest != nil && p.cfg.Watcher != nil {
 		p.cfg.Watcher.Answered(l.dest, status)
 	}
+	// An answer after the branch was given up counts too: it is a sign of overload,
+	// and how many of these come is what the destination can do.
+	if after := p.deadlines.heard(l, status); after > 0 && l.dest != nil && fw.invite {
+		l.dest.Answered(after, time.Now())
+	}
 	if fw.exchange == nil {
 		l.late(res)
 		return
 	}
-	if after := p.deadlines.heard(l, status); after > 0 && l.dest != nil {
-		p.governor.answered(after)
+	if fw.invite && res.Success() {
+		fw.accepted = l
 	}
 	l.account(res)
 	if status/100 == 3 && p.cfg.Recurse {
@@ -353,6 +375,10 @@ func (l *leg) late(res *sip.Response) {
 		l.fw.proxy.veil.bare(res, l.fw)
 		l.fw.proxy.prove(res, l.fw, l)
 		l.fw.proxy.veil.coverResponse(res, l.fw)
+		if l.fw.credit == denied && l.fw.accepted == l {
+			return // a copy, to somebody who does not acknowledge
+		}
+		l.fw.accepted = l
 		_ = l.fw.tx.Forward(res) // it fails if the caller was refused
 	}
 }
@@ -509,7 +535,7 @@ func (fw *forwarding) cancel(final int) {
 
 // Acked and Ended implement transaction.ServerWatcher; the ACK of a final
 // response that is no 2xx ends here (§16.7: the transaction is the proxy's).
-func (fw *forwarding) Acked(*transaction.Server, *sip.Request) {}
+func (fw *forwarding) Acked(*transaction.Server, *sip.Request) { fw.paid(false) }
 
 // Ended: nothing is left to be answered; the branches end by themselves.
-func (fw *forwarding) Ended(*transaction.Server, error) {}
+func (fw *forwarding) Ended(*transaction.Server, error) { fw.paid(false) }

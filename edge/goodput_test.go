@@ -51,8 +51,11 @@ type queuedCall struct {
 
 // ServeRequest implements transport.Handler.
 func (w *worker) ServeRequest(f transport.Flow, req *sip.Request, _ error) {
-	if req.Method() == sip.INVITE {
-		w.queue <- queuedCall{f, req}
+	if m := req.Method(); m == sip.INVITE || m == sip.OPTIONS {
+		select {
+		case w.queue <- queuedCall{f, req}:
+		default: // its socket's buffer is full
+		}
 	}
 }
 
@@ -74,7 +77,11 @@ func (w *worker) work(ctx context.Context) {
 				time.Sleep(w.each / 4)
 				continue
 			}
-			time.Sleep(w.each)
+			if c.req.Method() == sip.OPTIONS {
+				time.Sleep(w.each / 4)
+			} else {
+				time.Sleep(w.each)
+			}
 			res := sip.NewResponse(c.req, 200, "")
 			res.SetToTag("w")
 			res.CopyFrom(&c.req.Message, sip.HeaderRecordRoute)
@@ -103,14 +110,20 @@ func (p *patient) Response(_ *transaction.Client, res *sip.Response) {
 
 func (p *patient) Failed(*transaction.Client, error) { p.no.Add(1) }
 
-// goodput offers calls to an edge in front of a destination that can do capacity
-// of them a second, and returns how many a second were answered in time.
-func goodput(t *testing.T, capacity, offered int, length time.Duration) (rate float64) {
+// goodput offers calls to an edge in front of destinations that can do so many of
+// them a second, and returns how many a second were answered in time.
+func goodput(t *testing.T, offered int, length time.Duration, capacities ...int) (rate float64) {
 	synctest.Test(t, func(t *testing.T) {
 		var net transporttest.Network
 		net.SetDelay(time.Millisecond)
 		host, caller := edgeHost{net.Node("192.0.2.1:5060")}, net.Node("192.0.2.2:5060")
-		w := &worker{node: net.Node("192.0.2.3:5060"), each: time.Second / time.Duration(capacity), queue: make(chan queuedCall, 1<<20), seen: map[string]bool{}}
+		var workers []*worker
+		set := dispatch.Config{ID: 1}
+		for i, capacity := range capacities {
+			w := &worker{node: net.Node(fmt.Sprintf("192.0.2.%d:5060", 3+i)), each: time.Second / time.Duration(capacity), queue: make(chan queuedCall, 5*capacity), seen: map[string]bool{}}
+			workers = append(workers, w)
+			set.Destinations = append(set.Destinations, dispatch.Spec{URI: "sip:" + w.node.Addr.String()})
+		}
 		d := NewDispatcher(DispatcherConfig{Transport: host})
 		proxy, err := New(Config{Transport: host, Router: d, Watcher: d})
 		if err != nil {
@@ -125,7 +138,7 @@ func goodput(t *testing.T, capacity, offered int, length time.Duration) (rate fl
 			t.Fatal(err)
 		}
 		d.Use(edge, proxy)
-		d.Apply(Settings{Set: 1, NoPing: true, Algorithm: dispatch.RoundRobin, Sets: []dispatch.Config{{ID: 1, Destinations: []dispatch.Spec{{URI: "sip:" + w.node.Addr.String()}}}}}, time.Now())
+		d.Apply(Settings{Set: 1, Algorithm: dispatch.RoundRobin, Sets: []dispatch.Config{set}}, time.Now())
 		ctx, stop := context.WithCancel(context.Background())
 		var running sync.WaitGroup
 		defer running.Wait()
@@ -133,8 +146,10 @@ func goodput(t *testing.T, capacity, offered int, length time.Duration) (rate fl
 		for _, r := range []runner{edge, callers, proxy, d} {
 			running.Go(func() { _ = r.Run(ctx) }) // ends with stop
 		}
-		running.Go(func() { _ = w.node.Run(ctx, w) }) // ends with stop
-		running.Go(func() { w.work(ctx) })            // ends with stop
+		for _, w := range workers {
+			running.Go(func() { _ = w.node.Run(ctx, w) }) // ends with stop
+			running.Go(func() { w.work(ctx) })            // ends with stop
+		}
 		var good, shed, no atomic.Int64
 		for i := range int(length.Seconds()) * offered {
 			req := sip.NewRequest(sip.INVITE, "sip:100@192.0.2.1")
@@ -148,7 +163,7 @@ func goodput(t *testing.T, capacity, offered int, length time.Duration) (rate fl
 			time.Sleep(time.Second / time.Duration(offered))
 		}
 		time.Sleep(5 * time.Second)
-		t.Logf("%d/s offered to %d/s: %d good, %d shed, %d not answered in time", offered, capacity, good.Load(), shed.Load(), no.Load())
+		t.Logf("%d/s offered to %d/s: %d good, %d shed, %d not answered in time", offered, capacities, good.Load(), shed.Load(), no.Load())
 		rate = float64(good.Load()) / length.Seconds()
 	})
 	return rate
@@ -162,11 +177,22 @@ func TestGoodput(t *testing.T) {
 		if capacity > 100 {
 			length = 20 * time.Second
 		}
-		if got := goodput(t, capacity, capacity*95/100, length); got < 0.94*float64(capacity) {
+		if got := goodput(t, capacity*95/100, length, capacity); got < 0.94*float64(capacity) {
 			t.Errorf("%.1f of %d calls a second are answered without overload", got, capacity)
 		}
-		if got := goodput(t, capacity, 3*capacity, length); got < 0.9*float64(capacity) {
+		if got := goodput(t, 3*capacity, length, capacity); got < 0.9*float64(capacity) {
 			t.Errorf("at three times the load %.1f calls a second are answered in time, want nine tenths of %d", got, capacity)
 		}
+	}
+}
+
+// One of several destinations that is slow costs the others nothing: what it cannot
+// do goes to those that can, and only what none of them can do is shed.
+func TestGoodputOfEach(t *testing.T) {
+	if got := goodput(t, 300, 30*time.Second, 50, 500); got < 0.97*300 {
+		t.Errorf("%.1f of 300 calls a second are answered by two destinations that can do 50 and 500", got)
+	}
+	if got := goodput(t, 660, time.Minute, 20, 200); got < 0.9*220 {
+		t.Errorf("at three times the load %.1f calls a second are answered in time, want nine tenths of 220", got)
 	}
 }

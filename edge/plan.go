@@ -20,6 +20,8 @@ type Plan struct {
 	Reason string
 	// RetryAfter is written into a refusal, in seconds, if above 0.
 	RetryAfter int
+	// Shed says that Status is the overload control's.
+	Shed bool
 	// Mine hands the request to the handler behind the proxy: it is for a role
 	// of this node.
 	Mine bool

@@ -14,8 +14,9 @@ import (
 // probe is an OPTIONS under way to a destination. It is a ClientWatcher.
 type probe struct {
 	d    *Dispatcher
-	at   *place
+	at   *place // guarded by Dispatcher.mu
 	sent time.Time
+	call *transaction.Client
 }
 
 // resolveAfter is how often names of destinations are looked up again; the
@@ -28,6 +29,8 @@ const resolveAfter = 15 * time.Second
 func (d *Dispatcher) Run(ctx context.Context) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	turn := time.NewTicker(dispatch.GovernTime)
+	defer turn.Stop()
 	found := make(chan func())
 	asking, looked := 0, time.Now()
 	defer func() {
@@ -39,6 +42,11 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-turn.C:
+			for dest := range d.board.Load().byDest {
+				dest.Governor().Turn()
+			}
+			continue
 		case <-timer.C:
 		case <-d.wake:
 		case learn := <-found:
@@ -137,12 +145,13 @@ func (d *Dispatcher) round(now time.Time) (next time.Time, ask []question) {
 			}
 			soonest(pl.resolve)
 		}
-		if s.NoPing || pl.dest.Flags&dispatch.FlagNoPing != 0 || pl.dest.State() == dispatch.Disabled {
+		if !s.probes(pl) || pl.dest.State() == dispatch.Disabled {
+			pl.forget()
 			continue
 		}
 		if pl.probe != nil {
 			if late := pl.probe.sent.Add(s.PingTime); !now.Before(late) {
-				pl.probe = nil
+				pl.forget()
 				d.sign(pl, false, "no answer to OPTIONS")
 			} else {
 				soonest(late)
@@ -160,6 +169,21 @@ func (d *Dispatcher) round(now time.Time) (next time.Time, ask []question) {
 		soonest(pl.health.Next())
 	}
 	return next, ask
+}
+
+// probes reports whether a destination is probed: all are, unless the configuration
+// or flag 32 of its line says otherwise; flag 8, or the operator's P, asks for it.
+func (s *Settings) probes(pl *place) bool {
+	flags := pl.dest.Flags
+	return pl.watched || flags&dispatch.FlagProbing != 0 || !s.NoPing && flags&dispatch.FlagNoPing == 0
+}
+
+// forget gives up a probe under way. The caller holds mu.
+func (pl *place) forget() {
+	if pl.probe != nil {
+		pl.probe.call.Abandon()
+		pl.probe = nil
+	}
 }
 
 // ping sends one OPTIONS. The caller holds mu.
@@ -180,7 +204,7 @@ func (d *Dispatcher) ping(pl *place, s *Settings, now time.Time) {
 	req.Add(sip.HeaderCSeq, sip.FormatCSeq(1, sip.OPTIONS))
 	req.Add(sip.HeaderMaxForwards, "70")
 	pl.probe = &probe{d: d, at: pl, sent: now}
-	layer.Request(req, targets, pl.probe)
+	pl.probe.call = layer.Request(req, targets, pl.probe)
 }
 
 // Response implements transaction.ClientWatcher.

@@ -90,7 +90,6 @@ type Proxy struct {
 	proofs    *proofs // nil: everybody may
 	veil      *veil
 	deadlines *deadlines
-	governor  *governor
 	calls     *callTable
 	exchanges sync.Pool     // of *exchange
 	lookups   chan struct{} // a place for each DNS look-up under way
@@ -128,7 +127,7 @@ func New(cfg Config) (*Proxy, error) {
 	secrets := append([][]byte{cfg.Secret}, cfg.OldSecrets...)
 	p := &Proxy{
 		cfg: cfg, self: newSelf(cfg.Names, cfg.Transport.Addrs), seed: maphash.MakeSeed(), flows: newFlowTokens(secrets...),
-		deadlines: newDeadlines(cfg.Patience, cfg.TimerC), governor: newGovernor(), calls: newCallTable(cfg.Calls, cfg.CallLife),
+		deadlines: newDeadlines(cfg.Patience, cfg.TimerC), calls: newCallTable(cfg.Calls, cfg.CallLife),
 		lookups: make(chan struct{}, cfg.Lookups), log: cfg.Logger, ctx: context.Background(),
 	}
 	p.exchanges.New = func() any { return new(exchange) }
@@ -159,16 +158,12 @@ func (p *Proxy) Run(ctx context.Context) error {
 	wg.Go(func() { p.report.Run(ctx, p.log, "edge: unusual traffic", time.Second) })
 	tick := time.NewTicker(refreshAfter)
 	defer tick.Stop()
-	turn := time.NewTicker(governTime)
-	defer turn.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			wg.Wait()
 			p.running.Wait()
 			return nil
-		case <-turn.C:
-			p.governor.turn()
 		case now := <-tick.C:
 			p.self.refresh()
 			p.calls.sweep(now)
@@ -202,11 +197,6 @@ func (p *Proxy) ServeSIP(ctx context.Context, tx *transaction.Server, req *sip.R
 		p.refuse(tx, req, r)
 		return
 	}
-	if req.Method() == sip.INVITE && req.ToTag() == "" && !p.governor.admit() {
-		p.count.shed.Add(1)
-		p.refuse(tx, req, refusal{status: 503, reason: "Overload", field: sip.HeaderRetryAfter, value: overloadFor})
-		return
-	}
 	suffix := p.loopSuffix(req)
 	uri, err := req.ParsedURI()
 	if err != nil || !schemeKnown(&uri) {
@@ -227,6 +217,9 @@ func (p *Proxy) ServeSIP(ctx context.Context, tx *transaction.Server, req *sip.R
 		fw.release()
 		p.mine(ctx, tx, req, &uri)
 	case fw.plan.Status != 0:
+		if fw.plan.Shed {
+			p.count.shed.Add(1)
+		}
 		r := refusal{status: fw.plan.Status, reason: fw.plan.Reason}
 		if after := fw.plan.RetryAfter; after > 0 {
 			r.field, r.value = sip.HeaderRetryAfter, strconv.Itoa(after)

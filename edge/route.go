@@ -136,6 +136,8 @@ func (p *Proxy) route(ctx context.Context, fw *forwarding, uri *sip.URI) {
 	inDialog := req.ToTag() != ""
 	_, mine := p.self.is(uri, fw.tx.Flow())
 	switch {
+	case req.Method() == sip.ACK && !inDialog:
+		fw.untagged()
 	case inDialog && w.own > 0 && !w.flow.Valid() && !req.Has(sip.HeaderRoute) && p.toInstance(fw, uri):
 	case w.flow.Valid() || req.Has(sip.HeaderRoute) || inDialog && w.own > 0 && !mine:
 		fw.onward(inDialog)

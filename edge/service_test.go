@@ -240,15 +240,15 @@ func TestNobodyThere(t *testing.T) {
 		set := peerSet(pbx, dispatch.Attr{Name: "duid", Value: "one"})
 		set.NotFound = c.notFound
 		d.Apply(set, time.Now())
-		if err := d.Drain("one"); err != nil {
+		if err := d.Command(Drain, AllSets, "one"); err != nil {
 			t.Fatal(err)
 		}
 		b.play("alice -> INVITE sip:100@{sut}\n"+c.want+"\nalice -> ACK\n", alice)
-		if err := d.Enable("one"); err != nil {
+		if err := d.Command(Enable, AllSets, "one"); err != nil {
 			t.Fatal(err)
 		}
 		b.play("alice -> OPTIONS sip:100@{sut} | new\npbx <- OPTIONS\npbx -> 200\nalice <- 200\n", alice, pbx)
-		if err := d.Disable("two"); err == nil {
+		if err := d.Command(Disable, AllSets, "two"); err == nil {
 			t.Error("a destination that does not exist was disabled")
 		}
 	}

@@ -67,9 +67,9 @@ func (s Settings) withDefaults() Settings {
 // names. A destination that is the node itself would send calls in a circle. The
 // settings are valid if no problem is an error.
 func Load(e *config.Edge, n *config.Node) (Settings, []config.Problem) {
-	number, _ := e.Algorithm.Number() // checked when the file was read
+	algorithm, ok := dispatch.ParseAlgorithm(e.Algorithm)
 	s := Settings{
-		Set: e.Set, Algorithm: dispatch.Algorithm(number), NotFound: e.NotFound,
+		Set: e.Set, Algorithm: algorithm, NotFound: e.NotFound,
 		Backup: e.Backup, Tries: e.Tries, Failover: e.Failover, RetryAfter: e.RetryAfter, HashHeader: e.HashHeader, Services: e.Services,
 		SlowStart: cmp.Or(e.SlowStart, slowStart),
 		Health:    dispatch.HealthConfig{Interval: e.Probe.Interval, Rise: e.Probe.Rise, Fall: e.Probe.Fall},
@@ -85,6 +85,9 @@ func Load(e *config.Edge, n *config.Node) (Settings, []config.Problem) {
 		sets[set].Destinations = append(sets[set].Destinations, spec)
 	}
 	var problems []config.Problem
+	if !ok {
+		problems = append(problems, n.At("edge.algorithm").Problem(config.Error, config.DidYouMean(e.Algorithm, dispatch.AlgorithmNames()), "edge.algorithm: %q is not known", e.Algorithm))
+	}
 	if e.Dispatcher != "" {
 		list, found := dispatcher.Load(e.Dispatcher)
 		problems = append(problems, found...)

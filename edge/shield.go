@@ -81,13 +81,15 @@ type shieldShard struct {
 	sources map[uint64]*suspect
 }
 
-// suspect is what is known of a source or an account: 40 bytes.
+// suspect is what is known of a source or an account: 56 bytes.
 type suspect struct {
 	tokens float64 // of the bucket
 	filled int64   // Unix nanoseconds: when tokens was true
 	points float64 // failures, leaking over Window
 	marked int64   // when points was true
 	banned int64   // until then; 0: not
+	owing  int     // answers to INVITEs that wait for their ACK, see owe
+	heard  int     // answers that it has heard: it has acknowledged what only they say
 }
 
 // NewShield returns a Shield.
@@ -300,6 +302,55 @@ func (s *Shield) judge(from transport.Flow, status int, now time.Time) {
 	if who.points > float64(cfg.Failures) && who.banned <= t {
 		who.banned = t + int64(cfg.Ban)
 		cfg.Logger.Warn("edge: source banned", "peer", addr.String(), "last_answer", status, "for", cfg.Ban)
+	}
+}
+
+// maxOwing bounds the answers to one source's INVITEs that are repeated until their
+// ACK comes. Whoever hears us acknowledges within a round trip; an address that does
+// not is perhaps not the sender's, and each answer would go there eleven times. Each
+// accepted call that was acknowledged allows one more, up to maxHeard, for carriers.
+const (
+	maxOwing = 100
+	maxHeard = 1000
+)
+
+// owe notes that an answer to an INVITE goes to a source. It reports whether that
+// may be repeated; then paid has to follow.
+func (s *Shield) owe(from transport.Flow, now time.Time) bool {
+	if s == nil || from.Reliable() {
+		return true // an address that has opened a connection is nobody else's
+	}
+	cfg := s.cfg.Load()
+	if s.exempt(cfg, from) {
+		return true
+	}
+	source := s.source(from.Remote().Addr().Unmap())
+	sh := &s.shards[source%shieldShards]
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	who := sh.get(source, cfg, now.UnixNano())
+	if who.owing >= maxOwing+who.heard {
+		return false
+	}
+	who.owing++
+	return true
+}
+
+// paid is the counterpart of owe: the ACK has come, or nothing is repeated any more.
+// heard: the ACK shows that the source has got the answer.
+func (s *Shield) paid(from transport.Flow, heard bool) {
+	if s == nil || from.Reliable() {
+		return
+	}
+	source := s.source(from.Remote().Addr().Unmap())
+	sh := &s.shards[source%shieldShards]
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	if who := sh.sources[source]; who != nil { // else it has made room
+		who.owing = max(who.owing-1, 0)
+		if heard {
+			who.heard = min(who.heard+1, maxHeard)
+		}
 	}
 }
 

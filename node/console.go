@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/hometone/hometone/config"
 	"github.com/hometone/hometone/console"
+	"github.com/hometone/hometone/edge"
 	"github.com/hometone/hometone/pbx"
 	"github.com/hometone/hometone/pbx/dialplan"
 )
@@ -117,17 +119,23 @@ func (o operated) LogLevel(name string) (console.Answer, error) {
 }
 
 // Destination implements console.Node.
-func (o operated) Destination(action, id string) (console.Answer, error) {
+func (o operated) Destination(order, set, id string) (console.Answer, error) {
 	r, _ := o.now()
 	if r == nil || r.edge == nil {
 		return console.Answer{}, errors.New("this node is no balancer")
 	}
-	d := r.edge.Dispatcher
-	do := map[string]func(string) error{"drain": d.Drain, "enable": d.Enable, "disable": d.Disable}[action]
-	if err := do(id); err != nil {
+	in := edge.AllSets
+	if set != "" {
+		number, err := strconv.Atoi(set)
+		if err != nil || number < 0 {
+			return console.Answer{}, console.Misused("%q is no number of a set", set)
+		}
+		in = number
+	}
+	if err := r.edge.Dispatcher.Command(edge.Order(order), in, id); err != nil {
 		return console.Answer{}, err
 	}
-	return console.Note("%s: %s", id, action), nil
+	return console.Note("%s: %s", id, order), nil
 }
 
 // Names implements console.Node.

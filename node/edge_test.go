@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -113,6 +114,48 @@ func TestReloadOfEdge(t *testing.T) {
 		}
 		write(t, file, edgeYAML("192.0.2.1", ""))
 		n.Reload()
+	}
+}
+
+// An algorithm that nobody knows is named with its place and what was meant.
+func TestUnknownAlgorithm(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "hometone.yaml")
+	write(t, file, edgeYAML("192.0.2.1", ", algorithm: wieght"))
+	n, problems := New(Config{File: file})
+	if text := fmt.Sprint(problems); n != nil || !strings.Contains(text, `hometone.yaml:`) || !strings.Contains(text, `edge.algorithm: "wieght" is not known (did you mean weight?)`) {
+		t.Errorf("problems %s, want the place and the word that is meant", text)
+	}
+}
+
+// While the files of a reload are being read, however long that takes, the node
+// answers as before.
+func TestReloadHoldsNobody(t *testing.T) {
+	n, dir := startEdge(t, "192.0.2.1")
+	slow := filepath.Join(dir, "slow.list")
+	if err := syscall.Mkfifo(slow, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(dir, "hometone.yaml"), edgeYAML("192.0.2.2", ", dispatcher: ./slow.list"))
+	reloaded := make(chan []config.Problem, 1)
+	go func() { reloaded <- n.Reload() }()         // ends when the list has been written
+	pipe, err := os.OpenFile(slow, os.O_WRONLY, 0) // returns when somebody reads
+	if err != nil {
+		t.Fatal(err)
+	}
+	answered := make(chan int, 1)
+	go func() { answered <- len(n.Addrs()) + n.Calls() }() // ends at once, or with the reload
+	select {
+	case <-answered:
+	case <-time.After(20 * time.Second):
+		t.Error("the node does not say where it listens while it reads its files")
+	}
+	fmt.Fprint(pipe, "1 sip:192.0.2.3\n")
+	pipe.Close()
+	if problems := <-reloaded; config.HasErrors(problems) {
+		t.Fatal(problems)
+	}
+	if got := n.rooms.edge.Dispatcher.Destinations(); len(got) != 2 {
+		t.Errorf("%v after the reload, want both destinations", got)
 	}
 }
 

@@ -45,7 +45,8 @@ func (r *rooms) openWire(p *plan) error {
 	if err != nil {
 		return err
 	}
-	if r.wire, err = transport.New(transport.Config{Listen: listen, Logger: r.log, Inline: p.balances(), Burst: &r.burst}); err != nil {
+	r.names = transport.NewResolver(transport.ResolverConfig{Servers: p.file.SIP.DNS})
+	if r.wire, err = transport.New(transport.Config{Listen: listen, Resolver: r.names, Logger: r.log, Inline: p.balances(), Burst: &r.burst}); err != nil {
 		return err
 	}
 	if err := r.wire.Listen(); err != nil {

@@ -69,6 +69,8 @@ type Node struct {
 	ready chan struct{}
 	bus   *console.Bus // what is logged, for consoles
 
+	reloads sync.Mutex // one at a time; held while files are read, which may take long
+
 	mu    sync.Mutex // guards the following
 	plan  *plan      // the configuration in force
 	rooms *rooms     // nil before and after Run
@@ -157,12 +159,14 @@ func (n *Node) Calls() int {
 // running node is as it was; else the new configuration holds for new calls
 // and registrations, and calls in progress go on undisturbed.
 func (n *Node) Reload() []config.Problem {
-	n.mu.Lock()
-	defer n.mu.Unlock()
+	n.reloads.Lock()
+	defer n.reloads.Unlock()
 	next, problems := readPlan(n.cfg, false)
 	if config.HasErrors(problems) {
 		return problems
 	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	if n.rooms != nil {
 		problems = append(problems, n.rooms.apply(n.plan, next)...)
 		if config.HasErrors(problems) {

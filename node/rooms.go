@@ -40,6 +40,7 @@ type rooms struct {
 	state    *state.Store
 	records  *records.Store
 	relay    *relay.Relay
+	names    *transport.Resolver
 	wire     *transport.Layer
 	burst    pbx.Burst
 	shards   *transaction.Layer
@@ -356,6 +357,7 @@ func (r *rooms) apply(old, new *plan) []config.Problem {
 			})
 		}
 	}
+	r.names.Use(new.file.SIP.DNS)
 	r.use(new)
 	return append(problems, r.applyEdge(old, new)...)
 }

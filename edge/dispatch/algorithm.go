@@ -1,7 +1,6 @@
 package dispatch
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 )
@@ -35,35 +34,44 @@ const (
 	Tiers       Algorithm = 103 // those of the highest priority by rweight, the next priority when none of them is left (RFC 2782)
 )
 
-var algorithmNames = map[Algorithm]string{
-	HashCallID: "hash-callid", HashFrom: "hash-from", HashTo: "hash-to", HashRequestURI: "hash-ruri",
-	RoundRobin: "round-robin", HashAuthUser: "hash-auth-user", Random: "random", HashCustom: "hash-custom",
-	Priority: "priority", Weight: "weight", CallLoad: "call-load", RelativeWeight: "relative-weight",
-	Parallel: "parallel", Latency: "latency", RoundRobinTie: "round-robin-tie", First: "first", Overload: "overload",
-	Resources: "resources", BoundedHash: "bounded-hash", TwoChoices: "two-choices", Tiers: "tiers",
+// known are the algorithms and their names, in the order of the numbers.
+var known = [...]struct {
+	algorithm Algorithm
+	name      string
+}{
+	{HashCallID, "hash-callid"}, {HashFrom, "hash-from"}, {HashTo, "hash-to"}, {HashRequestURI, "hash-ruri"},
+	{RoundRobin, "round-robin"}, {HashAuthUser, "hash-auth-user"}, {Random, "random"}, {HashCustom, "hash-custom"},
+	{Priority, "priority"}, {Weight, "weight"}, {CallLoad, "call-load"}, {RelativeWeight, "relative-weight"},
+	{Parallel, "parallel"}, {Latency, "latency"}, {RoundRobinTie, "round-robin-tie"}, {First, "first"}, {Overload, "overload"},
+	{Resources, "resources"}, {BoundedHash, "bounded-hash"}, {TwoChoices, "two-choices"}, {Tiers, "tiers"},
+}
+
+// AlgorithmNames returns the names of all algorithms.
+func AlgorithmNames() []string {
+	names := make([]string, 0, len(known))
+	for _, k := range known {
+		names = append(names, k.name)
+	}
+	return names
 }
 
 // String returns the algorithm's name.
 func (a Algorithm) String() string {
-	if name, ok := algorithmNames[a]; ok {
-		return name
+	for _, k := range known {
+		if k.algorithm == a {
+			return k.name
+		}
 	}
 	return strconv.Itoa(int(a))
 }
 
-// ParseAlgorithm reads a number or a name.
-func ParseAlgorithm(text string) (Algorithm, error) {
+// ParseAlgorithm reads a number or a name; ok is false if there is none like it.
+func ParseAlgorithm(text string) (a Algorithm, ok bool) {
 	text = strings.TrimSpace(text)
-	if n, err := strconv.Atoi(text); err == nil {
-		if _, ok := algorithmNames[Algorithm(n)]; ok {
-			return Algorithm(n), nil
-		}
-		return 0, fmt.Errorf("dispatch: no algorithm %d: there are 0 to 15, 64 and 100 to 103", n)
-	}
-	for a, name := range algorithmNames {
-		if strings.EqualFold(name, text) {
-			return a, nil
+	for _, k := range known {
+		if strings.EqualFold(k.name, text) || strconv.Itoa(int(k.algorithm)) == text {
+			return k.algorithm, true
 		}
 	}
-	return 0, fmt.Errorf("dispatch: no algorithm %q: write a number of Kamailio's dispatcher or a name like %s", text, RoundRobin)
+	return 0, false
 }

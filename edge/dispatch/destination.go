@@ -87,6 +87,9 @@ type live struct {
 	upSince atomic.Int64  // Unix nanoseconds of the last change to Active, 0: always was
 	warming atomic.Uint64 // counts the offers during slow start
 	targets atomic.Pointer[[]transport.Target]
+	govern  *Governor
+	heard   atomic.Int64 // Unix nanoseconds of the last first answer to an INVITE
+	back    atomic.Int64 // the same of the first one after the destination was gone
 }
 
 // resource is something of which a destination has only so much.
@@ -97,7 +100,7 @@ type resource struct {
 }
 
 func newDestination(spec Spec) (*Destination, []error) {
-	d := &Destination{URI: spec.URI, ID: spec.URI, Priority: spec.Priority, Flags: spec.Flags, Attrs: spec.Attrs, ocMin: 10, ocRate: 100, live: new(live)}
+	d := &Destination{URI: spec.URI, ID: spec.URI, Priority: spec.Priority, Flags: spec.Flags, Attrs: spec.Attrs, ocMin: 10, ocRate: 100, live: &live{govern: NewGovernor()}}
 	var faults []error
 	percent := func(name, value string, low int, into *int) {
 		n, err := strconv.Atoi(value)
@@ -207,6 +210,25 @@ func (d *Destination) inherit(was *Destination) {
 	}
 	if d.Flags == was.Flags {
 		d.state.Store(uint32(was.State()))
+	}
+}
+
+// Governor returns the destination's overload control; a reload keeps it.
+func (d *Destination) Governor() *Governor { return d.live.govern }
+
+// gone is how long a destination that is asked says nothing until it was away: one
+// that is busy goes on answering, late.
+const gone = time.Second
+
+// Answered takes the time from an INVITE to its first answer. What was sent before
+// the destination came back says how long it was away, not how busy it is.
+func (d *Destination) Answered(after time.Duration, now time.Time) {
+	t := now.UnixNano()
+	if was := d.live.heard.Swap(t); was < t-int64(gone) {
+		d.live.back.Store(t)
+	}
+	if after <= slowAnswer || t-int64(after) > d.live.back.Load() {
+		d.live.govern.Answered(after)
 	}
 }
 

@@ -335,7 +335,7 @@ func TestNobody(t *testing.T) {
 func TestFailoverReachesAll(t *testing.T) {
 	s := set(t, "a 3 weight=20;rweight=5;maxload=9;resources=r:5", "b 3 weight=30;rweight=5;resources=r:5", "c 3 weight=50;rweight=5;resources=r:5")
 	for alg := range dispatch.Tiers + 1 {
-		if _, err := dispatch.ParseAlgorithm(fmt.Sprint(int(alg))); err != nil {
+		if _, ok := dispatch.ParseAlgorithm(fmt.Sprint(int(alg))); !ok {
 			continue
 		}
 		all := s.Select(nil, alg, dispatch.Key{Resources: []string{"r"}}, now)
@@ -520,12 +520,12 @@ func TestHealth(t *testing.T) {
 
 func TestParseAlgorithm(t *testing.T) {
 	for text, want := range map[string]dispatch.Algorithm{"9": dispatch.Weight, "weight": dispatch.Weight, "Round-Robin": dispatch.RoundRobin, "64": dispatch.Overload, "two-choices": dispatch.TwoChoices} {
-		if got, err := dispatch.ParseAlgorithm(text); err != nil || got != want {
-			t.Errorf("%q is %v (%v), want %v", text, got, err, want)
+		if got, ok := dispatch.ParseAlgorithm(text); !ok || got != want {
+			t.Errorf("%q is %v, want %v", text, got, want)
 		}
 	}
 	for _, text := range []string{"", "16", "-1", "heavy"} {
-		if got, err := dispatch.ParseAlgorithm(text); err == nil {
+		if got, ok := dispatch.ParseAlgorithm(text); ok {
 			t.Errorf("%q is taken for %v", text, got)
 		}
 	}

@@ -16,6 +16,22 @@ func (c *Client) Cancel(headers ...Field) {
 	c.shard.post(&event{kind: evCancel, client: c, fields: headers})
 }
 
+// Abandon ends a request that is no INVITE: it is not sent again, its response is
+// not waited for, and the watcher hears nothing more. It is for those who wait less
+// than 64*T1, such as a probe that counts as lost. From any goroutine.
+func (c *Client) Abandon() { c.shard.post(&event{kind: evAbandon, client: c}) }
+
+// abandon ends the transaction that is under way.
+func (s *shard) abandon(c *Client) {
+	tx := c.current.Load()
+	if tx == nil || tx.invite || c.done {
+		return
+	}
+	c.done, c.req, c.targets = true, nil, nil
+	tx.other.end()
+	s.endClient(tx)
+}
+
 // cancel sends the CANCEL, or remembers to.
 func (s *shard) cancel(c *Client, fields []Field) {
 	tx := c.current.Load()

@@ -71,9 +71,10 @@ func (k *keys) ack(callID, fromTag, toTag string, seq uint32) key {
 }
 
 // merged is the key of a request that may come by two ways (§8.2.2.2): From
-// tag, Call-ID and CSeq.
+// tag, Call-ID and the number in CSeq. The ACK of an INVITE has the same.
 func (k *keys) merged(req *sip.Request) key {
-	return k.of("merged", req.FromTag(), req.CallID(), req.Get(sip.HeaderCSeq))
+	number, _, _ := strings.Cut(req.Get(sip.HeaderCSeq), " ")
+	return k.of("merged", req.FromTag(), req.CallID(), number)
 }
 
 // tag is a To tag that is the same for every copy of a request, for responses

@@ -36,6 +36,7 @@ type Server struct {
 	toTag   string
 	port    uint16 // responses go to flow's remote address and this port
 	merged  bool
+	invited *Server // of an ACK without transaction: its INVITE's
 	invite  bool
 	entered bool // in the tables of the shard
 	flags   atomic.Uint32
@@ -81,6 +82,14 @@ func (tx *Server) Stateless() bool { return tx.has(flagStateless) }
 // another way (§8.2.2.2); a UAS answers it with 482.
 func (tx *Server) Merged() bool { return tx.merged }
 
+// Invite returns the transaction of the INVITE that an ACK without transaction
+// belongs to, by Call-ID, From tag and CSeq; nil if that has ended. Anybody who knows
+// these can send such an ACK.
+func (tx *Server) Invite() *Server { return tx.invited }
+
+// Watcher returns what Watch has named. It is for the shard's callbacks.
+func (tx *Server) Watcher() ServerWatcher { return tx.watcher }
+
 // ToTag returns the tag that the layer puts into the To of responses above 100
 // that have none. It is the same for the whole transaction.
 func (tx *Server) ToTag() string { return tx.toTag }
@@ -103,21 +112,26 @@ func (tx *Server) has(flag uint32) bool { return tx.flags.Load()&flag != 0 }
 // retransmitted until its ACK comes (§13.3.1.4): Acked, or Ended(ErrNoACK). A
 // 408 or provisional response to a request other than INVITE is not sent (RFC
 // 4320). res must not be changed afterwards.
-func (tx *Server) Respond(res *sip.Response) error { return tx.answer(res, true) }
+func (tx *Server) Respond(res *sip.Response) error { return tx.answer(res, true, false) }
 
 // Forward is Respond for a proxy: a 2xx to an INVITE is sent as often as it is
 // forwarded, not retransmitted by the layer, and its ACK comes through
 // ServeSIP (RFC 6026 §7.1).
-func (tx *Server) Forward(res *sip.Response) error { return tx.answer(res, false) }
+func (tx *Server) Forward(res *sip.Response) error { return tx.answer(res, false, false) }
 
-func (tx *Server) answer(res *sip.Response, retransmit bool) error {
+// ForwardOnce is Forward without Timer G: a final response to an INVITE that is no
+// 2xx goes out again only if the INVITE comes again. It is for peers who may not be
+// at the address they name.
+func (tx *Server) ForwardOnce(res *sip.Response) error { return tx.answer(res, false, true) }
+
+func (tx *Server) answer(res *sip.Response, retransmit, once bool) error {
 	if err := tx.admit(res.Status(), retransmit); err != nil {
 		return err
 	}
 	if res.Status() > 100 && res.ToTag() == "" {
 		res.SetToTag(tx.toTag)
 	}
-	e := event{kind: evRespond, server: tx, status: res.Status(), retrans: retransmit}
+	e := event{kind: evRespond, server: tx, status: res.Status(), retrans: retransmit, once: once}
 	if tx.invite && !retransmit && res.Success() {
 		e.msg = tx.layer.scratch.lend(res) // it is sent once
 	} else {
@@ -166,6 +180,9 @@ func (s *shard) respond(e *event) {
 	var act action
 	if tx.invite {
 		act = tx.inv.respond(s.now, &s.layer.timers, e.status, e.retrans)
+		if e.once {
+			tx.inv.resend = never
+		}
 	} else {
 		act = tx.other.respond(s.now, &s.layer.timers, e.status)
 	}
@@ -422,6 +439,7 @@ func (s *shard) ack(e *event, tx *Server) {
 	}
 	stray := newServer(s.layer, s, e)
 	stray.flags.Store(flagStateless)
+	stray.invited = s.merged[s.layer.keys.merged(req)]
 	s.layer.handler.ServeSIP(s.layer.ctx, stray, req)
 }
 

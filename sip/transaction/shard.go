@@ -44,6 +44,7 @@ type shard struct {
 type event struct {
 	kind    eventKind
 	retrans bool // respond: the layer retransmits a 2xx
+	once    bool // respond: nothing is retransmitted
 	status  int
 	flow    transport.Flow
 	req     *sip.Request
@@ -73,6 +74,7 @@ const (
 	evRespond // server sends msg with status
 	evStart   // tx begins
 	evCancel  // client is to be cancelled
+	evAbandon // client is of no interest any more
 	evSent    // server's response went out over a new connection, or err
 	evProbe   // probe gets a token
 )
@@ -222,6 +224,8 @@ func (s *shard) handle(e *event) {
 		s.start(e.tx)
 	case evCancel:
 		s.cancel(e.client, e.fields)
+	case evAbandon:
+		s.abandon(e.client)
 	case evSent:
 		if e.err != nil {
 			e.server.lost = e.err

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -42,6 +43,7 @@ type Resolver struct {
 	cache   map[question]answer
 	asking  map[question]*asked
 	servers []string // of resolv.conf
+	fixed   []string // Servers
 }
 
 type question struct {
@@ -79,7 +81,7 @@ func NewResolver(cfg ResolverConfig) *Resolver {
 	cfg.CacheSize = cmp.Or(cfg.CacheSize, 10_000)
 	cfg.Timeout = cmp.Or(cfg.Timeout, 2*time.Second)
 	cfg.Attempts = cmp.Or(cfg.Attempts, 2)
-	r := &Resolver{cfg: cfg, random: cfg.Random, cache: make(map[question]answer), asking: make(map[question]*asked)}
+	r := &Resolver{cfg: cfg, random: cfg.Random, cache: make(map[question]answer), asking: make(map[question]*asked), fixed: cfg.Servers}
 	if r.random == nil {
 		r.random = randomInt
 	}
@@ -229,13 +231,21 @@ func negativeLife(m *dns.Msg) time.Duration {
 	return negativeTTL
 }
 
-// serverList returns the configured servers, or those of resolv.conf.
-func (r *Resolver) serverList() []string {
-	if len(r.cfg.Servers) > 0 {
-		return r.cfg.Servers
-	}
+// Use names other servers to ask from now on, as ResolverConfig.Servers does. What
+// is in the cache stays for as long as its TTL says.
+func (r *Resolver) Use(servers []string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.fixed = slices.Clone(servers)
+}
+
+// serverList returns the configured servers, or those of resolv.conf.
+func (r *Resolver) serverList() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.fixed) > 0 {
+		return r.fixed
+	}
 	if !r.system.changed() {
 		return r.servers
 	}

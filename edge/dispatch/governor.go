@@ -1,4 +1,4 @@
-package edge
+package dispatch
 
 import (
 	"math"
@@ -6,23 +6,23 @@ import (
 	"time"
 )
 
-// governor is the overload control: it sheds new calls before those in progress
-// suffer. Its sign of overload is what hurts them: destinations' first answers
-// that take longer than T1, after which every message is sent again and the
-// load grows by itself. It does not matter whether this host or what lies
-// behind it is slow.
+// Governor is the overload control of one destination: it sheds new calls before
+// those in progress suffer. Its sign of overload is what hurts them: first answers
+// that take longer than T1, after which every message is sent again and the load
+// grows by itself. It does not matter whether the destination, what lies behind it
+// or this host is slow; in the last case all destinations' governors find out.
 //
 // While answers are that slow, calls wait somewhere, so answers come as fast as
 // they can be made: their rate is the capacity. Then the governor lets in a
 // quarter of it until the waiting calls are done, which costs nothing as long as
 // some wait; then nearly all of it, and from there on a little more each time,
 // until either calls wait again or nothing needs to be shed.
-type governor struct {
-	quick, middling, slow atomic.Int64 // first answers since the last turn
-	offered               atomic.Int64 // calls since the last turn
-	budget                atomic.Int64 // calls that may come in until the next turn; unlimited: everything may
+type Governor struct {
+	quick, middling, slow atomic.Int64 // first answers since the last Turn
+	offered               atomic.Int64 // calls since the last Turn
+	budget                atomic.Int64 // calls that may come in until the next Turn; unlimited: everything may
 
-	// The following are owned by turn.
+	// The following are owned by Turn.
 	seen     window
 	slowFor  time.Duration // windows in a row with slow answers
 	limit    float64       // calls a second; 0: no limit
@@ -37,9 +37,11 @@ type window struct {
 	length              time.Duration
 }
 
+// GovernTime is the interval in which Turn has to be called.
+const GovernTime = 100 * time.Millisecond
+
 // Constants of the control.
 const (
-	governTime  = 100 * time.Millisecond // interval of turn
 	slowAnswer  = 500 * time.Millisecond // T1 of RFC 3261 §17.1.1.1
 	quickAnswer = slowAnswer / 2
 	patienceFor = 300 * time.Millisecond // of slow answers; a burst is for the buffers
@@ -51,17 +53,17 @@ const (
 	resumeShare = 0.95
 	growEach    = 0.02 // in an interval
 	unlimited   = math.MaxInt64 / 2
-	overloadFor = "1" // Retry-After of what is shed, in seconds
 )
 
-func newGovernor() *governor {
-	g := new(governor)
+// NewGovernor returns a Governor that lets everything in.
+func NewGovernor() *Governor {
+	g := new(Governor)
 	g.budget.Store(unlimited)
 	return g
 }
 
-// answered takes the time from a request to its first answer.
-func (g *governor) answered(after time.Duration) {
+// Answered takes the time from a request to its first answer.
+func (g *Governor) Answered(after time.Duration) {
 	switch {
 	case after > slowAnswer:
 		g.slow.Add(1)
@@ -72,16 +74,16 @@ func (g *governor) answered(after time.Duration) {
 	}
 }
 
-// turn ends an interval. It returns how many new calls a second may come in from
+// Turn ends an interval of GovernTime. It returns how many new calls a second may come in from
 // now on, 0 if there is no limit.
-func (g *governor) turn() float64 {
+func (g *Governor) Turn() float64 {
 	w := &g.seen
 	quick, slow := g.quick.Swap(0), g.slow.Swap(0)
 	w.quick += quick
 	w.slow += slow
 	w.all += quick + slow + g.middling.Swap(0)
 	w.offered += g.offered.Swap(0)
-	if w.length += governTime; w.all >= enough || w.length >= longest {
+	if w.length += GovernTime; w.all >= enough || w.length >= longest {
 		g.judge(*w)
 		*w = window{}
 	}
@@ -90,7 +92,7 @@ func (g *governor) turn() float64 {
 }
 
 // judge decides by a window.
-func (g *governor) judge(w window) {
+func (g *Governor) judge(w window) {
 	seconds := w.length.Seconds()
 	switch {
 	case w.all <= few:
@@ -121,7 +123,7 @@ func (g *governor) judge(w window) {
 }
 
 // grow lets more calls in when answers are quick.
-func (g *governor) grow(w window) {
+func (g *Governor) grow(w window) {
 	switch {
 	case g.limit == 0:
 	case g.draining:
@@ -130,24 +132,24 @@ func (g *governor) grow(w window) {
 	case g.limit > 1.2*float64(w.offered)/w.length.Seconds():
 		g.limit = 0 // there is nothing to shed any more
 	default:
-		g.limit *= 1 + growEach*float64(w.length)/float64(governTime)
+		g.limit *= 1 + growEach*float64(w.length)/float64(GovernTime)
 	}
 }
 
 // allow gives out what the limit grants for an interval; what is left of the last
 // one is lost, but for a part of a call.
-func (g *governor) allow() {
+func (g *Governor) allow() {
 	if g.limit == 0 {
 		g.budget.Store(unlimited)
 		return
 	}
 	const unit = 1000 // parts of a call
 	left := min(max(g.budget.Load(), 0), unit-1)
-	g.budget.Store(left + int64(g.limit*governTime.Seconds()*unit))
+	g.budget.Store(left + int64(g.limit*GovernTime.Seconds()*unit))
 }
 
-// admit reports whether a new call may come in.
-func (g *governor) admit() bool {
+// Admit reports whether a new call may come in.
+func (g *Governor) Admit() bool {
 	if g.budget.Load() >= unlimited {
 		return true
 	}

@@ -1,21 +1,23 @@
-package edge
+package dispatch_test
 
 import (
 	"testing"
 	"time"
+
+	"github.com/hometone/hometone/edge/dispatch"
 )
 
 // Under overload calls are shed until answers are quick again; then nearly as many
 // come in as could be answered, and all when nothing needs to be shed.
 func TestGovernor(t *testing.T) {
-	g := newGovernor()
+	g := dispatch.NewGovernor()
 	interval := func(n int, after time.Duration) float64 {
 		for range n {
-			g.answered(after)
+			g.Answered(after)
 		}
-		return g.turn()
+		return g.Turn()
 	}
-	if l := interval(1000, time.Millisecond); l != 0 || !g.admit() {
+	if l := interval(1000, time.Millisecond); l != 0 || !g.Admit() {
 		t.Errorf("a limit of %v without overload, want none", l)
 	}
 	for range 20 {
@@ -39,7 +41,7 @@ func TestGovernor(t *testing.T) {
 	}
 	in := 0
 	for range 300 {
-		if g.admit() {
+		if g.Admit() {
 			in++
 		}
 	}
@@ -55,10 +57,10 @@ func TestGovernor(t *testing.T) {
 	}
 	l := 950.0
 	for range 200 { // far fewer calls than could come
-		g.admit()
+		g.Admit()
 		l = interval(100, time.Millisecond)
 	}
-	if l != 0 || !g.admit() {
+	if l != 0 || !g.Admit() {
 		t.Errorf("a limit of %v after it is over, want none", l)
 	}
 }
