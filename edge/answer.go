@@ -195,6 +195,11 @@ func (fw *forwarding) acknowledge() {
 		}
 		t, ok := p.cfg.Transport.ResolveNumeric(hop)
 		if !ok {
+			fw.tx, fw.req = fw.tx.Keep(), fw.req.Keep()
+			if hop, err = sip.ParseURI(hop.String()); err != nil {
+				fw.lostACK()
+				return
+			}
 			begun := p.lookup(hop, func(targets []transport.Target, err error) {
 				if err != nil {
 					fw.lostACK()

@@ -63,6 +63,7 @@ type exchange struct {
 	groups   [4][]Branch
 	branches [4]branchState
 	legRoom  [4]*leg
+	passing  forwarding // of an ACK, which ends with the exchange
 }
 
 // newForwarding takes an exchange from the pool.
@@ -71,17 +72,22 @@ func (p *Proxy) newForwarding(tx *transaction.Server, req *sip.Request, suffix s
 	p.open.Add(1)
 	x.req, x.suffix = req, suffix
 	x.plan.Groups, x.fork.branches, x.legs = x.groups[:0], x.branches[:0], x.legRoom[:0]
-	return &forwarding{proxy: p, tx: tx, exchange: x, invite: req.Method() == sip.INVITE}
+	fw := &x.passing
+	if req.Method() != sip.ACK {
+		fw = new(forwarding)
+	}
+	fw.proxy, fw.tx, fw.exchange, fw.invite = p, tx, x, req.Method() == sip.INVITE
+	return fw
 }
 
 // release gives the exchange back. The caller holds mu, or nobody else knows
-// the forwarding yet.
+// the forwarding yet. That of an ACK must not be used afterwards.
 func (fw *forwarding) release() {
-	x := fw.exchange
+	x, p := fw.exchange, fw.proxy
 	fw.exchange = nil
 	*x = exchange{}
-	fw.proxy.open.Add(-1)
-	fw.proxy.exchanges.Put(x)
+	p.open.Add(-1)
+	p.exchanges.Put(x)
 }
 
 // A leg is one branch of a forwarding.
@@ -326,6 +332,9 @@ func (l *leg) resolved(req *sip.Request, targets []transport.Target, err error) 
 // Response implements transaction.ClientWatcher: §16.7.
 func (l *leg) Response(_ *transaction.Client, res *sip.Response) {
 	fw, p := l.fw, l.fw.proxy
+	if res.Status() >= 300 {
+		res = res.Keep() // it may be the best one in the end, and its contacts be tried
+	}
 	fw.mu.Lock()
 	defer fw.mu.Unlock()
 	res.PopFirst(sip.HeaderVia) // §16.7 step 3

@@ -54,7 +54,7 @@ func start(t testing.TB, cfg Config, timers transaction.Timers, listen ...transp
 		any4 := netip.MustParseAddrPort("127.0.0.1:0")
 		listen = []transport.Listen{{Name: "udp", Proto: transport.UDP, Addr: any4}, {Name: "tcp", Proto: transport.TCP, Addr: any4}}
 	}
-	wire, err := transport.New(transport.Config{Listen: listen, Sockets: 1})
+	wire, err := transport.New(transport.Config{Listen: listen, Sockets: 1, Inline: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +85,37 @@ type guarded struct {
 }
 
 func (g *guarded) Run(ctx context.Context, h transport.Handler) error {
-	return g.Layer.Run(ctx, g.shield.Guard(h))
+	return g.Layer.Run(ctx, g.shield.Guard(forgetful{h}))
+}
+
+// forgetful lends what may be lent, and writes over it as soon as the call has
+// returned: who has kept something of it sends exclamation marks.
+type forgetful struct{ transport.Handler }
+
+func (h forgetful) ServeResponse(f transport.Flow, res *sip.Response) {
+	data, again := res.Bytes(), new(sip.Response)
+	if again.Borrow(data) != nil || again.Validate() != nil {
+		h.Handler.ServeResponse(f, res)
+		return
+	}
+	h.Handler.ServeResponse(f, again)
+	scribble(data)
+}
+
+func (h forgetful) ServeRequest(f transport.Flow, req *sip.Request, fault error) {
+	data, again := req.Bytes(), new(sip.Request)
+	if req.Method() != sip.ACK || fault != nil || again.Borrow(data) != nil {
+		h.Handler.ServeRequest(f, req, fault)
+		return
+	}
+	h.Handler.ServeRequest(f, again, nil)
+	scribble(data)
+}
+
+func scribble(data []byte) {
+	for i := range data {
+		data[i] = '!'
+	}
 }
 
 // runner is what the bench runs until the test ends.

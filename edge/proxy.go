@@ -245,9 +245,9 @@ func (p *Proxy) proceed(fw *forwarding) {
 		r = fw.breadth()
 	}
 	if r.status != 0 {
-		req := fw.req
+		tx, req := fw.tx, fw.req
 		fw.release()
-		p.refuse(fw.tx, req, r)
+		p.refuse(tx, req, r)
 		return
 	}
 	fw.begin()
@@ -259,7 +259,7 @@ func (p *Proxy) mine(ctx context.Context, tx *transaction.Server, req *sip.Reque
 	case p.cfg.Next != nil && tx.Merged():
 		p.refuse(tx, req, refusal{status: 482}) // §8.2.2.2: "SHOULD generate a 482 (Loop Detected) response"
 	case p.cfg.Next != nil:
-		p.cfg.Next.ServeSIP(ctx, tx, req)
+		p.cfg.Next.ServeSIP(ctx, tx.Keep(), req.Keep())
 	case req.Method() == sip.OPTIONS && uri.User == "":
 		res := sip.NewResponse(req, 200, "")
 		res.Add(sip.HeaderAccept, "*/*")

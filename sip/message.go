@@ -24,6 +24,7 @@ type Message struct {
 	fromTag memo
 	toTag   memo
 
+	borrowed bool // src is used again by others: see Borrow
 	response bool
 	method   Method
 	uri      string

@@ -19,7 +19,7 @@ func (r *Response) Reset(req *Request, status int, reason string) {
 	if fields == nil {
 		fields = make([]field, 0, 12)
 	}
-	r.Message = Message{src: req.src, fields: fields, response: true, status: status, reason: reason}
+	r.Message = Message{src: req.src, borrowed: req.borrowed, fields: fields, response: true, status: status, reason: reason}
 	if reason == "" {
 		r.reason = ReasonPhrase(status)
 	}

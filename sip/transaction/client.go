@@ -16,7 +16,8 @@ import (
 type ClientWatcher interface {
 	// Response brings every response to be seen by the TU: provisional ones,
 	// the final one, and every further 2xx to an INVITE (forks and
-	// retransmissions, RFC 6026 §7.2). The topmost Via is still there.
+	// retransmissions, RFC 6026 §7.2). The topmost Via is still there. It may be
+	// borrowed (sip.Response.Borrow): who keeps it takes what Keep returns.
 	Response(c *Client, res *sip.Response)
 	// Failed tells that no final response will come: ErrTimeout, ErrTransport.
 	// It is called at most once and never after a final response.

@@ -43,7 +43,8 @@ type Transport interface {
 // match none, and nothing else: the one door between rooms. ServeSIP runs on
 // the shard and must not block. It answers (tx.Respond), or takes the
 // transaction over to answer later (tx.TakeOver). If it does neither, the
-// layer logs a bug and answers 500. ctx ends with Layer.Run.
+// layer logs a bug and answers 500. An ACK may be borrowed: who puts it aside
+// takes what Keep of it and of tx return. ctx ends with Layer.Run.
 type Handler interface {
 	ServeSIP(ctx context.Context, tx *Server, req *sip.Request)
 }

@@ -396,7 +396,17 @@ func (s *shard) enter(tx *Server, e *event) {
 }
 
 func newServer(l *Layer, s *shard, e *event) *Server {
-	tx := &Server{layer: l, shard: s, flow: e.flow, port: e.flow.Reply(e.via).Remote().Port()}
+	tx := new(Server)
+	tx.fill(l, s, e)
+	if tx.toTag == "" {
+		tx.toTag = sip.NewTag()
+	}
+	return tx
+}
+
+// fill makes tx, which is zero, stand for the request of e.
+func (tx *Server) fill(l *Layer, s *shard, e *event) {
+	tx.layer, tx.shard, tx.flow, tx.port = l, s, e.flow, e.flow.Reply(e.via).Remote().Port()
 	if e.flow.Reliable() {
 		tx.port = e.via.Port // for a new connection, if this one ends
 		if tx.port == 0 {
@@ -406,10 +416,23 @@ func newServer(l *Layer, s *shard, e *event) *Server {
 	tx.owner = tx
 	tx.invite = e.req.Method() == sip.INVITE
 	tx.request.Store(e.req)
-	if tx.toTag = e.req.ToTag(); tx.toTag == "" {
-		tx.toTag = sip.NewTag()
+	tx.toTag = e.req.ToTag()
+}
+
+// Keep returns tx, or if it stands for a borrowed ACK, which is valid in ServeSIP
+// only, a copy that stays valid and has the ACK's own copy as its Request.
+func (tx *Server) Keep() *Server {
+	req := tx.Request()
+	if !tx.Stateless() || req == nil || !req.Borrowed() {
+		return tx
 	}
-	return tx
+	c := &Server{layer: tx.layer, shard: tx.shard, flow: tx.flow, port: tx.port, invited: tx.invited}
+	c.owner = c
+	c.flags.Store(flagStateless)
+	req = req.Keep()
+	c.request.Store(req)
+	c.toTag = req.ToTag()
+	return c
 }
 
 // forgotten: a handler neither answered nor took over. That is a bug of ours,
@@ -437,10 +460,16 @@ func (s *shard) ack(e *event, tx *Server) {
 		s.carryOut(tx, tx.inv.ack(s.now, &s.layer.timers), req)
 		return
 	}
-	stray := newServer(s.layer, s, e)
-	stray.flags.Store(flagStateless)
-	stray.invited = s.merged[s.layer.keys.merged(req)]
-	s.layer.handler.ServeSIP(s.layer.ctx, stray, req)
+	if !req.Borrowed() {
+		tx = newServer(s.layer, s, e)
+	} else {
+		tx = &s.passing
+		tx.fill(s.layer, s, e)
+		defer func() { s.passing = Server{} }()
+	}
+	tx.flags.Store(flagStateless)
+	tx.invited = s.merged[s.layer.keys.merged(req)]
+	s.layer.handler.ServeSIP(s.layer.ctx, tx, req)
 }
 
 // cancelled answers a CANCEL (§9.2) and tells the request's TU. The answer is

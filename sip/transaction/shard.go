@@ -38,6 +38,7 @@ type shard struct {
 	clients map[key]*clientTx
 	flows   map[uint64][]*clientTx // client transactions over streams
 	wheel   wheel
+	passing Server // stands for the borrowed ACK that goes through
 }
 
 // An event is what happens to a shard.
@@ -106,8 +107,21 @@ func (s *shard) arrive(e *event) {
 		s.run(true) // what came between the last look and the letting go
 		return
 	}
+	e.keep()
 	s.leave(e)
 	s.run(true)
+}
+
+// keep makes e's message one that stays.
+func (e *event) keep() {
+	switch {
+	case e.req != nil && e.req.Borrowed():
+		e.req = e.req.Keep()
+		e.via, _ = e.req.TopVia()
+	case e.res != nil && e.res.Borrowed():
+		e.res = e.res.Keep()
+		e.via, _ = e.res.TopVia()
+	}
 }
 
 // post runs an event of this host's rooms, or leaves it to the holder.

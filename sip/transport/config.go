@@ -100,7 +100,9 @@ type Config struct {
 	Logger *slog.Logger // nil: discard
 	// Inline says that the Handler has done its work when it returns and wakes no
 	// other goroutine, as a proxy's does. The readers of datagrams then wait in the
-	// kernel, a thread for each, instead of gathering what comes (Linux).
+	// kernel, a thread for each, instead of gathering what comes (Linux), one of
+	// them alone while it can. Responses and ACKs are then borrowed: a Handler that
+	// puts one aside takes what sip.Request.Keep returns.
 	Inline bool
 	// Burst is told when a reader of datagrams begins to deliver a batch and when it
 	// has delivered it, on that reader's goroutine; several readers do so at a time.

@@ -10,12 +10,15 @@ import (
 )
 
 // datagram takes one UDP payload from a socket's reader. data is valid only
-// during the call. What is no SIP message is counted and costs no memory.
-func (l *Layer) datagram(f Flow, data []byte) {
+// during the call. What is no SIP message is counted and costs no memory. lent
+// is the reader's, if messages may be read where they lie; else nil.
+func (l *Layer) datagram(f Flow, data []byte, lent *loan) {
 	switch {
 	case looksLikeSIP(data):
 		l.tap(f, false, data)
-		l.message(f, string(data))
+		if lent == nil || !lent.read(l, f, data) {
+			l.message(f, string(data))
+		}
 	case len(data) <= 4:
 		// Phones keep NAT bindings open with empty, CRLF or zero datagrams.
 	case isBindingRequest(data):
@@ -30,10 +33,48 @@ func (l *Layer) datagram(f Flow, data []byte) {
 	}
 }
 
+// A loan is where a reader whose handler works inline reads what nobody keeps:
+// responses, and the ACKs that go through. It is used again for the next.
+type loan struct {
+	req sip.Request
+	res sip.Response
+}
+
+var ack = []byte("ACK ")
+
+// read hands on what need not be kept. It reports false if that is not for it to
+// do.
+func (d *loan) read(l *Layer, f Flow, data []byte) bool {
+	switch {
+	case bytes.HasPrefix(data, version):
+		err := d.res.Borrow(data)
+		if err != nil {
+			l.handOn(f, nil, nil, err)
+			return true
+		}
+		l.handOn(f, nil, &d.res, nil)
+	case bytes.HasPrefix(data, ack):
+		err := d.req.Borrow(data)
+		if e, faulty := err.(*sip.Error); faulty && e.Status == 0 {
+			l.handOn(f, nil, nil, err)
+			return true
+		}
+		l.handOn(f, &d.req, nil, err)
+	default:
+		return false
+	}
+	return true
+}
+
 // message parses one message and hands it on. It reports whether src was a
 // message at all.
 func (l *Layer) message(f Flow, src string) bool {
 	req, res, err := sip.Parse(src)
+	return l.handOn(f, req, res, err)
+}
+
+// handOn hands on what sip.Parse has made of a message.
+func (l *Layer) handOn(f Flow, req *sip.Request, res *sip.Response, err error) bool {
 	switch {
 	case res != nil:
 		if err := res.Validate(); err != nil {

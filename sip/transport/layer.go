@@ -26,7 +26,8 @@ var (
 )
 
 // A Handler takes what arrives. Its methods run on the goroutine that reads
-// the flow and must not block.
+// the flow and must not block. With Config.Inline, responses and ACKs are borrowed
+// (sip.Request.Borrow): they are valid during the call.
 type Handler interface {
 	// ServeRequest takes a request. Its top Via carries received and rport
 	// (RFC 3261 §18.2.1, RFC 3581 §4). If err is not nil it is the *sip.Error
@@ -132,9 +133,6 @@ func (l *Layer) Run(ctx context.Context, h Handler) error {
 	}
 	l.handler = h
 	for _, ln := range l.listening.Load().active {
-		if l.cfg.Inline {
-			break // these readers do not look at intervals
-		}
 		l.reserved = max(l.reserved, int32(len(ln.udp)))
 	}
 	defer rest.Reserve(int(l.reserved))()

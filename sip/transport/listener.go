@@ -25,6 +25,7 @@ type endpoint struct {
 	host  string         // bound as the host of a URI; "": all addresses
 
 	udp    []*udpSocket
+	crew   crew // of the readers of udp, if they wait in the kernel
 	stream net.Listener
 
 	retired   atomic.Int64 // when Relisten took it out of use, Unix nanoseconds; 0: in use
@@ -59,6 +60,9 @@ func (ln *listener) bind(l *Layer) (err error) {
 		}
 		ln.udp = append(ln.udp, s)
 		ln.bound = netip.AddrPortFrom(ln.bound.Addr(), s.port())
+	}
+	if l.cfg.Inline {
+		ln.crew.muster(ln.udp)
 	}
 	return nil
 }
@@ -120,6 +124,9 @@ func (ln *listener) sendDatagram(l *Layer, f Flow, msg []byte) error {
 	if len(ln.udp) == 0 {
 		return ErrNoListener
 	}
-	s := ln.udp[int(f.remote.Port())%len(ln.udp)]
+	s := ln.crew.alone()
+	if s == nil {
+		s = ln.udp[int(f.remote.Port())%len(ln.udp)]
+	}
 	return s.send(l, f, msg)
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"runtime"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -155,33 +154,6 @@ func (r *reader) atIntervals() {
 	}
 }
 
-// turn is how long a reader that waits in the kernel runs without letting the
-// scheduler see it: after 10 ms on one processor it would be interrupted by a
-// signal, as a computation that does not end.
-const turn = 4 * time.Millisecond
-
-// block serves the socket, until it is closed, on a thread that waits in the
-// kernel (Config.Inline).
-func (r *reader) block() error {
-	since := time.Now()
-	for {
-		n, errno := r.receiver.wait(r.fd, r.socket.wildcard)
-		if r.socket.closed.Load() {
-			return nil
-		}
-		for i := range n {
-			r.socket.deliver(r.layer, r.listener, r.receiver, i)
-		}
-		switch now := time.Now(); {
-		case errno != 0 && errno != unix.EINTR:
-			time.Sleep(time.Millisecond) // an ICMP error is gone when it was read; nothing else may spin
-		case now.Sub(since) > turn:
-			runtime.Gosched()
-			since = now
-		}
-	}
-}
-
 // rest waits for d. As many readers as processors were reserved for wait in the
 // kernel, the others, and those of a layer that is not run, by the runtime's timers.
 func (l *Layer) rest(d time.Duration) {
@@ -217,7 +189,7 @@ func (r *reader) deliver(n int) {
 func (r *reader) round() (count int) {
 	r.urgent = false
 	for failed := 0; failed < readBatch; {
-		n, errno := r.receiver.receive(r.fd, r.socket.wildcard)
+		n, errno := r.receiver.receive(r.fd, r.socket.wildcard, unix.MSG_DONTWAIT)
 		if n > 0 {
 			r.deliver(n)
 		}

@@ -147,6 +147,7 @@ type receiver struct {
 	names   [readBatch]unix.RawSockaddrInet6 // large enough for IPv4
 	control [readBatch][controlSize]byte
 	data    [readBatch][datagramMax + 1]byte
+	lent    *loan // nil: handlers keep what they get
 }
 
 func newReceiver(control bool) *receiver {
@@ -175,20 +176,12 @@ func (r *receiver) ready(control bool) {
 	}
 }
 
-// receive fills the receiver without waiting and returns the number of datagrams.
-func (r *receiver) receive(fd uintptr, control bool) (int, syscall.Errno) {
+// receive fills the receiver and returns the number of datagrams. With flags
+// MSG_DONTWAIT it does not wait; with MSG_WAITFORONE it waits for the first, and
+// the scheduler is not told.
+func (r *receiver) receive(fd uintptr, control bool, flags int) (int, syscall.Errno) {
 	r.ready(control)
-	n, _, errno := unix.RawSyscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(&r.hdrs[0])), readBatch, unix.MSG_DONTWAIT, 0, 0)
-	if errno != 0 {
-		return 0, errno
-	}
-	return int(n), 0
-}
-
-// wait is receive, but the calling thread waits for the first datagram.
-func (r *receiver) wait(fd uintptr, control bool) (int, syscall.Errno) {
-	r.ready(control)
-	n, _, errno := unix.Syscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(&r.hdrs[0])), readBatch, unix.MSG_WAITFORONE, 0, 0)
+	n, _, errno := unix.RawSyscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(&r.hdrs[0])), readBatch, uintptr(flags), 0, 0)
 	if errno != 0 {
 		return 0, errno
 	}
@@ -209,7 +202,7 @@ func (s *udpSocket) deliver(l *Layer, ln *listener, r *receiver, i int) {
 			f.local = netip.AddrPortFrom(a, s.local.Port())
 		}
 	}
-	l.datagram(f, r.datagram(i))
+	l.datagram(f, r.datagram(i), r.lent)
 }
 
 // addrPort converts a kernel socket address.
@@ -275,7 +268,7 @@ func packetInfo(control []byte) netip.Addr {
 	return netip.Addr{}
 }
 
-// A sender is the memory of one sendmsg(2).
+// A sender is the memory of one sendmsg(2) or sendto(2).
 type sender struct {
 	hdr     unix.Msghdr
 	iov     unix.Iovec
@@ -285,13 +278,20 @@ type sender struct {
 	call    func(fd uintptr) // made once, so that sending allocates nothing
 }
 
+const sendFlags = unix.MSG_DONTWAIT | unix.MSG_NOSIGNAL
+
 func newSender() *sender {
 	s := new(sender)
 	s.hdr.Iov, s.hdr.Iovlen = &s.iov, 1
 	s.hdr.Name = (*byte)(unsafe.Pointer(&s.name))
 	s.call = func(fd uintptr) {
 		for {
-			_, _, s.errno = unix.RawSyscall(unix.SYS_SENDMSG, fd, uintptr(unsafe.Pointer(&s.hdr)), unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
+			if s.hdr.Control == nil { // the kernel has less to copy and to check
+				_, _, s.errno = unix.RawSyscall6(unix.SYS_SENDTO, fd, uintptr(unsafe.Pointer(s.iov.Base)), uintptr(s.iov.Len),
+					sendFlags, uintptr(unsafe.Pointer(&s.name)), uintptr(s.hdr.Namelen))
+			} else {
+				_, _, s.errno = unix.RawSyscall(unix.SYS_SENDMSG, fd, uintptr(unsafe.Pointer(&s.hdr)), sendFlags)
+			}
 			if s.errno != unix.EINTR {
 				return
 			}

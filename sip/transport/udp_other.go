@@ -51,7 +51,7 @@ func (s *udpSocket) read(l *Layer, ln *listener) {
 			continue // an ICMP error of an earlier datagram
 		}
 		remote = netip.AddrPortFrom(remote.Addr().Unmap(), remote.Port())
-		l.datagram(Flow{proto: UDP, local: s.local, remote: remote, listener: ln.index}, buf[:n])
+		l.datagram(Flow{proto: UDP, local: s.local, remote: remote, listener: ln.index}, buf[:n], nil)
 	}
 }
 
@@ -65,3 +65,10 @@ func (s *udpSocket) send(_ *Layer, f Flow, msg []byte) error {
 	}
 	return nil
 }
+
+// A crew is nobody: there is one socket.
+type crew struct{}
+
+func (*crew) muster([]*udpSocket) {}
+
+func (*crew) alone() *udpSocket { return nil }
