@@ -146,7 +146,7 @@ func (p *plan) readAsterisk() []config.Problem {
 				lines.WriteString(l.Extensions())
 			}
 			dialplanFile, more = dialplan.LoadWith(p.asterisk, "res_parking.conf", lines.String())
-			more = append(more, unknownApplications(dialplanFile)...)
+			more = append(more, unknownUses(dialplanFile)...)
 		}
 		problems = append(problems, more...)
 	}

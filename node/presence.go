@@ -18,6 +18,7 @@ import (
 	"github.com/hometone/hometone/registrar"
 	"github.com/hometone/hometone/sip"
 	"github.com/hometone/hometone/sip/transport"
+	"github.com/hometone/hometone/store/records"
 	"github.com/hometone/hometone/store/state"
 )
 
@@ -173,7 +174,10 @@ func (r *rooms) openPeople(ctx context.Context, p *plan) error {
 	var err error
 	// The office speaks only when a call changes it, long after presence is there.
 	r.letters = mail.New(mail.Config{Dir: filepath.Join(p.data, "mail"), Logger: r.log})
-	r.voicemail = voicemail.New(func(box string) { r.presence.MailboxChanged(box) }, r.letters)
+	if r.index, err = records.OpenMessages(ctx, filepath.Join(p.data, "voicemail.db")); err != nil {
+		return fmt.Errorf("node: %w", err)
+	}
+	r.voicemail = voicemail.New(voicemail.Config{Changed: func(box string) { r.presence.MailboxChanged(box) }, Letters: r.letters, Index: r.index, Logger: r.log})
 	known := newPeople(p.settings, r.where)
 	r.presence, err = presence.New(presence.Config{Dialogs: r.dialogs, Board: r.board, Directory: known, Mailboxes: mailboxes{r.voicemail}, Logger: r.log})
 	if err != nil {

@@ -58,6 +58,7 @@ type rooms struct {
 	messages  *message.Center
 	hosts     pbx.Hosts
 	lines     *pbx.Lines
+	index     *records.Messages
 	voicemail *voicemail.Office
 	letters   *mail.Outbox
 	reception reception
@@ -315,6 +316,11 @@ func (r *rooms) close() {
 	if r.records != nil {
 		if err := r.records.Close(); err != nil {
 			r.log.Error("records not closed", "error", err)
+		}
+	}
+	if r.index != nil {
+		if err := r.index.Close(); err != nil {
+			r.log.Error("index of voice messages not closed", "error", err)
 		}
 	}
 	if r.state != nil {

@@ -14,7 +14,7 @@ import (
 // up, or the call was released. The dialplan goes on with the extension h.
 var ErrHangup = errors.New("pbx: channel hung up")
 
-// ErrNoApp means that no application has the name.
+// ErrNoApp means that no application has the name. It ends the call.
 var ErrNoApp = errors.New("pbx: no such application")
 
 // App is one application of the dialplan.
@@ -22,8 +22,8 @@ type App struct {
 	// Name as it is written in extensions.conf; looked up without case.
 	Name string
 	// Run does the work and returns nil to go on with the next priority,
-	// ErrHangup when the channel has ended. Any other error is logged with the
-	// line of the dialplan, which goes on.
+	// ErrHangup when the channel has ended, or what wraps ErrNoApp. Any other error is
+	// logged with the line of the dialplan, which goes on.
 	Run func(ctx context.Context, ch Channel, args string) error
 	// Doc is one sentence for the table in the documentation.
 	Doc string

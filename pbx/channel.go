@@ -3,6 +3,7 @@ package pbx
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"runtime"
 	"strings"
@@ -444,6 +445,9 @@ func (ch *channel) ran(err error) (dialplan.Result, error) {
 	if errors.Is(err, ErrHangup) {
 		return dialplan.Hangup, nil
 	}
+	if errors.Is(err, ErrNoApp) { // the call ends, as with Asterisk
+		return dialplan.Hangup, err
+	}
 	if err == nil && ch.gone() && !ch.afterwards {
 		return dialplan.Hangup, nil
 	}
@@ -459,7 +463,8 @@ func (ch *channel) Exec(ctx context.Context, name, args string) error {
 func (ch *channel) exec(ctx context.Context, name, args string) error {
 	run := ch.srv.app(name)
 	if run == nil {
-		return ErrNoApp
+		p := ch.interp.Position()
+		return fmt.Errorf("%w: no application %q for extension (%s, %s, %d)", ErrNoApp, name, p.Context, p.Exten, p.Priority)
 	}
 	return run(ctx, ch, args)
 }

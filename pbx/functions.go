@@ -55,6 +55,8 @@ func channelFunctions() map[string]channelFunction {
 		"TIMEOUT":                    {read: (*channel).readTimeout, write: (*channel).writeTimeout, doc: "How long the call, a key and the first key may take."},
 		"TRYLOCK":                    {read: (*channel).tryLock, doc: "Takes a lock if nobody has it."},
 		"UNLOCK":                     {read: (*channel).unlock, doc: "Gives a lock back."},
+		"VMCOUNT":                    {read: (*channel).vmCount, doc: "The messages in a folder of mailboxes."},
+		"VM_INFO":                    {read: (*channel).vmInfo, doc: "What is known of a mailbox; not its password."},
 		"VOLUME":                     {read: readNote("VOLUME"), write: writeNote("VOLUME"), doc: "Accepted: the volume is left as it is."},
 	}
 }

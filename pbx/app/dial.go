@@ -60,6 +60,26 @@ func dialOptions(s string) (o pbx.DialOptions, unknown string) {
 	return o, unknown
 }
 
+// UnknownOptions returns the letters of a line's options that its application does not
+// know: Dial's, and those that RetryDial hands to it. Options that are computed are left
+// out.
+func UnknownOptions(name, args string) string {
+	at := 2
+	switch strings.ToLower(name) {
+	case "dial":
+	case "retrydial":
+		at = 5
+	default:
+		return ""
+	}
+	options := split(args, at+1)[at]
+	if strings.ContainsAny(options, "$") {
+		return ""
+	}
+	_, unknown := dialOptions(options)
+	return unknown
+}
+
 // ringOption takes a letter about what happens before the answer.
 func ringOption(o *pbx.DialOptions, letter byte, arg string) bool {
 	switch letter {

@@ -150,26 +150,3 @@ func changePassword(ctx context.Context, ch pbx.Channel, b *box.Box) error {
 	_, err = pbx.Speak(ctx, ch, "", words)
 	return err
 }
-
-// forward asks for an extension and puts a copy of the message into its mailbox.
-func (w *browser) forward(ctx context.Context, m *voicemail.Message) (rune, error) {
-	keys, err := collect(ctx, w.ch, "vm-forward", maxPassword, digitTimeout)
-	if err != nil {
-		return 0, err
-	}
-	to := w.ch.Voicemail().Box(strings.TrimSuffix(keys, "#") + "@" + w.box.Context)
-	if to == nil {
-		return w.say(ctx, "pbx-invalid")
-	}
-	kept, unsent := w.ch.Voicemail().Forward(m, to)
-	if unsent != nil {
-		w.ch.Log().Error("VoiceMailMain: no e-mail tells of a message", "mailbox", to.ID(), "error", unsent)
-	}
-	switch {
-	case errors.Is(kept, voicemail.ErrFull):
-		return w.say(ctx, "vm-mailboxfull")
-	case kept != nil:
-		return 0, kept
-	}
-	return w.say(ctx, "vm-msgforwarded")
-}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"strings"
 	"time"
@@ -23,10 +24,14 @@ const maxRecipients = 100
 
 // leaveMessage is VoiceMail(box[@context][&box…][,options]): takes a message.
 // The first box greets; the others get a copy. VMSTATUS is SUCCESS, USEREXIT or
-// FAILED.
+// FAILED. If none of the boxes exists the call ends.
 //
 // Options: u the unavailable greeting, b the busy one, s without instructions, S
-// without instructions if the box has its own greeting, U the message is urgent.
+// without instructions if the box has its own greeting, e the greeting is early media
+// and the call answered before the tone only, t(sound) another tone or none, U the message
+// is urgent, P has priority, d(context) a digit pressed during the greeting is the
+// beginning of an extension of that context, of the call's own without; g(decibels) has no
+// effect, as with Asterisk on SIP.
 // The key * goes to the extension a, and 0 to o if the box has operator=yes; both are
 // looked for in the box's exitcontext, else in the context of the call, and a key whose
 // extension is not there does nothing.
@@ -35,28 +40,48 @@ func leaveMessage(ctx context.Context, ch pbx.Channel, args string) error {
 	_ = ch.Set("VMSTATUS", "FAILED")
 	boxes, err := recipients(ch, a[0])
 	if err != nil {
-		return fmt.Errorf("VoiceMail: %w", err)
+		ch.Log().Warn("VoiceMail: the call ends", "error", err)
+		return ch.Hangup(pbx.CauseNone)
 	}
-	if err := ch.Answer(ctx); err != nil {
+	o, _ := letters(a[1])
+	office, first := ch.Voicemail(), boxes[0]
+	if o.has('e') && !ch.Answered() {
+		err = ch.Indicate(ctx, pbx.Progress)
+	} else {
+		err = ch.Answer(ctx)
+	}
+	if err != nil {
 		return err
 	}
-	office, first := ch.Voicemail(), boxes[0]
-	key, err := greet(ctx, ch, first, a[1])
+	key, err := greet(ctx, ch, first, o)
 	if err != nil {
 		return err
 	}
 	if key != 0 && key != '#' {
-		return leaveFor(ch, first, key)
+		return leaveBy(ctx, ch, first, key, o)
 	}
 	if office.Full(first) {
 		ch.Log().Warn("VoiceMail: the mailbox is full", "mailbox", first.ID())
 		_, err := pbx.Speak(ctx, ch, "", "vm-mailboxfull")
 		return err
 	}
-	if _, err := pbx.Speak(ctx, ch, "", "beep"); err != nil {
+	if err := ch.Answer(ctx); err != nil {
 		return err
 	}
-	return takeMessage(ctx, ch, boxes, a[1])
+	if tone := beep(o); tone != "" {
+		if _, err := pbx.Speak(ctx, ch, "", tone); err != nil {
+			return err
+		}
+	}
+	return takeMessage(ctx, ch, boxes, o)
+}
+
+// beep is the sound before a recording.
+func beep(o optionSet) string {
+	if o.has('t') {
+		return o['t']
+	}
+	return "beep"
 }
 
 // recipients are the boxes of a list joined by &; those that do not exist are
@@ -103,27 +128,65 @@ func leaveFor(ch pbx.Channel, b *box.Box, key rune) error {
 	return ch.Script().Goto(way(ch, b, key))
 }
 
+// leaveBy goes where a key pressed during the greeting leads: out of VoiceMail, or
+// with option d to an extension that begins with it.
+func leaveBy(ctx context.Context, ch pbx.Channel, b *box.Box, key rune, o optionSet) error {
+	if strings.ContainsRune(exits(ch, b), key) {
+		return leaveFor(ch, b, key)
+	}
+	_ = ch.Set("VMSTATUS", "USEREXIT")
+	where, exten := cmp.Or(o['d'], ch.Get("CONTEXT")), string(key)
+	for ch.Script().MatchMore(where, exten) && len(exten) < maxRead {
+		key, err := ch.Digit(ctx, digitTimeout)
+		if err != nil {
+			return err
+		}
+		if key == 0 || key == '#' {
+			break
+		}
+		exten += string(key)
+	}
+	if ch.Get("VALID_EXTEN("+where+","+exten+",1)") != "1" {
+		exten = "i"
+	}
+	return ch.Script().Goto(where + "," + exten + ",1")
+}
+
 // greet says that nobody is there, and what to do.
-func greet(ctx context.Context, ch pbx.Channel, b *box.Box, options string) (rune, error) {
-	names, own := greeting(ch.Voicemail(), b, options)
-	if !strings.Contains(options, "s") && (!own || !strings.Contains(options, "S")) {
+func greet(ctx context.Context, ch pbx.Channel, b *box.Box, o optionSet) (rune, error) {
+	names, own := greeting(ch.Voicemail(), b, o)
+	if !o.has('s') && (!own || !o.has('S')) {
 		names = append(names, "vm-intro")
 	}
-	return pbx.Speak(ctx, ch, "#"+exits(ch, b), names...) // # goes to the tone
+	keys := "#" + exits(ch, b) // # goes to the tone
+	if o.has('d') {
+		keys += digitsThatLead(ch, cmp.Or(o['d'], ch.Get("CONTEXT")))
+	}
+	return pbx.Speak(ctx, ch, keys, names...)
+}
+
+// digitsThatLead are the digits with which an extension of a context begins.
+func digitsThatLead(ch pbx.Channel, where string) (keys string) {
+	for _, key := range "0123456789" {
+		if ch.Get("VALID_EXTEN("+where+","+string(key)+",1)") == "1" || ch.Script().MatchMore(where, string(key)) {
+			keys += string(key)
+		}
+	}
+	return keys
 }
 
 // greeting is what is said before the instructions, and whether the owner of the
 // box has spoken it: the temporary greeting, that of the option, or the words of
 // the program.
-func greeting(office *voicemail.Office, b *box.Box, options string) (names []string, own bool) {
+func greeting(office *voicemail.Office, b *box.Box, o optionSet) (names []string, own bool) {
 	if path, ok := office.Greeting(b, "temp"); ok {
 		return []string{path}, true
 	}
 	file, words := "unavail", "vm-isunavail"
 	switch {
-	case strings.Contains(options, "b"):
+	case o.has('b'):
 		file, words = "busy", "vm-isonphone"
-	case !strings.Contains(options, "u"):
+	case !o.has('u'):
 		return nil, false
 	}
 	if path, ok := office.Greeting(b, file); ok {
@@ -137,7 +200,7 @@ func greeting(office *voicemail.Office, b *box.Box, options string) (names []str
 
 // takeMessage records and delivers. What a caller said before hanging up is a
 // message like any other.
-func takeMessage(ctx context.Context, ch pbx.Channel, boxes []*box.Box, options string) error {
+func takeMessage(ctx context.Context, ch pbx.Channel, boxes []*box.Box, o optionSet) error {
 	office, b := ch.Voicemail(), boxes[0]
 	draft := office.Draft(b, ch.Get("UNIQUEID"))
 	defer os.Remove(draft)
@@ -147,7 +210,7 @@ func takeMessage(ctx context.Context, ch pbx.Channel, boxes []*box.Box, options 
 	}
 	keys := "#" + strings.Trim(exits(ch, b), "*")
 	began := time.Now()
-	done, err := recordReviewed(ctx, ch, b, pbx.RecordRequest{Path: draft, Silence: b.Silence, Max: most, Stop: keys})
+	done, err := recordReviewed(ctx, ch, b, pbx.RecordRequest{Path: draft, Silence: b.Silence, Max: most, Stop: keys}, beep(o))
 	if err != nil {
 		return fmt.Errorf("VoiceMail: %w", err)
 	}
@@ -160,7 +223,13 @@ func takeMessage(ctx context.Context, ch pbx.Channel, boxes []*box.Box, options 
 	}
 	envelope := voicemail.Envelope{
 		Box: b.Number, Context: ch.Get("CONTEXT"), Exten: ch.Get("EXTEN"), Channel: ch.Name(), CallerID: ch.Get("CALLERID(all)"),
-		Number: ch.Get("CALLERID(num)"), At: began, Length: done.Length, ID: ch.Get("UNIQUEID"), Important: strings.Contains(options, "U"),
+		Number: ch.Get("CALLERID(num)"), At: began, Length: done.Length, ID: fmt.Sprintf("%s-%08x", ch.Get("UNIQUEID"), rand.Uint32()),
+	}
+	switch {
+	case o.has('U'):
+		envelope.Flag = voicemail.FlagUrgent
+	case o.has('P'):
+		envelope.Flag = voicemail.FlagPriority
 	}
 	if !deliver(ch, boxes, draft, envelope) {
 		return errors.New("VoiceMail: the message is in no mailbox")
@@ -178,7 +247,7 @@ func takeMessage(ctx context.Context, ch pbx.Channel, boxes []*box.Box, options 
 
 // recordReviewed records; if the box has review=yes the caller may hear the message
 // (2) and record it again (3) until it agrees (1) or hangs up.
-func recordReviewed(ctx context.Context, ch pbx.Channel, b *box.Box, req pbx.RecordRequest) (pbx.Recorded, error) {
+func recordReviewed(ctx context.Context, ch pbx.Channel, b *box.Box, req pbx.RecordRequest, tone string) (pbx.Recorded, error) {
 	for try := 0; ; try++ {
 		done, err := ch.Studio().Record(ctx, req)
 		if err != nil || !b.Review || done.HungUp || done.Key == '0' || done.Length < b.Min || try == attempts {
@@ -192,7 +261,10 @@ func recordReviewed(ctx context.Context, ch pbx.Channel, b *box.Box, req pbx.Rec
 		case err != nil || !again:
 			return done, err
 		}
-		if _, err := pbx.Speak(ctx, ch, "", "beep"); err != nil {
+		if tone == "" {
+			continue
+		}
+		if _, err := pbx.Speak(ctx, ch, "", tone); err != nil {
 			return done, err
 		}
 	}
@@ -230,7 +302,7 @@ func tooShort(ctx context.Context, ch pbx.Channel, b *box.Box, done pbx.Recorded
 // deliver puts a message into all boxes and reports whether the first has it.
 func deliver(ch pbx.Channel, boxes []*box.Box, draft string, e voicemail.Envelope) bool {
 	folder := voicemail.Inbox
-	if e.Important {
+	if e.Flag == voicemail.FlagUrgent {
 		folder = voicemail.Urgent
 	}
 	kept := false

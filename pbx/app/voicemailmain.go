@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strconv"
@@ -19,14 +20,19 @@ const maxPassword = 80
 // voiceMailMain is VoiceMailMain([box][@context][,options]): the owner of a box
 // hears its messages. The box is asked for if it is not given, and the password
 // unless option s says that who calls has been proven. Option p takes what is
-// given as the beginning of the number, a(folder) opens another folder: 0 INBOX, 1 Old.
+// given as the beginning of the number, a(folder) opens a folder, 0 (INBOX) without, and
+// plays its first message at once, r deletes nothing; g(decibels) has no effect, as
+// with Asterisk on SIP. The key * in the place of a box or a password goes to the
+// extension a, if there is one.
 //
 // Keys: 1 the first message, and the last ones again; 5 repeats, 4 and 6 go back and
-// on, 3 says the envelope, 7 deletes or brings back, 9 saves, 2 opens the other
-// folder, 8 forwards, 0 leads to the greetings and the password, * helps, # ends.
+// on, 3 says the envelope, 7 deletes or brings back, 9 saves to a folder, 2 opens
+// another folder, 8 forwards, 0 leads to the greetings and the password, * helps, #
+// ends. Folders: 0 INBOX, 1 Old, 2 Work, 3 Family, 4 Friends, 5 to 9 Cust1 to Cust5.
 func voiceMailMain(ctx context.Context, ch pbx.Channel, args string) error {
 	a := split(args, 2)
-	b, err := admitOwner(ctx, ch, a[0], a[1])
+	o, _ := letters(a[1])
+	b, err := admitOwner(ctx, ch, a[0], o)
 	if err != nil || b == nil {
 		return err
 	}
@@ -35,12 +41,17 @@ func voiceMailMain(ctx context.Context, ch pbx.Channel, args string) error {
 			return err
 		}
 	}
-	folder := voicemail.Inbox
-	if strings.Contains(a[1], "a(1)") {
-		folder = voicemail.Old
+	folder, first := voicemail.Inbox, rune(0)
+	if o.has('a') {
+		first = '1'
+		for _, digit := range o['a'] {
+			folder = cmp.Or(voicemail.FolderOf(digit), folder)
+			break
+		}
 	}
 	for folder != "" && err == nil {
-		folder, err = browse(ctx, ch, b, folder)
+		folder, err = browse(ctx, ch, b, folder, first, o.has('r'))
+		first = 0
 	}
 	if err != nil {
 		return err
@@ -54,7 +65,7 @@ func voiceMailMain(ctx context.Context, ch pbx.Channel, args string) error {
 // AUTH_CONTEXT say which it was.
 func vmAuthenticate(ctx context.Context, ch pbx.Channel, args string) error {
 	a := split(args, 2)
-	b, err := admitOwner(ctx, ch, a[0], "")
+	b, err := admitOwner(ctx, ch, a[0], nil)
 	if err != nil {
 		return err
 	}
@@ -71,16 +82,16 @@ func vmAuthenticate(ctx context.Context, ch pbx.Channel, args string) error {
 }
 
 // admitOwner finds the box and checks the password; nil means that the caller has
-// tried as often as may be.
-func admitOwner(ctx context.Context, ch pbx.Channel, name, options string) (*box.Box, error) {
+// tried as often as may be, or has gone to the extension a.
+func admitOwner(ctx context.Context, ch pbx.Channel, name string, o optionSet) (*box.Box, error) {
 	office := ch.Voicemail()
-	number, context, _ := strings.Cut(strings.TrimSpace(name), "@")
+	number, where, _ := strings.Cut(strings.TrimSpace(name), "@")
 	if err := ch.Answer(ctx); err != nil {
 		return nil, err
 	}
-	given := number != "" && !strings.Contains(options, "p")
-	if given && strings.Contains(options, "s") {
-		b := office.Box(number + "@" + context)
+	given := number != "" && !o.has('p')
+	if given && o.has('s') {
+		b := office.Box(number + "@" + where)
 		if b == nil {
 			ch.Log().Warn("VoiceMailMain: no such mailbox in voicemail.conf", "mailbox", name)
 		}
@@ -88,22 +99,26 @@ func admitOwner(ctx context.Context, ch pbx.Channel, name, options string) (*box
 	}
 	ask := "vm-login"
 	for range office.Logins() {
-		who := number
-		if !given {
-			keys, err := collect(ctx, ch, ask, maxPassword, digitTimeout)
-			if err != nil {
-				return nil, err
-			}
-			who += strings.TrimSuffix(keys, "#")
-		}
-		// A box that does not exist is asked for its password like any other, so
-		// that nobody learns which there are.
-		password, err := collect(ctx, ch, "vm-password", maxPassword, digitTimeout)
-		if err != nil {
+		who, password, out, err := credentials(ctx, ch, number, given, ask, o.has('s'))
+		switch {
+		case err != nil:
 			return nil, err
-		}
-		if b := office.Admit(who+"@"+context, strings.TrimSuffix(password, "#"), time.Now()); b != nil {
-			return b, nil
+		case out:
+			return nil, ch.Script().Goto("a,1")
+		case o.has('s'):
+			if b := office.Box(who + "@" + where); b != nil {
+				return b, nil
+			}
+		default:
+			b, wait := office.Admit(who+"@"+where, password, endpointOf(ch), time.Now())
+			if wait > 0 {
+				if err := ch.Wait(ctx, wait); err != nil {
+					return nil, err
+				}
+			}
+			if b != nil {
+				return b, nil
+			}
 		}
 		ch.Log().Warn("VoiceMailMain: wrong mailbox or password", "caller", ch.Get("CALLERID(num)"))
 		if ask = "vm-incorrect-mailbox"; given {
@@ -116,25 +131,62 @@ func admitOwner(ctx context.Context, ch pbx.Channel, name, options string) (*box
 	return nil, err
 }
 
-// browser is a visit of a folder by telephone.
-type browser struct {
-	ch     pbx.Channel
-	box    *box.Box
-	visit  *voicemail.Visit
-	folder string
-	at     int // of the message; -1: none has been heard
+// credentials asks for a box, unless it is given, and its password, unless that is not
+// needed. A box that does not exist is asked for its password like any other, so that
+// nobody learns which there are. out: the caller has pressed * and there is an extension a.
+func credentials(ctx context.Context, ch pbx.Channel, number string, given bool, ask string, proven bool) (who, password string, out bool, err error) {
+	leads := func(keys string) bool {
+		return strings.HasPrefix(keys, "*") && ch.Get("VALID_EXTEN("+ch.Get("CONTEXT")+",a,1)") == "1"
+	}
+	who = number
+	if !given {
+		keys, err := collect(ctx, ch, ask, maxPassword, digitTimeout)
+		if err != nil || leads(keys) {
+			return "", "", err == nil, err
+		}
+		who += strings.TrimSuffix(keys, "#")
+	}
+	if proven {
+		return who, "", false, nil
+	}
+	keys, err := collect(ctx, ch, "vm-password", maxPassword, digitTimeout)
+	return who, strings.TrimSuffix(keys, "#"), err == nil && leads(keys), err
 }
 
-// browse lets a caller through a folder and returns the one to open next, "" at
-// the end. What was decided is carried out however the call ends.
-func browse(ctx context.Context, ch pbx.Channel, b *box.Box, folder string) (next string, err error) {
+// endpointOf is who is on a channel as far as that is proven: its name without the
+// number of the call.
+func endpointOf(ch pbx.Channel) string {
+	name := ch.Name()
+	if at := strings.LastIndexByte(name, '-'); at > 0 {
+		return name[:at]
+	}
+	return name
+}
+
+// browser is a visit of a folder by telephone.
+type browser struct {
+	ch       pbx.Channel
+	box      *box.Box
+	visit    *voicemail.Visit
+	folder   string
+	at       int // of the message; -1: none has been heard
+	readOnly bool
+}
+
+// browse lets a caller through a folder, as if it had pressed the key first if that is not
+// 0, and returns the folder to open next, "" at the end. What was decided is carried
+// out however the call ends.
+func browse(ctx context.Context, ch pbx.Channel, b *box.Box, folder string, first rune, readOnly bool) (next string, err error) {
 	visit, err := ch.Voicemail().Open(b, folder)
 	if err != nil {
 		return "", err
 	}
 	defer func() { err = errors.Join(err, visit.Close()) }()
-	w := &browser{ch: ch, box: b, visit: visit, folder: folder, at: -1}
-	key, err := w.say(ctx, w.inventory()...)
+	w := &browser{ch: ch, box: b, visit: visit, folder: folder, at: -1, readOnly: readOnly}
+	key := first
+	if key == 0 || len(visit.Messages) == 0 {
+		key, err = w.say(ctx, w.inventory()...)
+	}
 	for silent := 0; err == nil; {
 		if key == 0 {
 			key, err = ch.Digit(ctx, digitTimeout)
@@ -149,7 +201,11 @@ func browse(ctx context.Context, ch pbx.Channel, b *box.Box, folder string) (nex
 		case key == '#':
 			return "", nil
 		case key == '2':
-			return other(folder), nil
+			silent = 0
+			if next, err = w.chooseFolder(ctx, "vm-changeto"); next != "" || err != nil {
+				return next, err
+			}
+			key, err = w.say(ctx, w.menu()...)
 		case key == '0':
 			silent = 0
 			key, err = mailboxOptions(ctx, ch, b)
@@ -159,14 +215,6 @@ func browse(ctx context.Context, ch pbx.Channel, b *box.Box, folder string) (nex
 		}
 	}
 	return "", err
-}
-
-// other is the folder that key 2 leads to.
-func other(folder string) string {
-	if folder == voicemail.Inbox {
-		return voicemail.Old
-	}
-	return voicemail.Inbox
 }
 
 // say speaks until any key is pressed.
@@ -229,6 +277,9 @@ func (w *browser) press(ctx context.Context, key rune) (rune, error) {
 	case '5':
 		return w.play(ctx, w.at)
 	case '7':
+		if w.readOnly {
+			return w.say(ctx, w.menu()...)
+		}
 		if m.Deleted = !m.Deleted; m.Deleted {
 			return w.say(ctx, "vm-deleted")
 		}
@@ -236,8 +287,7 @@ func (w *browser) press(ctx context.Context, key rune) (rune, error) {
 	case '8':
 		return w.forward(ctx, m)
 	case '9':
-		m.To, m.Deleted = voicemail.Old, false
-		return w.say(ctx, "vm-message", "vm-savedto", "vm-Old")
+		return w.save(ctx, m)
 	}
 	return w.say(ctx, w.menu()...)
 }

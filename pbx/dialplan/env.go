@@ -57,6 +57,7 @@ type Env struct {
 	logger    *slog.Logger
 	limits    Limits
 	pos       Position
+	step      *Step // the line that runs, or ran last; nil: none
 	depth     int
 	exception exception
 
@@ -118,8 +119,11 @@ func (e *Env) callerID() string {
 
 // warn logs what a person who wrote the dialplan should know.
 func (e *Env) warn(format string, args ...any) {
-	e.logger.Warn("dialplan: "+fmt.Sprintf(format, args...),
-		"context", e.pos.Context, "exten", e.pos.Exten, "priority", e.pos.Priority)
+	where := []any{"context", e.pos.Context, "exten", e.pos.Exten, "priority", e.pos.Priority}
+	if e.step != nil && e.step.Line > 0 {
+		where = append(where, "line", e.step.File+":"+strconv.Itoa(e.step.Line))
+	}
+	e.logger.Warn("dialplan: "+fmt.Sprintf(format, args...), where...)
 }
 
 // Get returns what ${name} would: a computed variable, a channel variable or

@@ -161,6 +161,7 @@ func (i *Interpreter) Step(ctx context.Context) (found bool, result Result) {
 		return false, Continue
 	}
 	if i.steps++; i.steps > i.limits.Steps {
+		i.step = m.Step
 		i.warn("%d priorities without a wait; the call ends", i.limits.Steps)
 		return true, Hangup
 	}
@@ -168,7 +169,7 @@ func (i *Interpreter) Step(ctx context.Context) (found bool, result Result) {
 	if i.trace != nil {
 		i.trace(i.pos, m.Step, args)
 	}
-	i.jumped = false
+	i.jumped, i.step = false, m.Step
 	result, err := i.apps.Run(ctx, m.Step.App, args)
 	if err != nil {
 		i.warn("%s: %v", m.Step.App, err)

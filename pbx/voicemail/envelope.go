@@ -12,30 +12,32 @@ import (
 
 // Envelope is what is known of a message besides what was said: the .txt file.
 type Envelope struct {
-	Box       string // number of the mailbox it was left in
-	Context   string // of the dialplan
-	Exten     string
-	Channel   string // the caller's
-	CallerID  string // "Name" <number>
-	Number    string // of the caller; "" = not known
-	At        time.Time
-	Length    time.Duration
-	ID        string
-	Important bool // left as urgent
+	Box      string // number of the mailbox it was left in
+	Context  string // of the dialplan
+	Exten    string
+	Channel  string // the caller's
+	CallerID string // "Name" <number>
+	Number   string // of the caller; "" = not known
+	At       time.Time
+	Length   time.Duration
+	ID       string
+	Flag     string // FlagUrgent, FlagPriority or ""
 }
+
+// The flags of a message, as Asterisk writes them.
+const (
+	FlagUrgent   = "Urgent"
+	FlagPriority = "PRIORITY"
+)
 
 // text writes the file as Asterisk has it.
 func (e Envelope) text() []byte {
 	var b bytes.Buffer
 	b.WriteString(";\n; Message Information file\n;\n[message]\n")
-	flag := ""
-	if e.Important {
-		flag = "Urgent"
-	}
 	for _, line := range [][2]string{
 		{"origmailbox", e.Box}, {"context", e.Context}, {"macrocontext", ""}, {"exten", e.Exten}, {"rdnis", "unknown"}, {"priority", "1"},
 		{"callerchan", e.Channel}, {"callerid", e.CallerID}, {"callernum", e.Number}, {"origdate", e.At.UTC().Format("Mon Jan 02 03:04:05 PM UTC 2006")},
-		{"origtime", strconv.FormatInt(e.At.Unix(), 10)}, {"category", ""}, {"msg_id", e.ID}, {"flag", flag},
+		{"origtime", strconv.FormatInt(e.At.Unix(), 10)}, {"category", ""}, {"msg_id", e.ID}, {"flag", e.Flag},
 		{"duration", strconv.FormatInt(int64(e.Length/time.Second), 10)},
 	} {
 		fmt.Fprintf(&b, "%s=%s\n", line[0], oneLine(line[1]))
@@ -94,7 +96,7 @@ func parseEnvelope(text []byte) (e Envelope) {
 		case "msg_id":
 			e.ID = value
 		case "flag":
-			e.Important = value == "Urgent"
+			e.Flag = value
 		}
 	}
 	if e.Number == "" {

@@ -61,10 +61,6 @@ func (n *Notice) variables(date string) *strings.Replacer {
 		name = strings.Trim(strings.TrimSpace(before), `"`)
 	}
 	seconds := int(e.Length / time.Second)
-	flag := ""
-	if e.Important {
-		flag = "Urgent"
-	}
 	var pairs []string
 	for _, v := range [][2]string{
 		{"VM_NAME", b.Name}, {"VM_MAILBOX", b.Number}, {"VM_CONTEXT", b.Context},
@@ -72,7 +68,7 @@ func (n *Notice) variables(date string) *strings.Replacer {
 		{"VM_CALLERID", cmp.Or(oneLine(e.CallerID), "an unknown caller")}, {"VM_CIDNAME", cmp.Or(oneLine(name), "an unknown caller")},
 		{"VM_CIDNUM", cmp.Or(oneLine(e.Number), "an unknown caller")},
 		{"VM_DATE", dialplan.FormatTime(e.At.In(b.Zone), date)},
-		{"VM_FLAG", flag}, {"VM_CATEGORY", ""}, {"VM_MESSAGEFILE", n.Sound},
+		{"VM_FLAG", oneLine(e.Flag)}, {"VM_CATEGORY", ""}, {"VM_MESSAGEFILE", n.Sound},
 	} {
 		pairs = append(pairs, "${"+v[0]+"}", v[1])
 	}

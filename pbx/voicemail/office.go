@@ -7,15 +7,19 @@
 //
 // A message is written elsewhere first and linked into its folder under the
 // first number behind the last, so that nobody hears half of one. Numbers are
-// made contiguous again when a box is closed. All changes of one node go through
-// its Office, one at a time; they are renames and take no time to speak of.
+// made contiguous again when nobody has the box open any more. All changes of one node
+// go through its Office, one at a time; they are renames, in an order in which a
+// process that is killed between two of them neither loses a message nor has it twice.
+//
+// An index in SQL (store/records.Messages) saves reading a folder of thousands for
+// its count or its envelopes. The files are the truth: see shelf.go.
 package voicemail
 
 import (
-	"crypto/subtle"
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -27,15 +31,38 @@ import (
 
 	"github.com/hometone/hometone/config/voicemail"
 	"github.com/hometone/hometone/pbx/mail"
+	"github.com/hometone/hometone/store/records"
 )
 
-// The folders of a box that are counted and opened.
+// The folders of a box that telephones show.
 const (
 	Inbox  = "INBOX"
 	Old    = "Old"
 	Urgent = "Urgent"
 	tmp    = "tmp"
 )
+
+// folders are those that a caller opens, by their digits.
+var folders = [...]string{Inbox, Old, "Work", "Family", "Friends", "Cust1", "Cust2", "Cust3", "Cust4", "Cust5"}
+
+// FolderOf returns the folder of a digit from 0 to 9, "" for any other key.
+func FolderOf(digit rune) string {
+	if digit < '0' || digit > '9' {
+		return ""
+	}
+	return folders[digit-'0']
+}
+
+// IsFolder reports whether a box can have a folder of this name, and returns it as it is
+// written.
+func IsFolder(name string) (string, bool) {
+	for _, f := range append(folders[:], Urgent) {
+		if strings.EqualFold(f, name) {
+			return f, true
+		}
+	}
+	return "", false
+}
 
 // Suffix is the format of all messages and greetings.
 const Suffix = ".wav"
@@ -46,16 +73,33 @@ var ErrFull = errors.New("voicemail: the mailbox is full")
 // Counts are the messages of a box; urgent ones are among the new.
 type Counts struct{ New, Old, Urgent int }
 
+// Config makes an Office.
+type Config struct {
+	// Changed is told the name of a mailbox whose counts are others now,
+	// NUMBER@CONTEXT, and NUMBER too if the context is the default one. Required.
+	Changed func(mailbox string)
+	// Letters takes the letters about new messages. nil: there are none.
+	Letters *mail.Outbox
+	// Index knows what the folders hold. nil: they are read each time.
+	Index *records.Messages
+	// Logger receives failures of the index. nil: nothing is logged.
+	Logger *slog.Logger
+}
+
 // Office is the mailboxes of a node. It is safe for concurrent use; a nil Office
 // has no boxes.
 type Office struct {
 	changed func(mailbox string)
 	letters *mail.Outbox // nil: no e-mail
+	index   *records.Messages
+	log     *slog.Logger
+	now     func() time.Time
 	rules   atomic.Pointer[rules]
 	guesses guesses
 
 	mu     sync.Mutex // serializes changes of folders and guards the following
 	counts map[string]counted
+	opened map[string]int // visits by box
 }
 
 // rules are one configuration.
@@ -75,11 +119,12 @@ type counted struct {
 // other programs may change the folders too.
 const countsFresh = 10 * time.Second
 
-// New makes an office; changed is told the name of a mailbox whose counts are
-// others now, NUMBER@CONTEXT, and NUMBER too if the context is the default one.
-// Letters about new messages go to an outbox; nil: there are none.
-func New(changed func(mailbox string), letters *mail.Outbox) *Office {
-	o := &Office{changed: changed, letters: letters, counts: map[string]counted{}}
+// New makes an office without boxes.
+func New(c Config) *Office {
+	o := &Office{changed: c.Changed, letters: c.Letters, index: c.Index, log: c.Logger, now: time.Now, counts: map[string]counted{}, opened: map[string]int{}}
+	if o.log == nil {
+		o.log = slog.New(slog.DiscardHandler)
+	}
 	o.rules.Store(&rules{})
 	return o
 }
@@ -104,34 +149,6 @@ func (o *Office) Logins() int {
 		return 1
 	}
 	return o.rules.Load().conf.Logins
-}
-
-// Admit returns the box of a name if the password opens it, in a time that does not
-// tell how much of it is right; nil otherwise. Nobody opens a box that does not exist,
-// has no password, or has been tried in vain too often lately, from whatever call.
-func (o *Office) Admit(name, password string, now time.Time) *voicemail.Box {
-	b := o.Box(name)
-	if b != nil {
-		name = b.ID() // however it was written
-	}
-	if !o.guesses.allowed(name, now) {
-		return nil
-	}
-	if !right(b, o.password(b), password) {
-		o.guesses.wrong(name, now)
-		return nil
-	}
-	o.guesses.forget(name)
-	return b
-}
-
-// right compares in constant time.
-func right(b *voicemail.Box, want, password string) bool {
-	there := 0
-	if b != nil && want != "" {
-		there = 1
-	}
-	return subtle.ConstantTimeCompare([]byte(want), []byte(password))&there == 1
 }
 
 // folder is the path of a folder of a box; "" is the box itself.
@@ -176,8 +193,16 @@ func stem(folder string, n int) string { return filepath.Join(folder, fmt.Sprint
 
 // Full reports whether a box takes no more messages.
 func (o *Office) Full(b *voicemail.Box) bool {
-	list, err := names(o.folder(b, Inbox))
-	return err == nil && len(list) >= b.MaxMessages
+	n, err := o.Count(b, Inbox)
+	return err == nil && n >= b.MaxMessages
+}
+
+// Count returns how many messages a folder of a box has.
+func (o *Office) Count(b *voicemail.Box, folder string) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	seen, err := o.survey(b, folder)
+	return seen.Count, err
 }
 
 // Counts returns how many messages a box has, by NUMBER or NUMBER@CONTEXT, and
@@ -189,18 +214,17 @@ func (o *Office) Counts(mailbox string) (Counts, bool) {
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if c, ok := o.counts[b.ID()]; ok && time.Since(c.at) < countsFresh {
+	if c, ok := o.counts[b.ID()]; ok && o.now().Sub(c.at) < countsFresh {
 		return c.counts, true
 	}
 	var c Counts
 	for folder, n := range map[string]*int{Inbox: &c.New, Old: &c.Old, Urgent: &c.Urgent} {
-		list, err := names(o.folder(b, folder))
-		if err == nil {
-			*n = len(list)
+		if seen, err := o.survey(b, folder); err == nil {
+			*n = seen.Count
 		}
 	}
 	c.New += c.Urgent
-	o.counts[b.ID()] = counted{c, time.Now()}
+	o.counts[b.ID()] = counted{c, o.now()}
 	return c, true
 }
 
@@ -220,7 +244,7 @@ func (o *Office) tell(b *voicemail.Box) {
 // that cannot be written is the second error, and the message is there all the same.
 func (o *Office) Deliver(b *voicemail.Box, folder, draft string, e Envelope) (err, unsent error) {
 	o.mu.Lock()
-	n, err := o.file(b, folder, draft, e.text())
+	n, err := o.file(b, folder, draft, e)
 	o.mu.Unlock()
 	if err != nil {
 		return err, nil
@@ -229,7 +253,10 @@ func (o *Office) Deliver(b *voicemail.Box, folder, draft string, e Envelope) (er
 	holds, unsent := o.announce(&Notice{Box: b, Envelope: e, Number: n + 1, Sound: path + Suffix})
 	if holds && b.Delete {
 		o.mu.Lock()
-		err = errors.Join(os.Remove(path+Suffix), os.Remove(path+".txt"))
+		var here records.Seen
+		if here, err = o.survey(b, folder); err == nil {
+			err = errors.Join(remove(path), o.dropped(b, folder, here, n))
+		}
 		o.mu.Unlock()
 	}
 	o.tell(b)
@@ -238,30 +265,55 @@ func (o *Office) Deliver(b *voicemail.Box, folder, draft string, e Envelope) (er
 
 // file puts a sound and its envelope into a folder and returns its number there.
 // o.mu is held.
-func (o *Office) file(b *voicemail.Box, name, sound string, envelope []byte) (next int, err error) {
-	folder := o.folder(b, name)
-	if err := os.MkdirAll(folder, 0o750); err != nil {
-		return 0, err
-	}
-	list, err := names(folder)
+func (o *Office) file(b *voicemail.Box, name, sound string, e Envelope) (n int, err error) {
+	n, seen, err := o.room(b, name)
 	if err != nil {
 		return 0, err
 	}
-	if len(list) >= b.MaxMessages {
-		return 0, ErrFull
-	}
-	if len(list) > 0 {
-		next = list[len(list)-1] + 1
-	}
-	path := stem(folder, next)
-	if err := os.WriteFile(path+".txt", envelope, 0o640); err != nil {
+	path := stem(o.folder(b, name), n)
+	if err := replace(path+".txt", e.text()); err != nil {
 		return 0, err
 	}
 	// The sound comes last: it is what makes a message.
-	if err := os.Link(sound, path+Suffix); err != nil {
+	err = errors.Join(syncFile(sound), os.Link(sound, path+Suffix))
+	if err != nil {
 		return 0, errors.Join(err, os.Remove(path+".txt"))
 	}
-	return next, nil
+	if err := syncFile(filepath.Dir(path)); err != nil {
+		return 0, err
+	}
+	o.added(b, name, seen, n, e)
+	return n, nil
+}
+
+// added records that a folder has one message more. o.mu is held.
+func (o *Office) added(b *voicemail.Box, folder string, before records.Seen, n int, e Envelope) {
+	now := records.Seen{Count: before.Count + 1, Next: n + 1}
+	o.recordChange(b, folder, now, nil, []records.Message{row(n, fileStamp(stem(o.folder(b, folder), n)), e)})
+}
+
+// maxTaken bounds the numbers that are tried because another program has them.
+const maxTaken = 100
+
+// room makes a folder, and returns the number of the next message in it and what there is
+// now. o.mu is held.
+func (o *Office) room(b *voicemail.Box, name string) (n int, seen records.Seen, err error) {
+	folder := o.folder(b, name)
+	if err := os.MkdirAll(folder, 0o750); err != nil {
+		return 0, seen, err
+	}
+	if seen, err = o.survey(b, name); err != nil {
+		return 0, seen, err
+	}
+	if seen.Count >= b.MaxMessages {
+		return 0, seen, ErrFull
+	}
+	for n = seen.Next; n < seen.Next+maxTaken; n++ {
+		if _, err := os.Lstat(stem(folder, n) + Suffix); errors.Is(err, fs.ErrNotExist) {
+			return n, seen, nil
+		}
+	}
+	return 0, seen, fmt.Errorf("voicemail: no number is free in %s", folder)
 }
 
 // Boxes returns the boxes of a context.

@@ -12,13 +12,14 @@ import (
 
 	"github.com/hometone/hometone/config"
 	"github.com/hometone/hometone/config/voicemail"
+	"github.com/hometone/hometone/store/records"
 )
 
 // A box takes as many messages as it may; a visit deletes, keeps and moves, closes
 // the gaps, and those who show counts are told.
 func TestOffice(t *testing.T) {
 	var told []string
-	o := New(func(box string) { told = append(told, box) }, nil)
+	o := New(Config{Changed: func(box string) { told = append(told, box) }, Index: openIndex(t)})
 	b := &voicemail.Box{Context: "default", Number: "100", Password: config.NewSecret("4242"), Options: voicemail.Options{MaxMessages: 3}}
 	o.Use(&voicemail.Config{Boxes: map[string]*voicemail.Box{b.ID(): b}}, t.TempDir(), "")
 	draft := o.Draft(b, "a/../x")
@@ -62,7 +63,7 @@ func TestOffice(t *testing.T) {
 // not exist; one that is chosen by keys takes the place of the file's; who guesses too
 // often gets in no more for a while, from whatever call.
 func TestAdmit(t *testing.T) {
-	o := New(func(string) {}, nil)
+	o := New(Config{Changed: func(string) {}})
 	a := &voicemail.Box{Context: "default", Number: "1", Password: config.NewSecret("4242")}
 	bare := &voicemail.Box{Context: "default", Number: "2"}
 	fixed := &voicemail.Box{Context: "default", Number: "3", Password: config.NewSecret("77"), Fixed: true}
@@ -70,11 +71,18 @@ func TestAdmit(t *testing.T) {
 	conf := &voicemail.Config{Boxes: map[string]*voicemail.Box{a.ID(): a, bare.ID(): bare, fixed.ID(): fixed}, Digits: 3}
 	o.Use(conf, dir, "")
 	now := time.Unix(1_700_000_000, 0)
+	opens := func(name, text string, at time.Time) *voicemail.Box {
+		b, wait := o.Admit(name, text, "PJSIP/1", at)
+		if wait > longestQueue+longestWait {
+			t.Errorf("%s has to wait %v", name, wait)
+		}
+		return b
+	}
 	for _, c := range []struct {
 		name, text string
 		want       *voicemail.Box
 	}{{"1", "4242", a}, {"1@", "424", nil}, {"1", "", nil}, {"2", "", nil}, {"9", "", nil}, {"3@default", "77", fixed}} {
-		if got := o.Admit(c.name, c.text, now); got != c.want {
+		if got := opens(c.name, c.text, now); got != c.want {
 			t.Errorf("%q opened by %q: %v", c.name, c.text, got)
 		}
 	}
@@ -87,23 +95,80 @@ func TestAdmit(t *testing.T) {
 	if err := o.SetPassword(a, "998"); err != nil {
 		t.Fatal(err)
 	}
-	o = New(func(string) {}, nil) // after a restart
+	o = New(Config{Changed: func(string) {}}) // after a restart
 	o.Use(conf, dir, "")
-	if o.Admit("1", "4242", now) != nil || o.Admit("1", "998", now) != a {
+	if opens("1", "4242", now) != nil || opens("1", "998", now) != a {
 		t.Error("the password that was chosen does not hold")
 	}
-	for n := range mostGuesses {
-		name := []string{"1", "1@", "1@default"}[n%3] // the same box
-		if o.Admit(name, "0000", now) != nil {
-			t.Error("a wrong password opens")
+}
+
+// Guesses make the guesser wait, for a box that exists as for one that does not, and
+// many calls at once do not make it faster; another endpoint opens the box at once.
+func TestGuesses(t *testing.T) {
+	now := time.Unix(1_700_000_000, 0)
+	a := &voicemail.Box{Context: "default", Number: "1", Password: config.NewSecret("4242")}
+	waits := map[string][]time.Duration{}
+	for _, name := range []string{"1", "9"} {
+		o := New(Config{Changed: func(string) {}})
+		o.Use(&voicemail.Config{Boxes: map[string]*voicemail.Box{a.ID(): a}}, t.TempDir(), "")
+		for range 12 {
+			b, wait := o.Admit([]string{name, name + "@", name + "@default"}[len(waits[name])%3], "0000", "PJSIP/trunk", now)
+			if b != nil {
+				t.Fatal("a wrong password opens")
+			}
+			waits[name] = append(waits[name], wait)
+		}
+		if name != "1" {
+			continue
+		}
+		if b, _ := o.Admit(name, "4242", "PJSIP/trunk", now); b != nil {
+			t.Error("who has guessed so often at once is let in at once")
+		}
+		if b, wait := o.Admit(name, "4242", "PJSIP/8006", now); b != a || wait != 0 {
+			t.Errorf("the owner's own telephone: %v after %v", b, wait)
+		}
+		if b, wait := o.Admit(name, "4242", "PJSIP/trunk", now.Add(time.Minute)); b != a || wait != 0 {
+			t.Errorf("the same caller a minute later: %v after %v", b, wait)
 		}
 	}
-	if o.Admit("1", "998", now.Add(guessTime-time.Second)) != nil {
-		t.Error("the box opens although it was guessed at")
+	s := time.Second
+	want := []time.Duration{0, 0, 0, s, 3 * s, 7 * s, 15 * s, 23 * s, 16 * s, 16 * s, 16 * s, 16 * s}
+	if !reflect.DeepEqual(waits["1"], want) {
+		t.Errorf("waits %v, want %v", waits["1"], want)
 	}
-	if o.Admit("3", "77", now) != fixed || o.Admit("1", "998", now.Add(guessTime)) != a {
-		t.Error("another box, or the same later, does not open")
+	var g guesses
+	most := time.Duration(0)
+	for n := range 100 { // a box after the other
+		wait, _ := g.try("PJSIP/trunk", strconv.Itoa(n), false, now)
+		most = max(most, wait)
 	}
+	if most == 0 {
+		t.Error("trying box after box costs no time")
+	}
+	for n := range 2 * maxGuessed {
+		g.try("e"+strconv.Itoa(n), "1", false, now)
+	}
+	if len(g.tried) > maxGuessed {
+		t.Errorf("%d guessers are remembered", len(g.tried))
+	}
+	if !reflect.DeepEqual(waits["9"][:8], want[:8]) {
+		t.Errorf("a box that does not exist answers otherwise: %v", waits["9"])
+	}
+}
+
+// openIndex makes an index of messages.
+func openIndex(t *testing.T) *records.Messages {
+	t.Helper()
+	m, err := records.OpenMessages(t.Context(), filepath.Join(t.TempDir(), "voicemail.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := m.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return m
 }
 
 // What is written is read again, and nothing a caller says of itself adds lines.

@@ -7,71 +7,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
-	"time"
 
 	"github.com/hometone/hometone/config/voicemail"
 )
-
-// How often the password of one box may be wrong: mostGuesses in guessTime, however
-// many calls try. Then nobody gets in for the rest of that time, not even with the
-// right one, so that a number of four digits is not found by trying.
-const (
-	mostGuesses = 10
-	guessTime   = 15 * time.Minute
-	maxGuessed  = 10_000 // names that are remembered
-)
-
-// guesses counts wrong passwords by the name that was tried. The zero value is
-// ready.
-type guesses struct {
-	mu    sync.Mutex // guards the following
-	names map[string]guessed
-}
-
-type guessed struct {
-	n     int
-	since time.Time
-}
-
-// allowed reports whether one more try may be made.
-func (g *guesses) allowed(name string, now time.Time) bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	x := g.names[name]
-	return x.n < mostGuesses || now.Sub(x.since) >= guessTime
-}
-
-// wrong counts a try in vain.
-func (g *guesses) wrong(name string, now time.Time) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.names == nil {
-		g.names = map[string]guessed{}
-	}
-	if len(g.names) >= maxGuessed {
-		for old, x := range g.names {
-			if now.Sub(x.since) >= guessTime {
-				delete(g.names, old)
-			}
-		}
-	}
-	x, known := g.names[name]
-	if !known && len(g.names) >= maxGuessed {
-		return
-	}
-	if x.n == 0 || now.Sub(x.since) >= guessTime {
-		x = guessed{since: now}
-	}
-	x.n++
-	g.names[name] = x
-}
-
-func (g *guesses) forget(name string) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	delete(g.names, name)
-}
 
 // secretFile is where a password lies that its owner has chosen, beside the
 // messages, as Asterisk's passwordlocation=spooldir has it.
@@ -147,9 +85,4 @@ func (o *Office) Ungreet(b *voicemail.Box, name string) error {
 		return err
 	}
 	return nil
-}
-
-// Forward puts a copy of a message into another box, with its owner told.
-func (o *Office) Forward(m *Message, to *voicemail.Box) (err, unsent error) {
-	return o.Deliver(to, Inbox, m.Path+Suffix, m.Envelope)
 }

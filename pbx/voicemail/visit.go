@@ -2,10 +2,10 @@ package voicemail
 
 import (
 	"errors"
-	"io/fs"
 	"os"
 
 	"github.com/hometone/hometone/config/voicemail"
+	"github.com/hometone/hometone/store/records"
 )
 
 // Message is one message of a Visit.
@@ -16,10 +16,12 @@ type Message struct {
 	Deleted bool
 	To      string // the folder it goes to; "" = it stays, or goes to Old once it is heard
 	folder  string
+	number  int    // in its folder
+	stamp   string // of its files
 }
 
-// Visit is the messages of an open folder. Nothing changes on disk until Close.
-// One goroutine owns it.
+// Visit is the messages of an open folder. Nothing changes on disk until Close, and
+// while anybody visits a box its messages keep their numbers. One goroutine owns it.
 type Visit struct {
 	office   *Office
 	box      *voicemail.Box
@@ -32,87 +34,145 @@ func (o *Office) Open(b *voicemail.Box, folder string) (*Visit, error) {
 	v := &Visit{office: o, box: b, folder: folder}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if folder == Inbox {
-		if err := v.look(Urgent); err != nil {
+	for _, f := range v.folders() {
+		list, err := o.list(b, f)
+		if err != nil {
 			return nil, err
 		}
+		v.Messages = append(v.Messages, list...)
 	}
-	return v, v.look(folder)
+	o.opened[b.ID()]++
+	return v, nil
 }
 
-func (v *Visit) look(folder string) error {
-	dir := v.office.folder(v.box, folder)
-	list, err := names(dir)
-	for _, n := range list {
-		path := stem(dir, n)
-		v.Messages = append(v.Messages, &Message{Envelope: readEnvelope(path + ".txt"), Path: path, folder: folder})
+// folders are those on disk that a visit shows as one.
+func (v *Visit) folders() []string {
+	if v.folder == Inbox {
+		return []string{Urgent, Inbox}
 	}
-	return err
+	return []string{v.folder}
 }
 
 // Close carries out what was decided: deleted messages go, saved and heard ones
 // move, and the numbers of those that stay become contiguous.
 func (v *Visit) Close() error {
+	o := v.office
+	o.mu.Lock()
 	var errs []error
 	changed := false
-	v.office.mu.Lock()
 	for _, m := range v.Messages {
 		to := m.To
 		if to == "" && m.Heard && v.folder == Inbox {
 			to = Old
 		}
-		if !m.Deleted && (to == "" || to == m.folder) {
-			continue
+		if !m.Deleted && (to == "" || to == m.folder) || fileStamp(m.Path) != m.stamp {
+			continue // it stays, or somebody else has taken it away
 		}
 		changed = true
 		errs = append(errs, v.leave(m, to))
 	}
-	if changed {
-		errs = append(errs, renumber(v.office.folder(v.box, v.folder)))
-		if v.folder == Inbox {
-			errs = append(errs, renumber(v.office.folder(v.box, Urgent)))
+	v.Messages = nil
+	if o.opened[v.box.ID()]--; o.opened[v.box.ID()] <= 0 {
+		delete(o.opened, v.box.ID())
+		for _, f := range v.folders() {
+			errs = append(errs, o.tidy(v.box, f))
 		}
 	}
-	v.office.mu.Unlock()
-	v.Messages = nil
+	o.mu.Unlock()
 	if changed {
-		v.office.tell(v.box)
+		o.tell(v.box)
 	}
 	return errors.Join(errs...)
 }
 
 // leave takes a message out of its folder, into another one unless it is deleted.
+// The office's mu is held.
 func (v *Visit) leave(m *Message, to string) error {
-	if !m.Deleted {
-		text, err := os.ReadFile(m.Path + ".txt")
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-		if _, err := v.office.file(v.box, to, m.Path+Suffix, text); err != nil {
-			return err // it stays where it is
-		}
+	o := v.office
+	here, err := o.survey(v.box, m.folder)
+	if err != nil {
+		return err
 	}
-	err := os.Remove(m.Path + Suffix)
-	if e := os.Remove(m.Path + ".txt"); !errors.Is(e, fs.ErrNotExist) {
-		err = errors.Join(err, e)
+	if m.Deleted {
+		err = remove(m.Path)
+	} else {
+		err = o.move(v.box, m, to)
 	}
-	return err
+	if err != nil {
+		return err // it stays where it is
+	}
+	return o.dropped(v.box, m.folder, here, m.number)
 }
 
-// renumber closes the gaps between messages.
-func renumber(folder string) error {
-	list, err := names(folder)
-	for want, n := range list {
-		if want == n {
+// dropped records that a folder has one message less. o.mu is held.
+func (o *Office) dropped(b *voicemail.Box, folder string, before records.Seen, n int) error {
+	now := records.Seen{Count: before.Count - 1, Next: before.Next}
+	if n == before.Next-1 { // which one is the last now?
+		list, err := names(o.folder(b, folder))
+		if err != nil {
+			return err
+		}
+		now = summary("", list)
+	}
+	o.recordChange(b, folder, now, []int{n}, nil)
+	return nil
+}
+
+// move puts a message into another folder. o.mu is held.
+func (o *Office) move(b *voicemail.Box, m *Message, to string) error {
+	n, seen, err := o.room(b, to)
+	if err != nil {
+		return err
+	}
+	if err := relocate(m.Path, stem(o.folder(b, to), n)); err != nil {
+		return err
+	}
+	o.added(b, to, seen, n, m.Envelope)
+	return nil
+}
+
+// tidy closes the gaps between the messages of a folder. o.mu is held.
+func (o *Office) tidy(b *voicemail.Box, folder string) error {
+	seen, err := o.survey(b, folder)
+	if err != nil || seen.Count == seen.Next {
+		return err
+	}
+	list, err := o.list(b, folder)
+	if err != nil {
+		return err
+	}
+	var gone []int
+	var come []records.Message
+	for want, m := range list {
+		if want == m.number {
 			continue
 		}
-		from, to := stem(folder, n), stem(folder, want)
-		if e := os.Rename(from+".txt", to+".txt"); e != nil && !errors.Is(e, fs.ErrNotExist) {
-			return e
+		to := stem(o.folder(b, folder), want)
+		if err := relocate(m.Path, to); errors.Is(err, os.ErrNotExist) {
+			return nil // another program is at work; the next survey sees what it did
+		} else if err != nil {
+			return err
 		}
-		if e := os.Rename(from+Suffix, to+Suffix); e != nil {
-			return e
+		gone, come = append(gone, m.number), append(come, row(want, fileStamp(to), m.Envelope))
+	}
+	o.recordChange(b, folder, records.Seen{Count: len(list), Next: len(list)}, gone, come)
+	return nil
+}
+
+// Find returns a message of a box by its id, and whether there is one.
+func (o *Office) Find(b *voicemail.Box, id string) (*Message, bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, f := range append(folders[:], Urgent) {
+		list, err := o.list(b, f)
+		if err != nil {
+			continue
+		}
+		for _, m := range list {
+			if m.ID == id && id != "" {
+				return m, true
+			}
 		}
 	}
-	return err
+	return nil, false
 }

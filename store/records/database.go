@@ -52,22 +52,23 @@ func (d *database) connect(dsn string) (err error) {
 		}
 		return err
 	case "sqlite":
-		return d.openSQLite(rest)
+		return d.openSQLite(rest, "FULL")
 	}
 	return fmt.Errorf("DSN starts with %q, want sqlite: or postgres://", scheme)
 }
 
 // openSQLite opens the file in write-ahead mode: readers do not wait for the
 // writer, and a commit is one fsync of the log. synchronous=FULL makes that
-// fsync happen, so a committed record outlives a power cut.
-func (d *database) openSQLite(path string) (err error) {
+// fsync happen, so a committed record outlives a power cut; NORMAL keeps the file
+// sound and may lose the last commits.
+func (d *database) openSQLite(path, synchronous string) (err error) {
 	connections := 4
 	if path == ":memory:" {
 		connections = 1 // every connection would be a database of its own
 	} else if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
-	pragmas := url.Values{"_pragma": {"journal_mode(WAL)", "synchronous(FULL)", "busy_timeout(5000)"}, "_txlock": {"immediate"}}
+	pragmas := url.Values{"_pragma": {"journal_mode(WAL)", "synchronous(" + synchronous + ")", "busy_timeout(5000)"}, "_txlock": {"immediate"}}
 	d.db, err = sql.Open("sqlite", (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: pragmas.Encode()}).String())
 	if err == nil {
 		d.db.SetMaxOpenConns(connections)

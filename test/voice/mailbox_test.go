@@ -83,6 +83,7 @@ func TestVoiceMailByMail(t *testing.T) {
 	v.hears(500, 0.5, "the message")
 	v.press("8")
 	v.press("8007#")
+	v.press("#2") // nobody else, and without words of one's own
 	l = find("eve@example.org")
 	v.hangup()
 	if !strings.Contains(l.Text, "UklGR") {
