@@ -9,6 +9,7 @@ import (
 type Cadence struct {
 	Hz       [2]float64    // 0: none; both 0: silence
 	Duration time.Duration // 0: for ever
+	Once     bool          // not repeated with the others; those come first
 }
 
 // Tones are the call progress tones of a country.
@@ -28,33 +29,33 @@ const (
 var countries = [...]Tones{
 	{
 		Country:     "us",
-		Dial:        []Cadence{{[2]float64{350, 440}, 0}},
-		Ring:        []Cadence{{[2]float64{440, 480}, 2 * s}, {Duration: 4 * s}},
-		Busy:        []Cadence{{[2]float64{480, 620}, 500 * ms}, {Duration: 500 * ms}},
-		Congestion:  []Cadence{{[2]float64{480, 620}, 250 * ms}, {Duration: 250 * ms}},
-		CallWaiting: []Cadence{{[2]float64{440}, 300 * ms}, {Duration: 10 * s}},
-		Stutter:     []Cadence{{[2]float64{350, 440}, 100 * ms}, {Duration: 100 * ms}},
-		Reminder:    []Cadence{{[2]float64{1400}, 500 * ms}, {Duration: 15 * s}},
+		Dial:        []Cadence{{Hz: [2]float64{350, 440}, Duration: 0}},
+		Ring:        []Cadence{{Hz: [2]float64{440, 480}, Duration: 2 * s}, {Duration: 4 * s}},
+		Busy:        []Cadence{{Hz: [2]float64{480, 620}, Duration: 500 * ms}, {Duration: 500 * ms}},
+		Congestion:  []Cadence{{Hz: [2]float64{480, 620}, Duration: 250 * ms}, {Duration: 250 * ms}},
+		CallWaiting: []Cadence{{Hz: [2]float64{440}, Duration: 300 * ms}, {Duration: 10 * s}},
+		Stutter:     []Cadence{{Hz: [2]float64{350, 440}, Duration: 100 * ms}, {Duration: 100 * ms}},
+		Reminder:    []Cadence{{Hz: [2]float64{1400}, Duration: 500 * ms}, {Duration: 15 * s}},
 	},
 	{
 		Country:     "cn",
-		Dial:        []Cadence{{[2]float64{450}, 0}},
-		Ring:        []Cadence{{[2]float64{450}, 1 * s}, {Duration: 4 * s}},
-		Busy:        []Cadence{{[2]float64{450}, 350 * ms}, {Duration: 350 * ms}},
-		Congestion:  []Cadence{{[2]float64{450}, 700 * ms}, {Duration: 700 * ms}},
-		CallWaiting: []Cadence{{[2]float64{450}, 400 * ms}, {Duration: 4 * s}},
-		Stutter:     []Cadence{{[2]float64{450}, 400 * ms}, {Duration: 40 * ms}},
-		Reminder:    []Cadence{{[2]float64{950}, 400 * ms}, {Duration: 10 * s}},
+		Dial:        []Cadence{{Hz: [2]float64{450}, Duration: 0}},
+		Ring:        []Cadence{{Hz: [2]float64{450}, Duration: 1 * s}, {Duration: 4 * s}},
+		Busy:        []Cadence{{Hz: [2]float64{450}, Duration: 350 * ms}, {Duration: 350 * ms}},
+		Congestion:  []Cadence{{Hz: [2]float64{450}, Duration: 700 * ms}, {Duration: 700 * ms}},
+		CallWaiting: []Cadence{{Hz: [2]float64{450}, Duration: 400 * ms}, {Duration: 4 * s}},
+		Stutter:     []Cadence{{Hz: [2]float64{450}, Duration: 400 * ms}, {Duration: 40 * ms}},
+		Reminder:    []Cadence{{Hz: [2]float64{950}, Duration: 400 * ms}, {Duration: 10 * s}},
 	},
 	{
 		Country:     "uk",
-		Dial:        []Cadence{{[2]float64{350, 440}, 0}},
-		Ring:        []Cadence{{[2]float64{400, 450}, 400 * ms}, {Duration: 200 * ms}, {[2]float64{400, 450}, 400 * ms}, {Duration: 2 * s}},
-		Busy:        []Cadence{{[2]float64{400}, 375 * ms}, {Duration: 375 * ms}},
-		Congestion:  []Cadence{{[2]float64{400}, 400 * ms}, {Duration: 350 * ms}, {[2]float64{400}, 225 * ms}, {Duration: 525 * ms}},
-		CallWaiting: []Cadence{{[2]float64{400}, 100 * ms}, {Duration: 4 * s}},
-		Stutter:     []Cadence{{[2]float64{350, 440}, 750 * ms}, {[2]float64{440}, 750 * ms}},
-		Reminder:    []Cadence{{[2]float64{1400}, 500 * ms}, {Duration: 60 * s}},
+		Dial:        []Cadence{{Hz: [2]float64{350, 440}, Duration: 0}},
+		Ring:        []Cadence{{Hz: [2]float64{400, 450}, Duration: 400 * ms}, {Duration: 200 * ms}, {Hz: [2]float64{400, 450}, Duration: 400 * ms}, {Duration: 2 * s}},
+		Busy:        []Cadence{{Hz: [2]float64{400}, Duration: 375 * ms}, {Duration: 375 * ms}},
+		Congestion:  []Cadence{{Hz: [2]float64{400}, Duration: 400 * ms}, {Duration: 350 * ms}, {Hz: [2]float64{400}, Duration: 225 * ms}, {Duration: 525 * ms}},
+		CallWaiting: []Cadence{{Hz: [2]float64{400}, Duration: 100 * ms}, {Duration: 4 * s}},
+		Stutter:     []Cadence{{Hz: [2]float64{350, 440}, Duration: 750 * ms}, {Hz: [2]float64{440}, Duration: 750 * ms}},
+		Reminder:    []Cadence{{Hz: [2]float64{1400}, Duration: 500 * ms}, {Duration: 60 * s}},
 	},
 }
 
@@ -105,13 +106,29 @@ func (t *tone) Next(dst []byte, encoding string, samples int) ([]byte, bool) {
 	return t.voice.encode(dst, encoding, t.frame), true
 }
 
+// again is where the repetition begins.
+func (t *tone) again() int {
+	for i := range t.cadences {
+		if !t.cadences[i].Once {
+			return i
+		}
+	}
+	return len(t.cadences)
+}
+
 func (t *tone) sample() int16 {
 	if len(t.cadences) == 0 {
 		return 0
 	}
 	c := t.cadences[t.at]
 	if c.Duration > 0 && t.in >= Samples(c.Duration) {
-		t.at, t.in = (t.at+1)%len(t.cadences), 0
+		if t.at, t.in = t.at+1, 0; t.at == len(t.cadences) {
+			t.at = t.again()
+		}
+		if t.at == len(t.cadences) { // all were to be played once
+			t.cadences = nil
+			return 0
+		}
 		c = t.cadences[t.at]
 	}
 	peak := t.peak

@@ -13,6 +13,7 @@ import (
 
 	"github.com/hometone/hometone/config"
 	"github.com/hometone/hometone/config/features"
+	"github.com/hometone/hometone/config/followme"
 	"github.com/hometone/hometone/config/musiconhold"
 	"github.com/hometone/hometone/config/parking"
 	"github.com/hometone/hometone/config/pjsip"
@@ -181,6 +182,9 @@ func (p *plan) readAsterisk() []config.Problem {
 		problems = append(problems, more...)
 		p.settings.Features, more = features.Load(p.asterisk)
 		problems = append(problems, more...)
+		p.settings.FollowMe, more = followme.Load(p.asterisk)
+		problems = append(problems, more...)
+		p.settings.Asterisk = p.asterisk
 		p.settings.Voicemail, more = voicemail.Load(p.asterisk)
 		problems = append(append(problems, more...), p.readMail()...)
 	}

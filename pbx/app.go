@@ -208,6 +208,9 @@ type MoreDialOptions struct {
 	BothGo         string // G: where the two go instead of being connected; "" = they are connected
 	Quiet          bool   // I: changes of who is connected are not passed on
 	Screening      Screening
+	// Confirm asks a callee that has answered, on its own channel, whether it takes the
+	// call; nil = nobody is asked. Of an application's own, not a letter.
+	Confirm        func(ctx context.Context, callee Channel) bool
 	OwnID          bool   // o: the callee's channel has the caller's id, or CalleeID
 	CalleeID       string // o
 	ElsewhereCause Cause  // Q: for those that somebody else was faster than; 0 = answered elsewhere

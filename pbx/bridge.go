@@ -24,7 +24,9 @@ func (d *dialing) choose(winner *leg) {
 		i++
 	}
 	d.peer, d.answered = winner, time.Now()
-	ch.StopTone()
+	if o := d.req.Options.rare(); !o.Screening.On && o.Confirm == nil { // else the caller waits on
+		ch.StopTone()
+	}
 	_ = ch.interp.Set("DIALEDPEERNAME", winner.name)
 	_ = ch.interp.Set("DIALEDPEERNUMBER", winner.dialed)
 	ch.cdr.DstChannel, ch.cdr.DstSIPCallID = winner.name, winner.callID
@@ -33,6 +35,7 @@ func (d *dialing) choose(winner *leg) {
 // connect makes the call: the caller is answered, and the two are joined.
 func (d *dialing) connect(winner *leg) error {
 	ch, answered := d.ch, d.answered
+	ch.StopTone()
 	if d.req.Options.Reset && !ch.cdr.Answer.IsZero() {
 		ch.cdr.Start, ch.cdr.Answer = answered, answered
 	}

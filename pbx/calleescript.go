@@ -121,6 +121,7 @@ func verdictOf(result string) *verdict {
 func (d *dialing) decline(winner *leg, v *verdict) error {
 	ch := d.ch
 	ch.log().Info("callee not connected", slog.String("peer", winner.name), slog.String("status", string(v.status)))
+	ch.StopTone()
 	d.conclude(v.status)
 	if ch.owns(winner) { // else it goes on by itself
 		winner.hangUp(CauseNormalClearing)

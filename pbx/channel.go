@@ -79,6 +79,10 @@ type channel struct {
 	web            *webOptions   // of CURLOPT(); nil = none
 	touch          string        // the recording by one touch; empty = none
 	consult        *consultation // an attended transfer under way; nil = none
+	signalled      *signal       // what has come for WaitForSignal; nil = nothing
+	stores         []keyStore    // of StoreDTMF
+	awaitsText     bool          // ReceiveText is under way
+	heardText      *Text         // what has come for it; nil = nothing
 	host           *channel      // of a callee's channel: whose goroutine runs it; nil = its own
 }
 
@@ -312,6 +316,8 @@ func (ch *channel) handle(m mail) {
 		close(e.done)
 	case key:
 		m.leg.ch.press(m.leg, e.r)
+	case signal:
+		ch.signalled = &e
 	default:
 		m.leg.handle(m.what)
 		if m.leg.owner() == ch { // else it has gone to another channel's goroutine
@@ -337,6 +343,7 @@ func (ch *channel) end(cause Cause, by string) {
 // press takes a key of a leg: for the other side if the two are connected, else
 // for the application.
 func (ch *channel) press(from *leg, r rune) {
+	ch.storeKey(from, r)
 	if ch.coded(from) {
 		ch.typed(from, r)
 		return

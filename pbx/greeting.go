@@ -137,6 +137,14 @@ func (d *dialing) greet(ctx context.Context, winner *leg) *verdict {
 			return v
 		}
 	}
+	if o.Confirm != nil {
+		c, leave := d.booth(winner)
+		taken := o.Confirm(ctx, c)
+		leave()
+		if !taken {
+			return &verdict{StatusNoAnswer, !d.ch.gone(), ""}
+		}
+	}
 	if o.AnnounceCallee != "" || o.AnnounceCaller != "" {
 		d.announce(ctx, winner)
 	}

@@ -76,9 +76,9 @@ func (l *leg) stopSink() {
 // only if the relay cannot pass them on as they are.
 func (l *leg) listenFor(peer *leg) {
 	if l.rtp != nil {
-		l.rtp.KeepEvents(len(l.codes) > 0)
+		l.rtp.KeepEvents(len(l.codes) > 0 || len(l.ch.stores) > 0)
 	}
-	if l.way() == peer.way() && len(l.codes) == 0 {
+	if l.way() == peer.way() && len(l.codes) == 0 && len(l.ch.stores) == 0 {
 		l.stopSink()
 		return
 	}
@@ -182,6 +182,7 @@ func (ch *channel) SendDigits(ctx context.Context, digits string, hold, gap time
 			return ErrHangup
 		}
 		ch.caller.sendKey(r, hold)
+		ch.keepKey("TX", r)
 		if err := ch.Wait(ctx, hold+gap); err != nil {
 			return err
 		}

@@ -121,6 +121,14 @@ func (ch *channel) Hangup(cause Cause) error {
 	return ErrHangup
 }
 
+// Refuse implements Switchboard.
+func (ch *channel) Refuse(status int) error {
+	if ch.caller.state != legUp {
+		ch.caller.status = uint16(status)
+	}
+	return ch.Hangup(CauseOfStatus(status))
+}
+
 // Wait implements Channel.
 func (ch *channel) Wait(_ context.Context, d time.Duration) error {
 	var until time.Time

@@ -168,6 +168,7 @@ func (ch *channel) recorded(rec *media.Recorder, req *RecordRequest, out *Record
 // monitor is a recording that goes on beneath the dialplan.
 type monitor struct {
 	id      string
+	file    string // of both sides
 	running *recording
 	hearing *hearing
 }
@@ -197,7 +198,7 @@ func (ch *channel) Monitor(req MonitorRequest) (string, error) {
 		files[i] = f
 	}
 	rec := media.NewRecorder(files[0], files[1], files[2])
-	m := &monitor{running: ch.srv.record(rec)}
+	m := &monitor{file: req.Mixed, running: ch.srv.record(rec)}
 	ch.monitored++
 	m.id = "0x" + strconv.FormatUint(ch.monitored, 16)
 	m.hearing = ch.listen(func(rtp *relay.Leg, p relay.Packet) {

@@ -108,6 +108,10 @@ func named(header, display, uri, tag string) dialog.Header {
 // message is a MESSAGE in a leg's dialog: it goes to the one that the leg is
 // connected with.
 func (l *leg) message(e dialog.Message) {
+	if l == l.ch.caller && l.ch.awaitsText {
+		l.ch.heardText = &Text{ContentType: e.ContentType, Body: e.Body}
+		return
+	}
 	if p := l.peer; p != nil && p.session != nil && p.state == legUp {
 		_ = p.session.Send(sip.MESSAGE, e.ContentType, e.Body, nil)
 	}

@@ -72,6 +72,7 @@ type Server struct {
 	lots       lots
 	rings      rings
 	locks      locks
+	signals    signals
 	recordings sync.WaitGroup // goroutines that write files
 
 	mu    sync.Mutex          // guards the following

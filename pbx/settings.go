@@ -7,6 +7,7 @@ import (
 
 	"github.com/hometone/hometone/config"
 	"github.com/hometone/hometone/config/features"
+	"github.com/hometone/hometone/config/followme"
 	"github.com/hometone/hometone/config/musiconhold"
 	"github.com/hometone/hometone/config/parking"
 	"github.com/hometone/hometone/config/pjsip"
@@ -29,6 +30,8 @@ type Settings struct {
 	MailFrom  string                        // address of that e-mail where voicemail.conf has none
 	Features  *features.Config              // nil: features.Default
 	Parking   map[string]*parking.Lot       // by name
+	FollowMe  map[string]*followme.Profile  // by name
+	Asterisk  string                        // directory of Asterisk's files, for AST_CONFIG(); "" = none
 	System    bool                          // System and TrySystem may run commands
 	DISA      bool                          // DISA may give out lines
 	CURL      []string                      // what URLs of CURL() begin with; nil: none

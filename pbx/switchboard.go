@@ -3,6 +3,8 @@ package pbx
 import (
 	"context"
 	"time"
+
+	"github.com/hometone/hometone/config/followme"
 )
 
 // Switchboard is what a channel can do with other calls. Its methods belong to the
@@ -47,9 +49,30 @@ type Switchboard interface {
 	// Command runs a command of the shell, for at most limit, while the call lives on. The
 	// error says that it could not be run, or not to its end.
 	Command(ctx context.Context, command string, limit time.Duration) (exit int, err error)
+	// FollowMe returns a profile of followme.conf, nil if there is none.
+	FollowMe(profile string) *followme.Profile
+	// Signal tells all channels that wait for a signal of a name, and returns how many.
+	Signal(name, payload string) (heard int, err error)
+	// AwaitSignal waits for a signal of a name, for at most limit, 0 for ever. ok is false
+	// if the time is up.
+	AwaitSignal(ctx context.Context, name string, limit time.Duration) (payload string, ok bool, err error)
+	// StoreKeys adds keys to a variable from now on: those that the telephone sends (RX), or
+	// those sent to it (TX); at most so many, 0 all. Direction "" ends that.
+	StoreKeys(direction, variable string, most int) error
+	// Refuse ends the channel, with a SIP status if it is not answered yet.
+	Refuse(status int) error
+	// AwaitText waits for a MESSAGE of the caller's within the call, for at most limit, 0 for
+	// ever. ok is false if the time is up.
+	AwaitText(ctx context.Context, limit time.Duration) (text Text, ok bool, err error)
+	// Notify sends a NOTIFY with header fields and a body to an endpoint or a SIP URI,
+	// outside of the call.
+	Notify(ctx context.Context, to string, fields [][2]string) error
 	// ForgetCauses makes HANGUPCAUSE() forget the called channels.
 	ForgetCauses()
 }
+
+// FollowMe implements Switchboard.
+func (ch *channel) FollowMe(profile string) *followme.Profile { return ch.set.FollowMe[profile] }
 
 // Switchboard implements Channel.
 func (ch *channel) Switchboard() Switchboard { return ch }

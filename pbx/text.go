@@ -391,16 +391,23 @@ func textAddress(s, host string) string {
 // sendTextTo sends the channel's message to one place, once its host has been
 // resolved. Nobody waits for the answer.
 func (ch *channel) sendTextTo(ctx context.Context, e *pjsip.Endpoint, c Contact, from, to string) error {
-	srv, t := ch.srv, *ch.text
+	t := *ch.text
 	if t.contentType == "" {
 		t.contentType = "text/plain"
 	}
-	cfg := dialog.SendConfig{Method: sip.MESSAGE, URI: c.URI, Route: c.Path, ContentType: t.contentType, Body: t.body, Auth: srv.outboundAuth(ch.set, e)}
+	cfg := dialog.SendConfig{Method: sip.MESSAGE, URI: c.URI, Route: c.Path, ContentType: t.contentType, Body: t.body, Auth: ch.srv.outboundAuth(ch.set, e)}
 	for _, f := range t.data {
 		if f.outbound && !slices.Contains(reservedHeaders, strings.ToLower(f.name)) && !slices.Contains(textHeaders, strings.ToLower(f.name)) {
 			cfg.Headers = append(cfg.Headers, dialog.Header{Name: f.name, Value: f.value})
 		}
 	}
+	return ch.sendOutside(ctx, e, c, cfg, from, to)
+}
+
+// sendOutside sends a request outside of calls to a contact of an endpoint. What becomes
+// of it is in the log.
+func (ch *channel) sendOutside(ctx context.Context, e *pjsip.Endpoint, c Contact, cfg dialog.SendConfig, from, to string) error {
+	srv := ch.srv
 	send := func(targets []transport.Target, err error) {
 		if err == nil && len(targets) > 0 {
 			cfg.Targets = ch.set.through(e, targets)
@@ -411,12 +418,12 @@ func (ch *channel) sendTextTo(ctx context.Context, e *pjsip.Endpoint, c Contact,
 			}
 			err = srv.cfg.Dialogs.Send(cfg, func(res *sip.Response, err error) {
 				if err != nil || res.Status() >= 300 {
-					srv.log.Info("message not delivered", "uri", c.URI, "error", err, "status", finalStatus(res))
+					srv.log.Info("message not delivered", "method", cfg.Method, "uri", c.URI, "error", err, "status", finalStatus(res))
 				}
 			})
 		}
 		if err != nil || len(targets) == 0 {
-			srv.log.Info("message not sent", "uri", c.URI, "error", err)
+			srv.log.Info("message not sent", "method", cfg.Method, "uri", c.URI, "error", err)
 		}
 	}
 	if len(c.Targets) > 0 {

@@ -8,7 +8,7 @@ import (
 )
 
 // tone returns the source of a call progress tone of a country, by the names
-// that indications.conf has for them.
+// that indications.conf has for them, or of a list of frequencies and times.
 func tone(name, country string) (media.Source, error) {
 	tones := media.TonesOf(country)
 	switch strings.ToLower(name) {
@@ -22,6 +22,13 @@ func tone(name, country string) (media.Source, error) {
 		return media.Play(tones.Congestion), nil
 	case "milliwatt":
 		return media.Milliwatt(), nil
+	}
+	if strings.ContainsAny(name, "0123456789") { // a list of its own
+		list, err := media.ParseCadences(name)
+		if err != nil {
+			return nil, fmt.Errorf("pbx: %w", err)
+		}
+		return media.Play(list), nil
 	}
 	return nil, fmt.Errorf("pbx: no tone %q", name)
 }

@@ -1,6 +1,9 @@
 package prompts
 
-import "strconv"
+import (
+	"strconv"
+	"strings"
+)
 
 func digit(n int64) string { return "digits/" + strconv.FormatInt(n, 10) }
 
@@ -97,4 +100,38 @@ func Counted(language string, n int64, one, many string) []string {
 		many = one
 	}
 	return append(Number(language, n), many)
+}
+
+// mostMoney bounds an amount, in dollars.
+const mostMoney = 1_000_000_000_000
+
+// Money says an amount of dollars and cents, written as 12.50; false if it is none.
+func Money(language, amount string) (names []string, ok bool) {
+	amount = strings.TrimSpace(amount)
+	if rest, negative := strings.CutPrefix(amount, "-"); negative {
+		names, ok = Money(language, rest)
+		return append([]string{"digits/minus"}, names...), ok && !strings.HasPrefix(rest, "-")
+	}
+	whole, fraction, _ := strings.Cut(strings.TrimPrefix(amount, "$"), ".")
+	dollars, err := strconv.ParseUint("0"+whole, 10, 63)
+	cents, wrong := strconv.ParseUint((fraction + "00")[:2], 10, 8)
+	if err != nil || wrong != nil || whole+fraction == "" || dollars > mostMoney {
+		return nil, false
+	}
+	counted := func(n uint64, one, many string) []string {
+		if n == 1 {
+			many = one
+		}
+		return append(Number(language, int64(n)), many) // at most mostMoney
+	}
+	if dollars > 0 || cents == 0 {
+		names = counted(dollars, "dollar", "dollars")
+	}
+	if cents > 0 {
+		if dollars > 0 {
+			names = append(names, "vm-and")
+		}
+		names = append(names, counted(cents, "cent", "cents")...)
+	}
+	return names, true
 }

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -132,6 +133,9 @@ func TestEveryNameIsThere(t *testing.T) {
 		for _, n := range numbers {
 			names = append(names, Number(language, n)...)
 			names = append(names, Counted(language, n, "minute", "minutes")...)
+			if money, ok := Money(language, strconv.FormatInt(n, 10)+".07"); ok {
+				names = append(names, money...)
+			}
 			if n > 0 && n < 1e12 {
 				names = append(names, Ordinal(language, n)...)
 			}
@@ -215,4 +219,30 @@ func FuzzMoment(f *testing.F) {
 		Number(language, seconds)
 		Letters(format)
 	})
+}
+
+// Amounts are dollars and cents; nouns and adjectives take the form of the number.
+func TestMoneyAndForms(t *testing.T) {
+	for amount, want := range map[string]string{
+		"1": "1 dollar", "12.50": "12 dollars vm-and 50 cents", "0.01": "1 cent", "0": "0 dollars", "$3.4": "3 dollars vm-and 40 cents", ".99": "90 9 cents", "-2": "minus 2 dollars",
+		"1.999": "1 dollar vm-and 90 9 cents",
+	} {
+		if names, ok := Money("en", amount); !ok || short(names) != want {
+			t.Errorf("%s: %s, want %s", amount, short(names), want)
+		}
+	}
+	for _, bad := range []string{"", ".", "x", "1.x", "--1", "-", "99999999999999999999"} {
+		if names, ok := Money("en", bad); ok {
+			t.Errorf("%q gives %v", bad, names)
+		}
+	}
+	for _, c := range []struct {
+		language  string
+		n         int64
+		noun, adj string
+	}{{"en", 1, "", ""}, {"en", 2, "s", ""}, {"en_GB", 0, "s", ""}, {"zh", 5, "", ""}, {"ru", 1, "", "f"}, {"ru", 3, "x1", "x"}, {"pl", 12, "x2", "x"}, {"ru", 21, "", "f"}, {"ru", 25, "x2", "x"}} {
+		if noun, adj := NounForm(c.language, c.n), AdjectiveForm(c.language, c.n, "f"); noun != c.noun || adj != c.adj {
+			t.Errorf("%s %d: %q %q, want %q %q", c.language, c.n, noun, adj, c.noun, c.adj)
+		}
+	}
 }

@@ -37,6 +37,7 @@ func plainFunctions() Functions {
 		"BASE64_DECODE":   {Read: base64Decode, Doc: "Decodes base64."},
 		"BASE64_ENCODE":   {Read: base64Encode, Doc: "Encodes as base64."},
 		"BASENAME":        {Read: baseName, Doc: "The last part of a path."},
+		"BLACKLIST":       {Read: blacklist, Doc: "1 if the caller is in DB(blacklist)."},
 		"CLEARHASH":       {Write: clearHash, Doc: "Forgets all keys of a hash."},
 		"CSV_QUOTE":       {Read: csvQuote, Doc: "Quotes text for a CSV file."},
 		"CUT":             {Read: cut, Doc: "Fields of a variable's value."},
