@@ -1,6 +1,7 @@
 package node
 
 import (
+	"context"
 	"sync/atomic"
 
 	"github.com/hometone/hometone/config/pjsip"
@@ -8,6 +9,7 @@ import (
 	"github.com/hometone/hometone/registrar"
 	"github.com/hometone/hometone/sip"
 	"github.com/hometone/hometone/sip/auth"
+	"github.com/hometone/hometone/sip/transaction"
 	"github.com/hometone/hometone/sip/transport"
 )
 
@@ -19,10 +21,7 @@ type directory struct{ settings atomic.Pointer[pbx.Settings] }
 // found as for an INVITE, and the addresses of record it may register.
 func (d *directory) Identify(req *sip.Request, flow transport.Flow) (registrar.Endpoint, bool) {
 	set := d.settings.Load()
-	if !set.Permitted(flow.Remote().Addr()) {
-		return registrar.Endpoint{}, false
-	}
-	e := set.Identify(req, flow.Remote())
+	e := set.Known(req, flow.Remote())
 	if e == nil {
 		return registrar.Endpoint{}, false
 	}
@@ -36,6 +35,21 @@ func (d *directory) Identify(req *sip.Request, flow transport.Flow) (registrar.E
 		out.Secret = func(user, _ string) (auth.Secret, bool) { return set.Secret(e, user) }
 	}
 	return out, true
+}
+
+// gate refuses a REGISTER that a section type=acl denies, before the registrar.
+type gate struct {
+	who *directory
+	to  transaction.Handler
+}
+
+// ServeSIP implements transaction.Handler.
+func (g gate) ServeSIP(ctx context.Context, tx *transaction.Server, req *sip.Request) {
+	if !g.who.settings.Load().Permitted(req, tx.Flow().Remote().Addr()) {
+		_ = tx.RespondOnce(req, sip.NewResponse(req, 403, ""))
+		return
+	}
+	g.to.ServeSIP(ctx, tx, req)
 }
 
 // policy translates an aor section.

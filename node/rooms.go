@@ -161,7 +161,7 @@ func (r *rooms) openCalls(ctx context.Context, p *plan) error {
 	if err != nil {
 		return err
 	}
-	links.Handler = handler(chain(r.places, r.exchange))
+	links.Handler = handler(chain(gate{r.who, r.places}, r.exchange))
 	first, err := r.openEdge(p, r.dialogs)
 	if err != nil {
 		return err

@@ -19,15 +19,11 @@ const supported = "100rel, timer, replaces, norefersub"
 // admit finds the endpoint that sends the request and has it prove who it is.
 // nil: the request has been answered. A caller whom nobody knows is challenged
 // like all others and never gets further, so neither answer nor time tells
-// which names exist.
+// which names exist; nor does an endpoint whose access list denies the caller.
 func (s *Server) admit(set *Settings, tx *transaction.Server, req *sip.Request) *pjsip.Endpoint {
 	from := tx.Flow().Remote().Addr()
-	e := set.Identify(req, tx.Flow().Remote())
+	e := set.Known(req, tx.Flow().Remote())
 	if e != nil && len(e.Auth) == 0 {
-		if !pjsip.Allowed(e.Rules, from) {
-			respond(tx, req, 403, "")
-			return nil
-		}
 		return e
 	}
 	now := time.Now()
@@ -36,10 +32,6 @@ func (s *Server) admit(set *Settings, tx *transaction.Server, req *sip.Request) 
 	}, now)
 	switch {
 	case verdict == auth.OK && e != nil:
-		if !pjsip.Allowed(e.Rules, from) {
-			respond(tx, req, 403, "")
-			return nil
-		}
 		return e
 	case verdict == auth.Malformed:
 		respond(tx, req, 400, "")

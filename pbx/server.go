@@ -234,7 +234,7 @@ func (s *Server) find(name string) *channel {
 // becomes a channel. It runs on the transaction's shard.
 func (s *Server) ServeSIP(ctx context.Context, tx *transaction.Server, req *sip.Request) {
 	set := s.settings.Load()
-	if !set.Permitted(tx.Flow().Remote().Addr()) {
+	if !set.Permitted(req, tx.Flow().Remote().Addr()) {
 		respond(tx, req, 403, "")
 		return
 	}

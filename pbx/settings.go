@@ -213,11 +213,40 @@ func (s *Settings) Secret(e *pjsip.Endpoint, user string) (auth.Secret, bool) {
 	return auth.Secret{}, false
 }
 
-// Permitted applies the access lists: a source that one of the type=acl
-// sections denies may not send anything (Asterisk's res_pjsip_acl).
-func (s *Settings) Permitted(from netip.Addr) bool {
+// Known is Identify for a request from somewhere: an endpoint whose access list
+// denies the sender's address, or one in a Contact, is nobody.
+func (s *Settings) Known(req *sip.Request, from netip.AddrPort) *pjsip.Endpoint {
+	e := s.Identify(req, from)
+	if e == nil || !e.Permits(from.Addr()) || e.ChecksContact() && !contactsPermitted(&e.Access, req) {
+		return nil
+	}
+	return e
+}
+
+// Permitted applies the access lists of type=acl: a source that one of them
+// denies, or that has a Contact at a denied address, may not send anything.
+func (s *Settings) Permitted(req *sip.Request, from netip.Addr) bool {
 	for _, acl := range s.Endpoints.ACLs {
-		if !pjsip.Allowed(acl.Rules, from) {
+		if !acl.Permits(from) || acl.ChecksContact() && !contactsPermitted(&acl.Access, req) {
+			return false
+		}
+	}
+	return true
+}
+
+// contactsPermitted looks at the addresses in a request's Contacts; names are not
+// resolved.
+func contactsPermitted(a *pjsip.Access, req *sip.Request) bool {
+	list, _, err := req.Contacts()
+	if err != nil {
+		return true // it will be refused for that
+	}
+	for _, c := range list {
+		uri, err := c.ParsedURI()
+		if err != nil {
+			continue
+		}
+		if addr, err := netip.ParseAddr(strings.Trim(uri.Host, "[]")); err == nil && !a.PermitsContact(addr) {
 			return false
 		}
 	}

@@ -40,6 +40,9 @@ func (l *loader) check() {
 	for _, r := range c.Registrations {
 		l.checkRegistration(r)
 	}
+	for _, a := range c.ACLs {
+		l.resolveACLs(&a.Object, "acl", &a.Access)
+	}
 }
 
 func (l *loader) checkIdentify(i *Identify) {
@@ -101,6 +104,7 @@ func (l *loader) checkEndpoint(e *Endpoint) {
 	if e.Transport != "" {
 		reference(l, on(&e.Object, "endpoint", "transport"), e.Transport, l.transportsByName())
 	}
+	l.resolveACLs(&e.Object, "endpoint", &e.Access)
 	l.checkCodecs(e)
 	if e.TimersMinSE.Seconds() < 90 {
 		l.warnf(on(&e.Object, "endpoint", "timers_min_se"), "write 90 or more", ": timers_min_se below 90 is against RFC 4028 §5")

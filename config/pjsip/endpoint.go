@@ -169,12 +169,12 @@ func endpointRouting() []option[ep] {
 		own(yes("outbound_auth", "", list(func(e *ep) *[]string { return &e.OutboundAuth }))),
 		yes("outbound_proxy", "", str(func(e *ep) *string { return &e.OutboundProxy })),
 		yes("identify_by", "username,ip", identifyBy),
-		later("acl", "", "", "acl.conf is not read; write permit and deny here", list(func(e *ep) *[]string { return &e.Names })),
+		yes("acl", "", list(func(e *ep) *[]string { return &e.Names })),
 		yes("deny", "", rules(func(e *ep) *[]ACLRule { return &e.Rules }, false)),
 		yes("permit", "", rules(func(e *ep) *[]ACLRule { return &e.Rules }, true)),
-		later("contact_acl", "", "", "acl.conf is not read", list(func(e *ep) *[]string { return &e.ContactNames })),
-		later("contact_deny", "", "", "addresses in a Contact are not checked", rules(func(e *ep) *[]ACLRule { return &e.ContactRules }, false)),
-		later("contact_permit", "", "", "addresses in a Contact are not checked", rules(func(e *ep) *[]ACLRule { return &e.ContactRules }, true)),
+		yes("contact_acl", "", list(func(e *ep) *[]string { return &e.ContactNames })),
+		yes("contact_deny", "", rules(func(e *ep) *[]ACLRule { return &e.ContactRules }, false)),
+		yes("contact_permit", "", rules(func(e *ep) *[]ACLRule { return &e.ContactRules }, true)),
 	}
 }
 

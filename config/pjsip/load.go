@@ -11,8 +11,12 @@ import (
 func newConfig() *Config { return newLoader(nil).cfg }
 
 // Compile turns a file that has been read into objects and checks them.
-func Compile(doc *config.Document) (*Config, []config.Problem) {
+func Compile(doc *config.Document) (*Config, []config.Problem) { return compile(doc, nil) }
+
+// compile is Compile with the lists of acl.conf.
+func compile(doc *config.Document, acls map[string][]ACLRule) (*Config, []config.Problem) {
 	l := newLoader(doc.Files)
+	l.acls = acls
 	l.expect(doc.Sections)
 	for _, s := range doc.Sections {
 		if !s.Template {
@@ -38,7 +42,8 @@ type loader struct {
 	texts    map[string]string // one copy of each text, so that the file's is not kept
 	lastText string            // returned by text
 	keys     map[findingKey]string
-	replaced bool // an object was, by a later one of its name
+	acls     map[string][]ACLRule // of acl.conf
+	replaced bool                 // an object was, by a later one of its name
 
 	// in the order of the file
 	endpoints []*Endpoint

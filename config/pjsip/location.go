@@ -245,11 +245,11 @@ func resourceListTable() table[ResourceList] {
 // aclTable lists every option of type=acl.
 func aclTable() table[ACL] {
 	return table[ACL]{kind: "acl", options: []option[ACL]{
-		later("acl", "", "", "acl.conf is not read; write permit and deny here", list(func(a *ACL) *[]string { return &a.Names })),
+		yes("acl", "", list(func(a *ACL) *[]string { return &a.Names })),
 		yes("deny", "", rules(func(a *ACL) *[]ACLRule { return &a.Rules }, false)),
 		yes("permit", "", rules(func(a *ACL) *[]ACLRule { return &a.Rules }, true)),
-		later("contact_acl", "", "", "acl.conf is not read", list(func(a *ACL) *[]string { return &a.ContactNames })),
-		later("contact_deny", "", "", "addresses in a Contact are not checked", rules(func(a *ACL) *[]ACLRule { return &a.ContactRules }, false)),
-		later("contact_permit", "", "", "addresses in a Contact are not checked", rules(func(a *ACL) *[]ACLRule { return &a.ContactRules }, true)),
+		yes("contact_acl", "", list(func(a *ACL) *[]string { return &a.ContactNames })),
+		yes("contact_deny", "", rules(func(a *ACL) *[]ACLRule { return &a.ContactRules }, false)),
+		yes("contact_permit", "", rules(func(a *ACL) *[]ACLRule { return &a.ContactRules }, true)),
 	}}
 }

@@ -271,33 +271,6 @@ type ACL struct {
 	Access
 }
 
-// Access is what acl, permit and deny options say together.
-type Access struct {
-	Rules        []ACLRule // of the sender's address
-	ContactRules []ACLRule // of the address in a Contact
-	Names        []string  // sections of acl.conf
-	ContactNames []string
-}
-
-// ACLRule permits or denies a network.
-type ACLRule struct {
-	Permit bool
-	Net    netip.Prefix
-}
-
-// Allowed applies rules in order: the last one that fits decides, and nothing
-// that fits means permitted.
-func Allowed(rules []ACLRule, addr netip.Addr) bool {
-	addr = addr.Unmap()
-	allowed := true
-	for _, r := range rules {
-		if r.Net.Contains(addr) {
-			allowed = r.Permit
-		}
-	}
-	return allowed
-}
-
 // Load reads pjsip.conf in a directory, or the file itself, with what it
 // includes. The Config is never nil; use it only if
 // config.HasErrors(problems) is false.
@@ -312,6 +285,9 @@ func Load(path string) (*Config, []config.Problem) {
 	sections, files, found := readWizards(path)
 	problems = append(problems, found...)
 	doc.Sections, doc.Files = append(doc.Sections, sections...), append(doc.Files, files...)
-	cfg, more := Compile(doc)
+	lists, files, found := readACLs(path)
+	problems = append(problems, found...)
+	doc.Files = append(doc.Files, files...)
+	cfg, more := compile(doc, lists)
 	return cfg, append(problems, more...)
 }

@@ -71,9 +71,11 @@ type udpConn struct {
 }
 
 // DialUDP opens a UDP socket on the same loopback address family as to.
-func DialUDP(to netip.AddrPort) (Conn, error) {
-	local := netip.AddrPortFrom(loopback(to), 0)
-	socket, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(local))
+func DialUDP(to netip.AddrPort) (Conn, error) { return DialUDPFrom(loopback(to), to) }
+
+// DialUDPFrom opens a UDP socket on an address of this host.
+func DialUDPFrom(local netip.Addr, to netip.AddrPort) (Conn, error) {
+	socket, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(local, 0)))
 	if err != nil {
 		return nil, err
 	}
