@@ -137,7 +137,7 @@ func (r *rooms) openCalls(ctx context.Context, p *plan) error {
 	}
 	r.where.bindings, r.where.wire = r.places, r.wire
 	links := &next{}
-	r.dialogs, err = dialog.New(dialog.Config{Transport: &reachable{r.wire, r.where}, Next: links, UserAgent: p.agent, Events: presence.Packages(), Relays: true, InfoTypes: pbx.InfoTypes(), T1: p.pjsip.System.TimerT1, Logger: r.log})
+	r.dialogs, err = dialog.New(dialog.Config{Transport: &reachable{r.wire, r.where}, Next: links, UserAgent: p.agent, Events: presence.Packages(), Relays: true, AlwaysReferSub: !p.pjsip.Global.NoReferSub, InfoTypes: pbx.InfoTypes(), T1: p.pjsip.System.TimerT1, Logger: r.log})
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package pbx
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/hometone/hometone/config/pjsip"
@@ -15,6 +16,14 @@ const allow = "INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, REFER, SUBSCRIB
 
 // supported are the option tags of our extensions.
 const supported = "100rel, timer, replaces, norefersub"
+
+// supported are ours, without norefersub if the file says so.
+func (s *Settings) supported() string {
+	if s.Endpoints.Global.NoReferSub {
+		return supported
+	}
+	return strings.TrimSuffix(supported, ", norefersub")
+}
 
 // admit finds the endpoint that sends the request and has it prove who it is.
 // nil: the request has been answered. A caller whom nobody knows is challenged
@@ -59,7 +68,7 @@ func (s *Server) options(set *Settings, tx *transaction.Server, req *sip.Request
 	res := sip.NewResponse(req, status, "")
 	res.Set(sip.HeaderAccept, "application/sdp, application/dtmf-relay, application/dtmf")
 	res.Set(sip.HeaderAllow, allow)
-	res.Set(sip.HeaderSupported, supported)
+	res.Set(sip.HeaderSupported, set.supported())
 	res.Set(sip.HeaderAcceptLanguage, "en")
 	_ = tx.Respond(res)
 }

@@ -137,6 +137,8 @@ func (ch *channel) readCallerID(args string) (string, error) {
 		return v, nil
 	}
 	switch field {
+	case "tag":
+		return ch.caller.endpoint.CallerIDTag, nil
 	case "ani", "ani-num":
 		return ch.caller.number, nil
 	case "ani-name":

@@ -149,7 +149,11 @@ func (ch *channel) locate() int {
 	if ch.set.Plan.Exists(p.Context, p.Exten, 1, ch.caller.number, now) {
 		return 0
 	}
-	if ch.set.Plan.CanMatch(p.Context, p.Exten, ch.caller.number, now) && ch.caller.endpoint.AllowOverlap {
+	overlap := ch.caller.endpoint.OverlapContext
+	if overlap == "" {
+		overlap = p.Context
+	}
+	if ch.set.Plan.CanMatch(overlap, p.Exten, ch.caller.number, now) && ch.caller.endpoint.AllowOverlap {
 		return 484
 	}
 	return 404

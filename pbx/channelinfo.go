@@ -36,7 +36,7 @@ func (ch *channel) readChannel(what string) (string, error) {
 // have no effect.
 var channelNotes = []string{
 	"callgroup", "pickupgroup", "namedcallgroup", "namedpickupgroup", "parkinglot", "peeraccount", "rxgain", "txgain", "userfield",
-	"caller_url", "trace", "dtmf_features", "max_forwards", "transfercapability", "after_bridge_goto", "dtmf_detector",
+	"caller_url", "tenantid", "trace", "dtmf_features", "max_forwards", "transfercapability", "after_bridge_goto", "dtmf_detector",
 }
 
 // readKind are the items of CHANNEL() that say what the channel is.
@@ -67,6 +67,11 @@ func (ch *channel) readKind(what string) (string, bool) {
 		return ch.caller.endpoint.Name, true
 	case "tonezone":
 		return ch.zone(), true
+	case "tenantid":
+		if id, ok := ch.notes["channel-tenantid"]; ok {
+			return id, true
+		}
+		return ch.caller.endpoint.TenantID, true
 	case "hangupsource":
 		return ch.hungUp, true
 	case "checkhangup":

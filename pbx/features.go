@@ -360,6 +360,29 @@ func digitSounds(s string) (names []string) {
 	return names
 }
 
+// oneTouch is the button of a telephone that records: INFO with Record: on or off
+// (one_touch_recording). It does what record_on_feature and record_off_feature name.
+func (l *leg) oneTouch(record string) {
+	ch := l.ch
+	on := strings.EqualFold(record, "on")
+	if !l.endpoint.OneTouchRecord || l.peer == nil || ch.dialing == nil || len(ch.acts) >= maxActs || !on && !strings.EqualFold(record, "off") {
+		return
+	}
+	name := l.endpoint.RecordOff
+	if on {
+		name = l.endpoint.RecordOn
+	}
+	if strings.EqualFold(name, "automixmon") || strings.EqualFold(name, "automon") {
+		if on != (ch.touch != "") {
+			ch.acts = append(ch.acts, act{l, code{does: doRecord}})
+		}
+		return
+	}
+	for _, a := range ch.features().Dynamic(name) {
+		ch.acts = append(ch.acts, act{l, code{does: doApplication, app: &a}})
+	}
+}
+
 // toggleRecording begins or ends the recording by one touch.
 func (d *dialing) toggleRecording(_ context.Context, by *leg) {
 	ch := d.ch

@@ -295,6 +295,10 @@ func (l *leg) info(e dialog.Info) {
 	if l.state != legUp && l.state != legEarly && l.state != legTrying {
 		return
 	}
+	if record := e.Req.GetName("Record"); record != "" {
+		l.oneTouch(record)
+		return
+	}
 	body := strings.TrimSpace(e.Body)
 	kind, _, _ := strings.Cut(e.ContentType, ";")
 	switch strings.ToLower(strings.TrimSpace(kind)) {

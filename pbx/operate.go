@@ -80,8 +80,11 @@ func (ch *channel) Indicate(_ context.Context, what Indication) error {
 			return nil
 		}
 		ch.told180 = true
+		if ch.caller.endpoint.InbandProgress {
+			return ch.ringInBand()
+		}
 		ch.caller.state = max(ch.caller.state, legRinging)
-		return ch.caller.session.Provisional(180, "")
+		return ch.caller.session.Provisional(180, "", ch.ringer()...)
 	case Progress:
 		if ch.caller.state >= legEarly {
 			return nil
@@ -91,7 +94,7 @@ func (ch *channel) Indicate(_ context.Context, what Indication) error {
 			return err
 		}
 		ch.caller.state = legEarly
-		return ch.caller.session.Provisional(183, body)
+		return ch.caller.session.Provisional(183, body, ch.ringer()...)
 	case Busy:
 		ch.end(CauseUserBusy, ch.name)
 		ch.caller.hangUp(CauseUserBusy)
@@ -100,6 +103,31 @@ func (ch *channel) Indicate(_ context.Context, what Indication) error {
 		ch.caller.hangUp(CauseCongestion)
 	}
 	return nil
+}
+
+// ringInBand has the caller hear that it rings, in the place of a 180
+// (inband_progress).
+func (ch *channel) ringInBand() error {
+	if ch.caller.state < legEarly {
+		body, err := ch.caller.describe()
+		if err == nil {
+			err = ch.caller.session.Provisional(183, body, ch.ringer()...)
+		}
+		if err != nil {
+			return err
+		}
+		ch.caller.state = legEarly
+	}
+	return ch.StartTone("ring")
+}
+
+// ringer tells the caller at once who rings, if its endpoint wants to know before the
+// answer (rpid_immediate) and it is one telephone.
+func (ch *channel) ringer() []dialog.Header {
+	if !ch.caller.endpoint.RPIDImmediate || len(ch.branches) != 1 {
+		return nil
+	}
+	return ch.caller.identity(ch.branches[0].party, false)
 }
 
 // indicateTone tells an answered caller by ear.

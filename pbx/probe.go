@@ -2,6 +2,7 @@ package pbx
 
 import (
 	"context"
+	"math/rand/v2"
 	"time"
 
 	"github.com/hometone/hometone/config/pjsip"
@@ -40,7 +41,7 @@ func (o *Outbound) followProbes(set *Settings, known map[string]*probe, now time
 				if len(known) >= maxProbes {
 					continue
 				}
-				p = &probe{callID: sip.NewTag() + sip.NewTag(), tag: sip.NewTag(), at: now}
+				p = &probe{callID: sip.NewTag() + sip.NewTag(), tag: sip.NewTag(), at: now.Add(within(min(set.Endpoints.Global.MaxInitialQualifyTime, a.QualifyFrequency)))}
 				known[c.URI] = p
 			}
 			p.aor, p.contact = a, c
@@ -52,6 +53,14 @@ func (o *Outbound) followProbes(set *Settings, known map[string]*probe, now time
 			o.mark(uri, false)
 		}
 	}
+}
+
+// within is a random part of a time, so that not all is done at once.
+func within(most time.Duration) time.Duration {
+	if most <= 0 {
+		return 0
+	}
+	return rand.N(most)
 }
 
 // mark notes whether a contact is down and reports whether that is news.

@@ -43,6 +43,9 @@ func (o *Outbound) followRegistrations(ctx context.Context, set *Settings, known
 			continue
 		}
 		r := &registering{section: section, callID: sip.NewTag() + sip.NewTag(), tag: sip.NewTag(), expires: section.Expiration, at: now}
+		if section.IsSet("max_random_initial_delay") { // else nobody has to wait
+			r.at = now.Add(within(section.MaxRandomInitialDelay))
+		}
 		r.line = set.Lines.of(section)
 		if c := credentials(set, section.OutboundAuth); c != nil {
 			r.accounts, r.identity = c, auth.NewClient(c...)

@@ -94,15 +94,15 @@ func (l *leg) local(first []sdp.Format) sdp.Local {
 	e := l.endpoint
 	names := l.codecNames()
 	o := sdp.Local{
-		DTMF:     l.dtmfMode() != "none" && l.dtmfMode() != "inband" && l.dtmfMode() != "info",
-		Prefer:   sdp.PreferLocal,
-		Username: "hometone",
-		Codecs:   codecsOf(names, sdp.Audio, first),
+		DTMF:   l.dtmfMode() != "none" && l.dtmfMode() != "inband" && l.dtmfMode() != "info",
+		Codecs: offering(e, names, first),
 	}
+	sign(&o, e)
+	answering(&o, e)
 	if !l.inside {
 		o.Video = codecsOf(names, sdp.Video, nil)
 		o.MaxAudio, o.MaxVideo = streamLimit(e.MaxAudioStreams), min(e.MaxVideoStreams, maxStreams)
-		o.Feedback, o.Profiles, o.RTCPMux = e.AVPF, true, e.RTCPMux
+		o.Feedback, o.Profiles, o.RTCPMux = e.AVPF && !e.ForceAVP, !e.UseReceivedTransport, e.RTCPMux
 	}
 	if l.rtp != nil {
 		o.Addr, o.RTCP = l.announced(l.rtp.Addr()), l.announced(l.rtp.RTCPAddr())
@@ -249,6 +249,7 @@ func (l *leg) description(n *sdp.Media) relay.Description {
 	d := relay.Description{
 		Remote: n.Remote, RTCP: n.RTCP, RTCPMux: n.RTCPMux, Ptime: n.Ptime,
 		Signalling: l.remoteAddr,
+		Keepalive:  l.endpoint.RTPKeepalive,
 		Symmetric:  l.endpoint.RTPSymmetric || !l.endpoint.IsSet("rtp_symmetric"),
 		Send:       n.Direction.Sends() && !n.Rejected,
 		Recv:       n.Direction.Receives() && !n.Rejected,

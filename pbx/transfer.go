@@ -82,6 +82,10 @@ func (l *leg) blind(e dialog.Refer, exten string) {
 	if l.detour != nil {
 		l.promised = notifier
 	}
+	if !l.endpoint.ReferBlindProgress && notifier != nil {
+		notifier.Begin()
+		ch.report(200, "OK") // it wants to hear of nothing that follows
+	}
 	l.sendOff(place, e.ReferredBy)
 	_ = ch.interp.Set("SIPTRANSFER", "yes")
 	_ = ch.interp.Set("SIPREFERREDBYHDR", e.ReferredBy)

@@ -84,6 +84,7 @@ func (l *Leg) keep(now time.Duration) {
 		l.report(now, false)
 		l.reportAt = now + l.relay.reportDelay()
 	}
+	l.keepOpen(now)
 	kind, expired := l.expired(now)
 	if expired {
 		l.quiet = true
@@ -92,6 +93,26 @@ func (l *Leg) keep(now time.Duration) {
 	if expired && l.watch != nil {
 		l.watch(Event{Leg: l, Kind: kind})
 	}
+}
+
+// comfortNoise is the payload type of RFC 3389 at 8 kHz (RFC 3551 §6), and quietest
+// its lowest level, -127 dBov.
+const (
+	comfortNoise = 13
+	quietest     = 127
+)
+
+// keepOpen sends a packet of comfort noise when nothing else has been sent for
+// Description.Keepalive, so that NATs keep the way open. Needs mu.
+func (l *Leg) keepOpen(now time.Duration) {
+	d := &l.desc
+	if d.Keepalive <= 0 || d.Raw || !d.Send || l.to.n == 0 || now-max(l.out.At, l.set) < d.Keepalive {
+		return
+	}
+	h := rtp.Header{PT: comfortNoise, Start: rtp.HeaderSize, End: rtp.HeaderSize + 1}
+	l.out.number(&h, origin{id: l.id, ssrc: comfortNoise, restarts: uint32(l.out.Packets)}, now, l.clock(), 1, true)
+	packet := append(rtp.AppendHeader(nil, h), quietest)
+	l.sendRTP(packet, h, now)
 }
 
 // expired says whether a timeout has come that was not told yet. Needs mu.

@@ -22,6 +22,7 @@ type Description struct {
 	Send       bool           // we may send to the peer
 	Recv       bool           // the peer may send to us
 	CNAME      string         // in our RTCP; "": made from the leg's address
+	Keepalive  time.Duration  // comfort noise (RFC 3389) is sent after so much silence of ours; zero: none
 	// Raw: the packets are no RTP but UDPTL (ITU-T T.38 §9.1), and go to a joined leg
 	// that is Raw too as they are. Nothing is played to such a leg, nor reported.
 	Raw bool

@@ -73,6 +73,7 @@ type Leg struct {
 	rtcpFrom netip.AddrPort // learnt source of the peer's RTCP
 	replyAs  netip.Addr     // local address to send from, of an unspecified socket
 	octets   uint64         // received, of payload
+	set      time.Duration  // when the description was set first
 	raw      rawCount
 	drops    Drops
 	active   time.Duration // latest RTP, or when it was last allowed to come
@@ -97,6 +98,9 @@ func (l *Leg) Set(d Description) {
 	now := l.relay.now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if !l.described {
+		l.set = now
+	}
 	if !l.described || d.Recv != l.desc.Recv {
 		l.active, l.heard, l.quiet = now, now, false
 	}

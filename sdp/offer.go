@@ -264,7 +264,7 @@ func (l *Local) proto(old string, k Kind) string {
 			return p.proto
 		}
 	}
-	if l.Profiles && l.Feedback {
+	if l.Feedback {
 		return "RTP/AVPF"
 	}
 	return "RTP/AVP"

@@ -94,6 +94,8 @@ type Profile struct {
 	RTPTimeoutHold        time.Duration // the same while on hold
 	AsymmetricCodec       bool
 	PreferredCodecOnly    bool
+	IncomingOfferPref     string // local, remote, each with _first
+	OutgoingOfferPref     string // local, remote, each with _merge or _first
 	MaxAudioStreams       int
 	MaxVideoStreams       int
 	ICE                   bool
@@ -162,7 +164,7 @@ func endpointRouting() []option[ep] {
 		yes("context", "default", str(func(e *ep) *string { return &e.Context })),
 		yes("message_context", "", str(func(e *ep) *string { return &e.MessageContext })),
 		yes("subscribe_context", "", str(func(e *ep) *string { return &e.SubscribeContext })),
-		later("overlap_context", "", "", "numbers are completed in context", str(func(e *ep) *string { return &e.OverlapContext })),
+		yes("overlap_context", "", str(func(e *ep) *string { return &e.OverlapContext })),
 		yes("transport", "", str(func(e *ep) *string { return &e.Transport })),
 		own(yes("aors", "", list(func(e *ep) *[]string { return &e.AORs }))),
 		own(yes("auth", "", list(func(e *ep) *[]string { return &e.Auth }))),
@@ -198,7 +200,7 @@ func endpointIdentity() []option[ep] {
 		yes("callerid_privacy", "", choice(func(e *ep) *string { return &e.CallerIDPrivacy },
 			"allowed_not_screened", "allowed_passed_screen", "allowed_failed_screen", "allowed",
 			"prohib_not_screened", "prohib_passed_screen", "prohib_failed_screen", "prohib", "unavailable")),
-		later("callerid_tag", "", "", "nothing reads it", str(func(e *ep) *string { return &e.CallerIDTag })),
+		yes("callerid_tag", "", str(func(e *ep) *string { return &e.CallerIDTag })),
 		own(yes("from_user", "", str(func(e *ep) *string { return &e.FromUser }))),
 		yes("from_domain", "", str(func(e *ep) *string { return &e.FromDomain })),
 		own(yes("contact_user", "", str(func(e *ep) *string { return &e.ContactUser }))),
@@ -210,7 +212,7 @@ func endpointIdentity() []option[ep] {
 			choice(func(e *ep) *string { return &e.ConnectedLineMethod }, "invite", "reinvite=invite", "update")),
 		yes("send_pai", "no", boolean(func(e *ep) *bool { return &e.SendPAI })),
 		yes("send_rpid", "no", boolean(func(e *ep) *bool { return &e.SendRPID })),
-		later("rpid_immediate", "no", "no", "updates of the connected party are not sent", boolean(func(e *ep) *bool { return &e.RPIDImmediate })),
+		yes("rpid_immediate", "no", boolean(func(e *ep) *bool { return &e.RPIDImmediate })),
 		yes("send_diversion", "yes", boolean(func(e *ep) *bool { return &e.SendDiversion })),
 		yes("send_history_info", "no", boolean(func(e *ep) *bool { return &e.SendHistoryInfo })),
 		later[ep]("send_aoc", "no", "no", "advice of charge is not sent", nil),
@@ -250,7 +252,7 @@ func endpointSignalling() []option[ep] {
 		yes("rewrite_contact", "no", boolean(func(e *ep) *bool { return &e.RewriteContact })),
 		yes("allow_overlap", "yes", boolean(func(e *ep) *bool { return &e.AllowOverlap })),
 		yes("allow_transfer", "yes", boolean(func(e *ep) *bool { return &e.AllowTransfer })),
-		later("refer_blind_progress", "yes", "yes", "REFER is refused", boolean(func(e *ep) *bool { return &e.ReferBlindProgress })),
+		yes("refer_blind_progress", "yes", boolean(func(e *ep) *bool { return &e.ReferBlindProgress })),
 		yes("allow_subscribe", "yes", boolean(func(e *ep) *bool { return &e.AllowSubscribe })),
 		yes("sub_min_expiry", "0", seconds(func(e *ep) *time.Duration { return &e.SubMinExpiry })),
 		yes("notify_early_inuse_ringing", "no", boolean(func(e *ep) *bool { return &e.NotifyEarlyInUseRinging })),
@@ -261,7 +263,7 @@ func endpointSignalling() []option[ep] {
 		later[ep]("follow_redirect_methods", "", "", "a 3xx answer ends that branch", nil),
 		yes("ignore_183_without_sdp", "no", boolean(func(e *ep) *bool { return &e.Ignore183WithoutSDP })),
 		yes("suppress_q850_reason_headers", "no", boolean(func(e *ep) *bool { return &e.SuppressQ850Reason })),
-		later("allow_unauthenticated_options", "no", "no", "OPTIONS is treated as any request", boolean(func(e *ep) *bool { return &e.AllowUnauthOptions })),
+		later("allow_unauthenticated_options", "no", "yes", "OPTIONS never needs credentials", boolean(func(e *ep) *bool { return &e.AllowUnauthOptions })),
 		later("follow_early_media_fork", "yes", "yes", "early media of another branch is followed", boolean(func(e *ep) *bool { return &e.FollowEarlyMediaFork })),
 		later("accept_multiple_sdp_answers", "no", "no", "a second answer in one dialog is ignored", boolean(func(e *ep) *bool { return &e.AcceptMultipleSDPAnswers })),
 		own(yes("mailboxes", "", list(func(e *ep) *[]string { return &e.Mailboxes }))),
@@ -285,10 +287,10 @@ func endpointChannel() []option[ep] {
 		yes("pickup_group", "", list(func(e *ep) *[]string { return &e.PickupGroup })),
 		yes("named_call_group", "", list(func(e *ep) *[]string { return &e.NamedCallGroup })),
 		yes("named_pickup_group", "", list(func(e *ep) *[]string { return &e.NamedPickupGroup })),
-		later("tenantid", "", "", "nothing reads it", str(func(e *ep) *string { return &e.TenantID })),
-		later("one_touch_recording", "no", "no", "calls are not recorded by INFO", boolean(func(e *ep) *bool { return &e.OneTouchRecord })),
-		later("record_on_feature", "automixmon", "automixmon", "calls are not recorded by INFO", str(func(e *ep) *string { return &e.RecordOn })),
-		later("record_off_feature", "automixmon", "automixmon", "calls are not recorded by INFO", str(func(e *ep) *string { return &e.RecordOff })),
+		yes("tenantid", "", str(func(e *ep) *string { return &e.TenantID })),
+		yes("one_touch_recording", "no", boolean(func(e *ep) *bool { return &e.OneTouchRecord })),
+		yes("record_on_feature", "automixmon", str(func(e *ep) *string { return &e.RecordOn })),
+		yes("record_off_feature", "automixmon", str(func(e *ep) *string { return &e.RecordOff })),
 		yes("t38_udptl", "no", boolean(func(e *ep) *bool { return &e.T38 })),
 		yes("t38_udptl_ec", "none", choice(func(e *ep) *string { return &e.T38EC }, "none", "fec", "redundancy")),
 		yes("t38_udptl_maxdatagram", "0", whole(func(e *ep) *int { return &e.T38MaxDatagram }, 0, 1400)),

@@ -26,10 +26,6 @@ type Global struct {
 	AllowSending180After183  bool
 	AllCodecsOnEmptyReinvite bool
 	RegContext               string
-	Debug                    string
-	UnidentifiedCount        int
-	UnidentifiedPeriod       time.Duration
-	UnidentifiedPrune        time.Duration
 }
 
 // globalTable lists every option of type=global.
@@ -47,19 +43,19 @@ func globalTable() table[Global] {
 		later("default_auth_algorithms_uas", "", "", "MD5, SHA-256 and SHA-512-256 are offered as far as the secret allows", algorithms(func(o *g) *[]string { return &o.AlgorithmsUAS })),
 		later("default_auth_algorithms_uac", "", "", "the strongest algorithm of the server's is used", algorithms(func(o *g) *[]string { return &o.AlgorithmsUAC })),
 		later("disable_multi_domain", "no", "yes", "endpoints are found by user name", boolean(func(o *g) *bool { return &o.DisableMultiDomain })),
-		later("max_initial_qualify_time", "0", "0", "contacts are not probed", seconds(func(o *g) *time.Duration { return &o.MaxInitialQualifyTime })),
+		yes("max_initial_qualify_time", "0", seconds(func(o *g) *time.Duration { return &o.MaxInitialQualifyTime })),
 		yes("ignore_uri_user_options", "no", boolean(func(o *g) *bool { return &o.IgnoreURIUserOptions })),
-		later("use_callerid_contact", "no", "no", "Contact names the endpoint", boolean(func(o *g) *bool { return &o.UseCallerIDContact })),
-		later("norefersub", "yes", "no", "REFER is refused", boolean(func(o *g) *bool { return &o.NoReferSub })),
+		yes("use_callerid_contact", "no", boolean(func(o *g) *bool { return &o.UseCallerIDContact })),
+		yes("norefersub", "yes", boolean(func(o *g) *bool { return &o.NoReferSub })),
 		yes("allow_sending_180_after_183", "no", boolean(func(o *g) *bool { return &o.AllowSending180After183 })),
 		yes("all_codecs_on_empty_reinvite", "no", boolean(func(o *g) *bool { return &o.AllCodecsOnEmptyReinvite })),
 		later("regcontext", "", "", "registering makes no extension", str(func(o *g) *string { return &o.RegContext })),
-		later("debug", "no", "no", "use hometone trace", str(func(o *g) *string { return &o.Debug })),
-		later("unidentified_request_count", "5", "5", "scanners are dealt with by our own rules", whole(func(o *g) *int { return &o.UnidentifiedCount }, 0, 1<<30)),
-		later("unidentified_request_period", "5", "5", "scanners are dealt with by our own rules", seconds(func(o *g) *time.Duration { return &o.UnidentifiedPeriod })),
-		later("unidentified_request_prune_interval", "30", "30", "scanners are dealt with by our own rules", seconds(func(o *g) *time.Duration { return &o.UnidentifiedPrune })),
+		elsewhere[g]("debug", "no", "use hometone trace"),
+		elsewhere[g]("unidentified_request_count", "5", "who is not known is challenged and gets no further; strangers who insist are banned"),
+		elsewhere[g]("unidentified_request_period", "5", "who is not known is challenged and gets no further; strangers who insist are banned"),
+		elsewhere[g]("unidentified_request_prune_interval", "30", "who is not known is challenged and gets no further; strangers who insist are banned"),
 		yes("mwi_disable_initial_unsolicited", "no", boolean(func(o *g) *bool { return &o.NoInitialMWI })),
-		later[g]("send_contact_status_on_update_registration", "no", "no", "there is no manager interface", nil),
+		elsewhere[g]("send_contact_status_on_update_registration", "no", "there is no manager interface that could be told"),
 		foreign[g]("contact_expiration_check_interval", "30"),
 		foreign[g]("mwi_tps_queue_high", "500"),
 		foreign[g]("mwi_tps_queue_low", "-1"),
@@ -86,7 +82,7 @@ func systemTable() table[System] {
 		yes("timer_t1", "500", milliseconds(func(o *s) *time.Duration { return &o.TimerT1 })),
 		yes("timer_b", "32000", milliseconds(func(o *s) *time.Duration { return &o.TimerB })),
 		later("compact_headers", "no", "no", "headers are written in full", boolean(func(o *s) *bool { return &o.CompactHeaders })),
-		later("disable_tcp_switch", "yes", "no", "big requests change to TCP as RFC 3261 §18.1.1 asks", boolean(func(o *s) *bool { return &o.DisableTCPSwitch })),
+		yes("disable_tcp_switch", "yes", boolean(func(o *s) *bool { return &o.DisableTCPSwitch })),
 		later("disable_rport", "no", "no", "rport is always asked for", boolean(func(o *s) *bool { return &o.DisableRport })),
 		later("follow_early_media_fork", "yes", "yes", "early media of another branch is followed", boolean(func(o *s) *bool { return &o.FollowEarlyMediaFork })),
 		later("accept_multiple_sdp_answers", "no", "no", "a second answer in one dialog is ignored", boolean(func(o *s) *bool { return &o.AcceptMultipleSDPAnswers })),

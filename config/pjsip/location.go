@@ -24,7 +24,7 @@ func aorTable() table[AOR] {
 		yes("maximum_expiration", "7200", seconds(func(a *AOR) *time.Duration { return &a.MaximumExpiration })),
 		yes("qualify_frequency", "0", seconds(func(a *AOR) *time.Duration { return &a.QualifyFrequency })),
 		yes("qualify_timeout", "3.0", fraction(func(a *AOR) *time.Duration { return &a.QualifyTimeout })),
-		later("qualify_2xx_only", "no", "no", "contacts are not probed", boolean(func(a *AOR) *bool { return &a.Qualify2xxOnly })),
+		yes("qualify_2xx_only", "no", boolean(func(a *AOR) *bool { return &a.Qualify2xxOnly })),
 		later("authenticate_qualify", "no", "no", "contacts are not probed", boolean(func(a *AOR) *bool { return &a.AuthenticateQualify })),
 		later("support_path", "no", "yes", "Path is always supported", boolean(func(a *AOR) *bool { return &a.SupportPath })),
 		yes("outbound_proxy", "", str(func(a *AOR) *string { return &a.OutboundProxy })),

@@ -3,6 +3,7 @@ package pjsip
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 )
@@ -21,27 +22,62 @@ func endpointMedia() []option[ep] {
 		yes("media_address", "", mediaAddress),
 		later("bind_rtp_to_media_address", "no", "no", "the socket is chosen by the route to the peer", boolean(func(e *ep) *bool { return &e.BindRTPToMediaAddress })),
 		yes("use_ptime", "no", boolean(func(e *ep) *bool { return &e.UsePtime })),
-		later("rtp_keepalive", "0", "0", "no comfort noise is sent into silence", seconds(func(e *ep) *time.Duration { return &e.RTPKeepalive })),
+		yes("rtp_keepalive", "0", seconds(func(e *ep) *time.Duration { return &e.RTPKeepalive })),
 		yes("rtp_timeout", "0", seconds(func(e *ep) *time.Duration { return &e.RTPTimeout })),
 		yes("rtp_timeout_hold", "0", seconds(func(e *ep) *time.Duration { return &e.RTPTimeoutHold })),
 		later("asymmetric_rtp_codec", "no", "no", "one codec is used both ways", boolean(func(e *ep) *bool { return &e.AsymmetricCodec })),
-		later("preferred_codec_only", "no", "no", "all common codecs are answered", boolean(func(e *ep) *bool { return &e.PreferredCodecOnly })),
-		later[ep]("codec_prefs_incoming_offer", "", "", "the caller's order counts", nil),
-		later[ep]("codec_prefs_outgoing_offer", "", "", "the endpoint's order counts", nil),
+		yes("preferred_codec_only", "no", boolean(func(e *ep) *bool { return &e.PreferredCodecOnly })),
+		yes("incoming_call_offer_pref", "local", choice(func(e *ep) *string { return &e.IncomingOfferPref }, "local", "local_first", "remote", "remote_first")),
+		yes("outgoing_call_offer_pref", "remote_merge",
+			choice(func(e *ep) *string { return &e.OutgoingOfferPref }, "local", "local_merge", "local_first", "remote", "remote_merge", "remote_first")),
+		yes("codec_prefs_incoming_offer", "", codecPrefs(func(e *ep) *string { return &e.IncomingOfferPref }, "remote", "local", "remote_first", "local_first")),
+		yes("codec_prefs_outgoing_offer", "", codecPrefs(func(e *ep) *string { return &e.OutgoingOfferPref }, "remote_merge", "local_merge", "remote_first", "local_first")),
 		later[ep]("codec_prefs_incoming_answer", "", "", "the first common codec is used", nil),
 		later[ep]("codec_prefs_outgoing_answer", "", "", "the first common codec is used", nil),
 		yes("max_audio_streams", "1", whole(func(e *ep) *int { return &e.MaxAudioStreams }, 0, 1<<16)),
 		yes("max_video_streams", "1", whole(func(e *ep) *int { return &e.MaxVideoStreams }, 0, 1<<16)),
 		later[ep]("g726_non_standard", "no", "no", "G.726 is not offered", nil),
 		yes("sdp_owner", "-", str(func(e *ep) *string { return &e.SDPOwner })),
-		later("sdp_session", "Asterisk", "", "the session name is Hometone's", str(func(e *ep) *string { return &e.SDPSession })),
+		yes("sdp_session", "Asterisk", str(func(e *ep) *string { return &e.SDPSession })),
 		later("tos_audio", "0", "0", "packets are not marked", tos(func(e *ep) *int { return &e.TOSAudio })),
 		later("tos_video", "0", "0", "packets are not marked", tos(func(e *ep) *int { return &e.TOSVideo })),
 		later("cos_audio", "0", "0", "frames are not marked", cos(func(e *ep) *int { return &e.COSAudio })),
 		later("cos_video", "0", "0", "frames are not marked", cos(func(e *ep) *int { return &e.COSVideo })),
 		yes("moh_suggest", "default", str(func(e *ep) *string { return &e.MusicOnHold })),
-		later("moh_passthrough", "no", "no", "the held party hears our music; hold is not passed on", boolean(func(e *ep) *bool { return &e.MOHPassthrough })),
+		yes("moh_passthrough", "no", boolean(func(e *ep) *bool { return &e.MOHPassthrough })),
 		yes("suppress_moh_on_sendonly", "no", boolean(func(e *ep) *bool { return &e.SuppressMOHOnSendonly })),
+	}
+}
+
+// codecPrefs reads "prefer: pending|configured, operation: …, keep: all|first,
+// transcode: …" as one of the words of …_call_offer_pref: pending or configured, and
+// the same with keep: first.
+func codecPrefs(field func(*ep) *string, pending, configured, pendingFirst, configuredFirst string) setter[ep] {
+	return func(e *ep, v string) error {
+		own, first := false, false
+		for _, item := range commaList(v) {
+			name, value, ok := strings.Cut(item, ":")
+			value = strings.ToLower(strings.TrimSpace(value))
+			words := map[string][]string{
+				"prefer": {"pending", "configured"}, "operation": {"intersect", "union", "only_preferred", "only_nonpreferred"},
+				"keep": {"all", "first"}, "transcode": {"allow", "prevent"},
+			}[strings.ToLower(strings.TrimSpace(name))]
+			if !ok || !slices.Contains(words, value) {
+				return fmt.Errorf("%q is not prefer: pending, operation: intersect, keep: all or transcode: allow", item)
+			}
+			own, first = own || value == "configured", first || value == "first"
+		}
+		switch {
+		case own && first:
+			*field(e) = configuredFirst
+		case own:
+			*field(e) = configured
+		case first:
+			*field(e) = pendingFirst
+		case v != "":
+			*field(e) = pending
+		}
+		return nil
 	}
 }
 
@@ -66,8 +102,8 @@ func endpointSecurity() []option[ep] {
 		yes("rtcp_mux", "no", boolean(func(e *ep) *bool { return &e.RTCPMux })),
 		later("bundle", "no", "no", "each stream has its port", boolean(func(e *ep) *bool { return &e.Bundle })),
 		yes("use_avpf", "no", boolean(func(e *ep) *bool { return &e.AVPF })),
-		later("force_avp", "no", "no", "the profile is RTP/AVP", boolean(func(e *ep) *bool { return &e.ForceAVP })),
-		later("media_use_received_transport", "no", "no", "the profile is RTP/AVP", boolean(func(e *ep) *bool { return &e.UseReceivedTransport })),
+		yes("force_avp", "no", boolean(func(e *ep) *bool { return &e.ForceAVP })),
+		yes("media_use_received_transport", "no", boolean(func(e *ep) *bool { return &e.UseReceivedTransport })),
 		later("media_encryption", "no", "no", noSRTP, flag(func(e *ep) *string { return &e.MediaEncryption }, "no", "sdes", "dtls", "dtls_sdes=dtls")),
 		later("media_encryption_optimistic", "no", "no", noSRTP, boolean(func(e *ep) *bool { return &e.EncryptionOptimistic })),
 		later("srtp_tag_32", "no", "no", noSRTP, boolean(func(e *ep) *bool { return &e.SRTPTag32 })),

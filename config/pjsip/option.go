@@ -73,6 +73,11 @@ func foreign[T any](name, value string) option[T] {
 	return option[T]{Option: Option{Name: name, Default: value, State: Foreign, Note: "it tunes Asterisk's insides"}}
 }
 
+// elsewhere makes the row of an option whose purpose is served in another way.
+func elsewhere[T any](name, value, note string) option[T] {
+	return option[T]{Option: Option{Name: name, Default: value, State: Foreign, Note: note}}
+}
+
 // table is the closed list of options of one kind of object.
 type table[T any] struct {
 	kind    string

@@ -46,6 +46,7 @@ type Config struct {
 	Events         []string      // packages of in-dialog SUBSCRIBE that go to Next; nil: only refer is known, here
 	Relays         bool          // MESSAGE in a dialog is passed on: it is answered 202, not 200 (RFC 3428 §7)
 	Packages       []string      // Info Packages that are taken (RFC 6086)
+	AlwaysReferSub bool          // do not say that a REFER needs no subscription (norefersub, RFC 4488)
 	InfoTypes      []string      // media types of INFO bodies that are understood; nil: any
 	SessionExpires time.Duration // RFC 4028; 0: 30 minutes; negative: session timers off
 	MinSE          time.Duration // 0: 90 s, the least there is
@@ -90,7 +91,10 @@ func New(c Config) (*Layer, error) {
 		c.T1 = 500 * time.Millisecond
 	}
 	l := &Layer{cfg: c, log: c.Logger, dialogs: newRegistry(), lookups: make(chan lookup, maxLookups), now: time.Now,
-		methods: make(map[sip.Method]bool), supported: "100rel, replaces, norefersub"}
+		methods: make(map[sip.Method]bool), supported: "100rel, replaces"}
+	if !c.AlwaysReferSub {
+		l.supported += ", norefersub"
+	}
 	if c.SessionExpires > 0 {
 		l.supported += ", timer"
 	}

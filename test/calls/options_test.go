@@ -1,0 +1,216 @@
+package calls_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hometone/hometone/sip"
+	"github.com/hometone/hometone/test/live"
+)
+
+// withCodecs is endpoints where everybody has several codecs.
+func withCodecs(port uint16, extra, codecs string) string {
+	return strings.ReplaceAll(endpoints(port, extra, "8005", "8006"), "allow=ulaw", "allow="+codecs)
+}
+
+// soundLine is the m-line of a description.
+func soundLine(body string) string {
+	_, rest, _ := strings.Cut(body, "m=audio ")
+	line, _, _ := strings.Cut(rest, "\r\n")
+	_, line, _ = strings.Cut(line, "RTP/")
+	return line
+}
+
+// The options that decide about codecs: whose order an answer has, and how many;
+// which codecs the callee is offered, out of what has been found in common with the
+// caller. The endpoint has ulaw, alaw, g722; the caller offers
+// g722 and alaw.
+func TestCodecPreference(t *testing.T) {
+	cases := []struct{ extra, answer, offer string }{
+		{"", "AVP 8 9 101", "AVP 8 9 0 101"},
+		{"incoming_call_offer_pref=local_first\noutgoing_call_offer_pref=local\n", "AVP 8 101", "AVP 8 101"},
+		{"incoming_call_offer_pref=remote\noutgoing_call_offer_pref=remote\n", "AVP 9 8 101", "AVP 9 8 101"},
+		{"incoming_call_offer_pref=remote_first\noutgoing_call_offer_pref=remote_first\n", "AVP 9 101", "AVP 9 101"},
+		{"preferred_codec_only=yes\noutgoing_call_offer_pref=local_merge\n", "AVP 8 101", "AVP 0 8 9 101"},
+		{"codec_prefs_incoming_offer=prefer: pending, operation: intersect, keep: first, transcode: allow\noutgoing_call_offer_pref=local_first\n", "AVP 9 101", "AVP 9 101"},
+		{"codec_prefs_incoming_offer=prefer: configured\ncodec_prefs_outgoing_offer=prefer: configured\n", "AVP 8 9 101", "AVP 0 8 9 101"},
+	}
+	for _, c := range cases {
+		port := live.FreePort(t)
+		h := openFiles(t, port, map[string]string{"pjsip.conf": withCodecs(port, c.extra, "ulaw,alaw,g722"), "extensions.conf": "[calls]\n" + plain})
+		caller, callee := h.registered("8005"), h.registered("8006")
+		caller.codecs = "9 8 101"
+		out := caller.call("8006", caller.describe(""))
+		in := callee.incoming()
+		if got := soundLine(in.invite.Body()); got != c.offer {
+			t.Errorf("%q: the callee is offered %q, want %q", c.extra, got, c.offer)
+		}
+		callee.codecs = "8"
+		if strings.Contains(c.offer, " 9 101") && !strings.Contains(c.offer, "8") {
+			callee.codecs = "9"
+		}
+		in.answer()
+		if got := soundLine(out.answered("answered").Body()); got != c.answer {
+			t.Errorf("%q: the caller is answered %q, want %q", c.extra, got, c.answer)
+		}
+		out.bye()
+		in.hungUp("the end")
+		h.Stop()
+	}
+}
+
+// sdp_owner, sdp_session and force_avp are seen in descriptions; media of another
+// profile is taken with media_use_received_transport.
+func TestDescriptionOptions(t *testing.T) {
+	h := open(t, "sdp_owner=exchange\nsdp_session=a call\nuse_avpf=yes\nforce_avp=yes\nmedia_use_received_transport=yes\n", plain)
+	caller, callee := h.registered("8005"), h.registered("8006")
+	out := caller.call("8006", strings.Replace(caller.describe(""), "RTP/AVP", "RTP/AVPF", 1))
+	in := callee.incoming()
+	for _, want := range []string{"\r\no=exchange ", "\r\ns=a_call\r\n", " RTP/AVP 0 "} {
+		if !strings.Contains(in.invite.Body(), want) {
+			t.Errorf("the offer has no %q:\n%s", want, in.invite.Body())
+		}
+	}
+	in.answer()
+	if got := soundLine(out.answered("answered").Body()); !strings.HasPrefix(got, "AVPF ") {
+		t.Errorf("answered with %q, want the profile that came", got)
+	}
+	out.bye()
+	in.hungUp("the end")
+}
+
+// rtp_keepalive: comfort noise goes into silence, and only there (RFC 3389).
+func TestKeepalive(t *testing.T) {
+	h := open(t, "rtp_keepalive=1\n", plain)
+	caller, callee := h.registered("8005"), h.registered("8006")
+	out, in := connect(t, caller, callee, "8006")
+	began := time.Now()
+	if !eventually(func() bool { return callee.ear.types()[13] >= 2 && caller.ear.types()[13] >= 2 }) {
+		t.Fatalf("comfort noise: caller %v, callee %v", caller.ear.types(), callee.ear.types())
+	}
+	if d := time.Since(began); d < 1500*time.Millisecond {
+		t.Errorf("two packets within %v, want one a second", d)
+	}
+	caller.ear.reset()
+	callee.ear.reset()
+	for range 3 {
+		hear(t, caller, callee)
+	}
+	if a, b := caller.ear.types()[13], callee.ear.types()[13]; a+b > 0 {
+		t.Errorf("%d and %d packets of comfort noise beside sound", a, b)
+	}
+	out.bye()
+	in.hungUp("the end")
+}
+
+// inband_progress: a 183 with the ringing tone in the place of 180.
+func TestInbandProgress(t *testing.T) {
+	h := open(t, "inband_progress=yes\n", plain)
+	caller, callee := h.registered("8005"), h.registered("8006")
+	out := caller.call("8006", caller.describe(""))
+	in := callee.incoming()
+	in.ring()
+	res := caller.response(183, "ringing is heard, not said")
+	caller.ear.follow(t, res.Body())
+	if !eventually(func() bool { return caller.ear.heard() >= 25 }) {
+		t.Fatal("nothing is heard")
+	}
+	if share := caller.ear.tone(440) + caller.ear.tone(480); share < 0.8 {
+		t.Errorf("the ringing tone has a share of %.2f", share)
+	}
+	in.answer()
+	out.answered("answered")
+	hear(t, caller, callee)
+	out.bye()
+	in.hungUp("the end")
+}
+
+// rpid_immediate: the caller learns who rings before the answer.
+func TestWhoRings(t *testing.T) {
+	for extra, want := range map[string]bool{"rpid_immediate=yes\n": true, "": false} {
+		h := open(t, "send_rpid=yes\n"+extra, plain)
+		caller, callee := h.registered("8005"), h.registered("8006")
+		out := caller.call("8006", caller.describe(""))
+		in := callee.incoming()
+		in.ring()
+		res := caller.response(180, "it rings")
+		if got := strings.Contains(res.GetName("Remote-Party-ID"), "sip:8006@"); got != want {
+			t.Errorf("%q: the 180 says %q", extra, res.GetName("Remote-Party-ID"))
+		}
+		in.answer()
+		out.answered("answered")
+		out.bye()
+		in.hungUp("the end")
+		h.Stop()
+	}
+}
+
+// refer_blind_progress=no: the transferer is told of success at once, and of nothing
+// that follows.
+func TestReferWithoutProgress(t *testing.T) {
+	h := open(t, "refer_blind_progress=no\n", plain)
+	caller, callee, third := h.registered("8005"), h.registered("8006"), h.registered("8007")
+	out, in := connect(t, caller, callee, "8006")
+	if told := in.refer(t, "<sip:8007@"+h.addr.String()+">", 202); !strings.Contains(told, "SIP/2.0 100 Trying") || !strings.Contains(told, "SIP/2.0 200 OK") {
+		t.Errorf("told %q, want 100 and at once 200", told)
+	}
+	in.bye() // before the third has answered
+	again := third.incoming()
+	again.answer()
+	hear(t, caller, third)
+	out.bye()
+	again.hungUp("the end")
+}
+
+// one_touch_recording: INFO with Record: on begins a recording of the call, Record: off
+// ends it; without the option nothing is recorded.
+func TestOneTouchRecording(t *testing.T) {
+	for extra, want := range map[string]bool{"one_touch_recording=yes\n": true, "": false} {
+		h := open(t, extra, "exten => _80XX,1,Dial(PJSIP/${EXTEN},,g)\nsame => n,Log(NOTICE,recorded=${TOUCH_MIXMONITOR_OUTPUT})\n")
+		caller, callee := h.registered("8005"), h.registered("8006")
+		out, in := connect(t, caller, callee, "8006")
+		for _, state := range []string{"on", "off"} {
+			req := out.request(sip.INFO, "")
+			req.SetName("Record", state)
+			caller.send(req.String())
+			caller.response(200, "INFO is answered")
+			hear(t, caller, callee)
+		}
+		in.bye()
+		out.hungUp("the end")
+		if !eventually(func() bool { return strings.Contains(h.Log.String(), "recorded=") }) {
+			t.Fatal("the dialplan did not go on")
+		}
+		if got := strings.Contains(h.Log.String(), "recorded=/"); got != want {
+			t.Errorf("%q: recorded is %v", extra, got)
+		}
+		h.Stop()
+	}
+}
+
+// CALLERID(tag), CHANNEL(tenantid) are what the endpoint's options say; OPTIONS says
+// norefersub unless the file does not want it.
+func TestSmallOptions(t *testing.T) {
+	port := live.FreePort(t)
+	files := map[string]string{
+		"pjsip.conf":      "[global]\ntype=global\nnorefersub=no\n" + endpoints(port, "callerid_tag=red\ntenantid=house 7\noverlap_context=digits\n", "8005"),
+		"extensions.conf": "[calls]\nexten => s,1,Log(NOTICE,tag=${CALLERID(tag)} tenant=${CHANNEL(tenantid)})\n[digits]\nexten => 12345,1,NoOp()\n",
+	}
+	h := openFiles(t, port, files)
+	caller := h.peer("8005")
+	out := caller.call("s", caller.describe(""))
+	out.refused(603, "the dialplan ends")
+	if want := "tag=red tenant=house 7"; !strings.Contains(h.Log.String(), want) {
+		t.Errorf("no %q in the log", want)
+	}
+	out = caller.call("123", caller.describe(""))
+	out.refused(484, "overlap_context has a longer number")
+	options := sip.NewRequest(sip.OPTIONS, "sip:s@"+h.addr.String())
+	caller.stamp(options, "<sip:8005@127.0.0.1>;tag=1", "<sip:s@127.0.0.1>", caller.next(), 1)
+	options.SetBody("", "")
+	caller.send(options.String())
+	if got := caller.response(200, "OPTIONS").Get(sip.HeaderSupported); strings.Contains(got, "norefersub") || !strings.Contains(got, "replaces") {
+		t.Errorf("Supported is %q", got)
+	}
+}
