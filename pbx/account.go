@@ -9,7 +9,7 @@ import (
 
 // acceptOptions are an endpoint's choices for a dialog it opens.
 func (s *Server) acceptOptions(e *pjsip.Endpoint) dialog.AcceptOptions {
-	o := dialog.AcceptOptions{Auth: s.outboundAuth(s.settings.Load(), e)}
+	o := dialog.AcceptOptions{Auth: s.outboundAuth(s.settings.Load(), e), Rewrite: e.RewriteContact}
 	s.timers(e, &o.Reliable, &o.SessionExpires, &o.MinSE)
 	return o
 }

@@ -366,7 +366,7 @@ func (l *leg) inviteConfig(call *outgoingCall, offer string, targets []transport
 		call.uri, from.URI = asPhone(call.uri), asPhone(from.URI)
 	}
 	cfg := dialog.InviteConfig{
-		URI: call.uri, Contact: l.contact(targets[0], caller), From: from.String(), Targets: targets, Route: call.path, SDP: offer,
+		URI: call.uri, Contact: l.contact(targets[0], caller), From: from.String(), Targets: targets, Route: call.path, SDP: offer, Rewrite: l.endpoint.RewriteContact,
 		Auth: l.ch.srv.outboundAuth(l.ch.set, l.endpoint), Headers: append(l.identity(caller, true), l.diversionHeaders(l.ch.diverted)...),
 	}
 	cfg.Headers = append(cfg.Headers, l.extra...)

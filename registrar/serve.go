@@ -196,8 +196,8 @@ func (r *Registrar) accept(j *job) *sip.Response {
 	}
 	res.Add(sip.HeaderDate, r.date(j.came))
 	if req.HasToken(sip.HeaderSupported, "path") { // RFC 3327 §5.3
-		for _, p := range c.path {
-			res.Add(sip.HeaderPath, p)
+		if len(c.path) > 0 {
+			res.Add(sip.HeaderPath, strings.Join(c.path, ","))
 		}
 	}
 	for _, s := range c.aor.ServiceRoute {

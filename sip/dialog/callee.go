@@ -14,6 +14,9 @@ type AcceptOptions struct {
 	Contact  string // our Contact URI; "": the layer's, with the user part of the Request-URI
 	Listener string // name of the listener for our requests in the dialog; "": any that fits
 	Pin      bool   // requests in the dialog go back where the INVITE came from, not to its Contact (NAT)
+	// Rewrite puts the address where the request came from into the peer's Contact,
+	// or into the first of its Record-Routes (NAT).
+	Rewrite  bool
 	Reliable Reliability
 	// SessionExpires and MinSE override the layer's; negative: no session timer.
 	SessionExpires time.Duration
@@ -119,6 +122,7 @@ func (l *Layer) open(tx *transaction.Server, req *sip.Request, o AcceptOptions) 
 		o.Contact = l.contact(peer, user.User)
 	}
 	s := &Session{}
+	s.rewrites = o.Rewrite
 	if err := s.openUAS(req, tx.ToTag(), o.Contact, peer); err != nil {
 		r := &refusal{status: 400}
 		if e := (*sip.Error)(nil); errors.As(err, &e) && e.Status > 0 {

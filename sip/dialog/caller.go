@@ -32,6 +32,7 @@ type InviteConfig struct {
 	Targets  []transport.Target // where to send it; nil: found by RFC 3263 from the route or the URI
 	Route    []string           // route set known before (outbound proxy, Service-Route)
 	Pin      bool               // requests in the dialog go to Targets' peer, not to the peer's Contact (NAT)
+	Rewrite  bool               // see AcceptOptions.Rewrite
 	SDP      string             // the offer; "": the peer offers in its 2xx
 	Body     string             // instead of SDP: a body of BodyType that holds SDP among others
 	BodyType string
@@ -66,6 +67,7 @@ type Invitation struct {
 	acks        []*acknowledge
 	forks       bool
 	pinned      bool
+	rewrites    bool
 	answered    bool
 	finished    bool // Answered or Rejected has been delivered
 	cancelled   bool
@@ -94,7 +96,7 @@ func (l *Layer) Invite(c InviteConfig, sink Sink) (*Invitation, error) {
 	}
 	want, least := l.interval(c.SessionExpires, c.MinSE)
 	inv := &Invitation{strand: &strand{layer: l}, cfg: &c, sink: sink, id: ID{CallID: c.CallID, LocalTag: c.LocalTag}, uri: c.URI,
-		seq: sip.NewCSeq(), timer: newSessionTimer(want, least), auth: c.Auth, forks: c.Forks, pinned: c.Pin}
+		seq: sip.NewCSeq(), timer: newSessionTimer(want, least), auth: c.Auth, forks: c.Forks, pinned: c.Pin, rewrites: c.Rewrite}
 	req, to, err := inv.request(l)
 	if err != nil {
 		return nil, err
@@ -328,6 +330,7 @@ func (inv *Invitation) session(res *sip.Response) *Session {
 		peer = inv.x.client.Target()
 	}
 	s := &Session{caller: inv, timer: inv.timer}
+	s.rewrites = inv.rewrites
 	s.openUAC(inv, res, peer)
 	s.strand, s.pinned, s.auth = inv.strand, inv.pinned, inv.auth
 	s.init(inv.sink)

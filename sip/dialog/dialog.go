@@ -32,6 +32,7 @@ type Dialog struct {
 	remoteSeen bool
 	uac        bool // we sent the request that made the dialog, so we own the Call-ID
 	pinned     bool // requests go to peer, not to the remote target
+	rewrites   bool // the first hop's address is replaced by where its messages come from
 	secure     bool // §12.1: sips
 	listed     bool // in the registry
 	peerUpdate bool // the peer's Allow names UPDATE
@@ -67,6 +68,7 @@ func (d *Dialog) openUAS(req *sip.Request, localTag, contact string, peer transp
 	d.localSeq, d.remoteSeq, d.remoteSeen = sip.NewCSeq(), seq, true
 	d.peer, d.secure = peer, isSIPS(req.URI())
 	d.routes = routeSet(&req.Message, false)
+	d.rewriteFirst()
 	d.learn(&req.Message)
 	return nil
 }
@@ -78,7 +80,37 @@ func (d *Dialog) openUAC(inv *Invitation, res *sip.Response, peer transport.Targ
 	d.local, d.remote, d.contact, d.target = inv.local, inv.remote, inv.contact, inv.uri
 	d.localSeq, d.uac, d.peer, d.secure = inv.seq, true, peer, isSIPS(inv.uri)
 	d.routes = routeSet(&res.Message, true)
+	d.rewriteFirst()
 	d.refresh(&res.Message)
+}
+
+// rewriteFirst puts the peer's true address into the first hop of a new dialog: the
+// first route, or without routes the remote target.
+func (d *Dialog) rewriteFirst() {
+	switch {
+	case !d.rewrites:
+	case len(d.routes) == 0:
+		d.target = d.rewritten(d.target)
+	default:
+		if a, err := sip.ParseAddress(d.routes[0]); err == nil {
+			a.URI = d.rewritten(a.URI)
+			d.routes[0] = "<" + a.URI + ">"
+		}
+	}
+}
+
+// rewritten is a URI at the address where the peer's messages come from.
+func (d *Dialog) rewritten(uri string) string {
+	addr := d.peer.Addr
+	if d.peer.Flow.Valid() {
+		addr = d.peer.Flow.Remote()
+	}
+	u, err := sip.ParseURI(uri)
+	if err != nil || !addr.IsValid() || !u.IsSIP() {
+		return uri
+	}
+	u.Host, u.Port = sip.FormatHost(addr.Addr()), addr.Port()
+	return u.String()
 }
 
 // routeSet reads the route set from Record-Route: in the order of a request, in
@@ -98,8 +130,14 @@ func routeSet(m *sip.Message, reverse bool) (set []string) {
 // refresh takes the remote target from the Contact of a target refresh
 // request or its 2xx (§12.2.1.2, §12.2.2), and what the peer can do.
 func (d *Dialog) refresh(m *sip.Message) {
-	if c, ok, err := m.Contact(); ok && err == nil && c.URI != d.target {
-		d.target = strings.Clone(c.URI)
+	if c, ok, err := m.Contact(); ok && err == nil {
+		uri := c.URI
+		if d.rewrites && len(d.routes) == 0 {
+			uri = d.rewritten(uri)
+		}
+		if uri != d.target {
+			d.target = strings.Clone(uri)
+		}
 	}
 	d.learn(m)
 }

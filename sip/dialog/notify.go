@@ -132,7 +132,7 @@ func (l *Layer) openNotifier(tx *transaction.Server, req *sip.Request, o AcceptO
 		user, _ := req.ParsedURI()
 		o.Contact = l.contact(peer, user.User)
 	}
-	d := new(Dialog)
+	d := &Dialog{rewrites: o.Rewrite}
 	err := d.openUAS(req, tx.ToTag(), o.Contact, peer)
 	if err != nil {
 		return nil, &refusal{status: 400}

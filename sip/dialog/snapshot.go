@@ -23,6 +23,7 @@ type State struct {
 	RemoteSeen bool      `json:"remote_seen"`
 	Caller     bool      `json:"caller"` // we sent the INVITE
 	Pinned     bool      `json:"pinned,omitempty"`
+	Rewrites   bool      `json:"rewrites,omitempty"`
 	Secure     bool      `json:"secure,omitempty"`
 	Update     bool      `json:"update,omitempty"` // the peer takes UPDATE
 	PeerTimer  bool      `json:"peer_timer,omitempty"`
@@ -57,7 +58,7 @@ func (s *Session) Snapshot() (State, error) {
 		CallID: s.id.CallID, LocalTag: s.id.LocalTag, RemoteTag: s.id.RemoteTag, Local: s.local, Remote: s.remote,
 		Contact: s.contact, Target: s.target, Routes: append([]string(nil), s.routes...),
 		LocalSeq: s.localSeq, RemoteSeq: s.remoteSeq, RemoteSeen: s.remoteSeen, Caller: s.uac,
-		Pinned: s.pinned, Secure: s.secure, Update: s.peerUpdate, PeerTimer: s.peerTimer,
+		Pinned: s.pinned, Rewrites: s.rewrites, Secure: s.secure, Update: s.peerUpdate, PeerTimer: s.peerTimer,
 		Proto: proto.String(), Peer: addrText(peer), Listener: s.peer.Listener,
 		LocalSDP: s.deal.local, RemoteSDP: s.deal.remote,
 		Want: int(s.timer.want / sec), MinSE: int(s.timer.min / sec), Interval: int(s.timer.interval / sec), Refresher: s.timer.refresh,
@@ -83,7 +84,7 @@ func (l *Layer) Restore(st State, sink Sink, auth Authorizer) (*Session, error) 
 		strand: &strand{layer: l}, id: ID{st.CallID, st.LocalTag, st.RemoteTag}, local: st.Local, remote: st.Remote,
 		contact: st.Contact, target: st.Target, routes: append([]string(nil), st.Routes...),
 		localSeq: st.LocalSeq, remoteSeq: st.RemoteSeq, remoteSeen: st.RemoteSeen, uac: st.Caller,
-		pinned: st.Pinned, secure: st.Secure, peerUpdate: st.Update, peerTimer: st.PeerTimer, auth: auth,
+		pinned: st.Pinned, rewrites: st.Rewrites, secure: st.Secure, peerUpdate: st.Update, peerTimer: st.PeerTimer, auth: auth,
 	}, state: stateConfirmed, deal: negotiation{local: st.LocalSDP, remote: st.RemoteSDP}, timer: sessionTimer{
 		want: time.Duration(st.Want) * sec, min: time.Duration(st.MinSE) * sec,
 		interval: time.Duration(st.Interval) * sec, refresh: st.Refresher,

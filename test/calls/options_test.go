@@ -214,3 +214,49 @@ func TestSmallOptions(t *testing.T) {
 		t.Errorf("Supported is %q", got)
 	}
 }
+
+// rewrite_contact: our requests in a dialog go where the peer's messages come from: the
+// Contact's address is replaced, or with a route set that of its first hop. Both as caller
+// and as callee.
+func TestRewriteContact(t *testing.T) {
+	h := open(t, "rewrite_contact=yes\n", plain+"exten => end,1,Answer()\nsame => n,Wait(0.3)\nsame => n,Hangup()\n")
+	caller, callee := h.registered("8005"), h.registered("8006")
+	behind := "<sip:8005@192.0.2.9:5999>"
+
+	out := caller.call("end", caller.describe(""))
+	res := caller.response(200, "answered")
+	out.learn(res)
+	out.ack("")
+	out.hungUp("no rewriting is needed here")
+
+	for _, route := range []string{"", "<sip:192.0.2.8:5998;lr>"} {
+		caller.extra = []string{"Contact", behind}
+		if route != "" {
+			caller.extra = append(caller.extra, "Record-Route", route)
+		}
+		out = caller.call("end", caller.describe(""))
+		out.learn(caller.response(200, "answered"))
+		out.route = nil
+		out.ack("")
+		bye := out.hungUp("a BYE comes to where the INVITE came from")
+		uri, hop := "sip:8005@"+caller.addr().String(), ""
+		if route != "" {
+			uri, hop = "sip:8005@192.0.2.9:5999", "<sip:"+caller.addr().String()+";lr>"
+		}
+		if bye.URI() != uri || bye.Get(sip.HeaderRoute) != hop {
+			t.Errorf("route %q: BYE %s by way of %q, want %s by %q", route, bye.URI(), bye.Get(sip.HeaderRoute), uri, hop)
+		}
+	}
+	caller.extra = nil
+
+	out = caller.call("8006", caller.describe(""))
+	in := callee.incoming()
+	in.reply(in.invite, 200, callee.describe(""), "Contact", "<sip:8006@192.0.2.9:5999>")
+	ack := callee.request(sip.ACK, "comes to where the 200 came from")
+	if want := "sip:8006@" + callee.addr().String(); ack.URI() != want {
+		t.Errorf("ACK %s, want %s", ack.URI(), want)
+	}
+	out.answered("answered")
+	out.bye()
+	in.hungUp("the end")
+}
