@@ -47,7 +47,7 @@ type Config struct {
 	Loops            int           // loops; zero: one per core
 	Timeout          time.Duration // no RTP on a leg that should receive: Timeout event; zero: never
 	HoldTimeout      time.Duration // nothing at all on a leg that is on hold: HoldTimeout event; zero: never
-	Spares           int           // port pairs kept open for the next leg; zero: up to 2,048 as descriptors allow; negative: none
+	Spares           int           // port pairs kept open for the next leg; zero: up to 8,192 as descriptors allow; negative: none
 	RTCPInterval     time.Duration // between our RTCP reports, varied by half; zero: 5 s; negative: none
 	DSCP             uint8         // differentiated services code point, 0-63 (46 is EF); zero: the system's
 	Logger           *slog.Logger  // nil: none

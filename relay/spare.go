@@ -17,7 +17,7 @@ const (
 	spareLife  = 10 * time.Second // a spare pair that nobody has taken is closed
 	spareScan  = 4 * pick         // of how many spares one is chosen
 	spareClose = 64               // are closed at a time
-	maxSpares  = 2048
+	maxSpares  = 8192
 )
 
 // spares are the pairs that have been given back and stay open, and in the set of their
@@ -103,13 +103,13 @@ func (s *spares) expire(lp *loop, since time.Duration) (old []*pair) {
 }
 
 // spareLimit is how many spares there may be if nothing else is asked for: with two sockets
-// each a quarter of the descriptors that the process may have.
+// each half of the descriptors that the process may have: calls take spares when there are no others.
 func spareLimit() int {
 	var limit unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
 		return 0
 	}
-	return int(min(maxSpares, limit.Cur/8))
+	return int(min(maxSpares, limit.Cur/4))
 }
 
 // scarce says whether an error of opening is one that a spare pair helps against.
