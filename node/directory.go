@@ -25,12 +25,13 @@ func (d *directory) Identify(req *sip.Request, flow transport.Flow) (registrar.E
 	if e == nil {
 		return registrar.Endpoint{}, false
 	}
-	out := registrar.Endpoint{Name: e.Name, DropUserOptions: set.Endpoints.Global.IgnoreURIUserOptions, AORs: make([]registrar.AOR, 0, len(e.AORs))}
-	for _, name := range e.AORs {
-		if a := set.Endpoints.AORs[name]; a != nil {
-			out.AORs = append(out.AORs, policy(a))
+	out := registrar.Endpoint{Name: e.Name, DropUserOptions: set.Endpoints.Global.IgnoreURIUserOptions, AORs: func(yield func(registrar.AOR) bool) {
+		for _, name := range e.AORs {
+			if a := set.Endpoints.AORs[name]; a != nil && !yield(policy(a)) {
+				return
+			}
 		}
-	}
+	}}
 	if len(e.Auth) > 0 {
 		out.Secret = func(user, _ string) (auth.Secret, bool) { return set.Secret(e, user) }
 	}

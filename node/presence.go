@@ -249,11 +249,15 @@ func (r *rooms) registration(ev registrar.Event) {
 	}
 	switch ev := ev.(type) {
 	case registrar.Registered:
+		lamps := false
 		for _, e := range p.reached[ev.Binding.AOR] {
 			r.board.Set("PJSIP/"+e.Name, presence.NotInUse) // no look-up tells more
 			r.messages.Registered(e.Name)
+			lamps = lamps || len(e.Mailboxes) > 0
 		}
-		r.presence.Registered(ev.Binding.AOR)
+		if lamps {
+			r.presence.Registered(ev.Binding.AOR)
+		}
 	case registrar.Refreshed:
 		for _, e := range p.reached[ev.Binding.AOR] {
 			r.messages.Registered(e.Name)

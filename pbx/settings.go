@@ -144,12 +144,14 @@ func (s *Settings) identifyUser(req *sip.Request) *pjsip.Endpoint {
 	if user == "" || user == anonymous {
 		return nil // a caller cannot ask for the endpoint of strangers
 	}
-	if e := s.Endpoints.Endpoints[user+"@"+host]; e != nil {
-		return e
-	}
-	if domain := s.Endpoints.DomainAliases[host]; domain != "" {
-		if e := s.Endpoints.Endpoints[user+"@"+domain]; e != nil {
+	if s.Endpoints.Qualified {
+		if e := s.Endpoints.Endpoints[user+"@"+host]; e != nil {
 			return e
+		}
+		if domain := s.Endpoints.DomainAliases[host]; domain != "" {
+			if e := s.Endpoints.Endpoints[user+"@"+domain]; e != nil {
+				return e
+			}
 		}
 	}
 	return s.Endpoints.Endpoints[user]

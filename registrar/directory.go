@@ -1,6 +1,7 @@
 package registrar
 
 import (
+	"iter"
 	"time"
 
 	"github.com/hometone/hometone/sip"
@@ -18,8 +19,8 @@ type Directory interface {
 // Endpoint is who registers.
 type Endpoint struct {
 	Name string
-	// AORs are those it may register.
-	AORs []AOR
+	// AORs are those it may register. They are asked for when it has proved itself.
+	AORs iter.Seq[AOR]
 	// Secret finds the secret of a user name of this endpoint. nil: the
 	// endpoint registers without authentication.
 	Secret func(user, realm string) (auth.Secret, bool)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -87,11 +88,11 @@ func (h *house) Identify(req *sip.Request, _ transport.Flow) (Endpoint, bool) {
 		return Endpoint{}, false
 	}
 	if password, ok := h.users[u.User]; ok {
-		return Endpoint{Name: u.User, AORs: []AOR{{Name: u.User, MaxContacts: 1}}, Secret: func(user, _ string) (auth.Secret, bool) {
+		return Endpoint{Name: u.User, AORs: slices.Values([]AOR{{Name: u.User, MaxContacts: 1}}), Secret: func(user, _ string) (auth.Secret, bool) {
 			return auth.Secret{Password: password}, user == u.User
 		}}, true
 	}
-	return Endpoint{Name: "bob", AORs: []AOR{h.policy}, DropUserOptions: h.dropOptions}, u.User == "bob"
+	return Endpoint{Name: "bob", AORs: slices.Values([]AOR{h.policy}), DropUserOptions: h.dropOptions}, u.User == "bob"
 }
 
 func (h *house) note(ev Event) {

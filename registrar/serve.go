@@ -156,11 +156,14 @@ func (r *Registrar) authenticate(req *sip.Request, flow transport.Flow, now time
 // authorise is steps 4 and 5: the AOR in To must be one that the endpoint may
 // register. Whether another AOR exists makes no difference.
 func (r *Registrar) authorise(endpoint *Endpoint, to *sip.URI, c *change) *refusal {
+	if endpoint.AORs == nil {
+		return refuseAOR
+	}
 	user := to.Username()
 	if endpoint.DropUserOptions {
 		user, _, _ = strings.Cut(user, ";")
 	}
-	for _, a := range endpoint.AORs {
+	for a := range endpoint.AORs {
 		if a.Name != user && !isAt(a.Name, user, to.Host) {
 			continue
 		}

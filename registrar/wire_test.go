@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -89,7 +90,7 @@ func (crowd) Identify(req *sip.Request, _ transport.Flow) (Endpoint, bool) {
 		return Endpoint{}, false
 	}
 	name := u.User
-	return Endpoint{Name: name, AORs: []AOR{{Name: name, MaxContacts: 2}}, Secret: func(user, _ string) (auth.Secret, bool) {
+	return Endpoint{Name: name, AORs: slices.Values([]AOR{{Name: name, MaxContacts: 2}}), Secret: func(user, _ string) (auth.Secret, bool) {
 		return auth.Secret{Password: "p" + name[1:]}, user == name
 	}}, true
 }
@@ -103,7 +104,7 @@ func (open) Identify(req *sip.Request, _ transport.Flow) (Endpoint, bool) {
 		return Endpoint{}, false
 	}
 	u, err := to.ParsedURI()
-	return Endpoint{AORs: []AOR{{Name: u.Username(), MaxContacts: 10}}}, err == nil
+	return Endpoint{AORs: slices.Values([]AOR{{Name: u.Username(), MaxContacts: 10}})}, err == nil
 }
 
 // A ua sends over its own socket and waits for the answer.
@@ -171,7 +172,7 @@ type bobOnly struct{}
 func (bobOnly) Identify(req *sip.Request, _ transport.Flow) (Endpoint, bool) {
 	from, _ := req.From()
 	u, err := from.ParsedURI()
-	return Endpoint{AORs: []AOR{{Name: "bob", MaxContacts: 5}}, Secret: func(user, _ string) (auth.Secret, bool) {
+	return Endpoint{AORs: slices.Values([]AOR{{Name: "bob", MaxContacts: 5}}), Secret: func(user, _ string) (auth.Secret, bool) {
 		return auth.Secret{Password: "zanzibar"}, user == "bob"
 	}}, err == nil && u.User == "bob"
 }

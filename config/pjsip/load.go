@@ -158,6 +158,7 @@ func (l *loader) section(s *config.Section) {
 		l.kinds.endpoint.fill(s, &e.Object, e)
 		l.twice("endpoint", &e.Object, positionOf(l.cfg.Endpoints, e.Name))
 		l.cfg.Endpoints[e.Name] = e
+		l.cfg.Qualified = l.cfg.Qualified || strings.Contains(e.Name, "@")
 		l.endpoints = append(l.endpoints, e)
 	case "aor":
 		a := &AOR{}

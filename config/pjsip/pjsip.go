@@ -45,6 +45,7 @@ type Config struct {
 	DomainAliases map[string]string // alias domain → domain
 	ResourceLists map[string]*ResourceList
 	Files         []string // every file read
+	Qualified     bool     // an endpoint's name is user@domain
 }
 
 // Object is what every section has: its place and name, and the options that
