@@ -53,10 +53,29 @@ func webAllowed(allowed []string, u *url.URL) bool {
 	})
 }
 
-// webInside reports whether an address is the host's own or of a private network.
+// webInside reports whether an address is the host's own, of a private network, or of
+// one that is nobody's (RFC 6890), also if it is written as IPv6 (RFC 4291 §2.5.5, RFC
+// 6052 §2.1, RFC 3056 §2).
 func webInside(a netip.Addr) bool {
 	a = a.Unmap()
-	return !a.IsGlobalUnicast() || a.IsPrivate() || netip.MustParsePrefix("100.64.0.0/10").Contains(a)
+	if a.Is6() {
+		b := a.As16()
+		switch {
+		case netip.MustParsePrefix("64:ff9b::/96").Contains(a), netip.MustParsePrefix("::/96").Contains(a):
+			return webInside(netip.AddrFrom4([4]byte(b[12:])))
+		case netip.MustParsePrefix("2002::/16").Contains(a):
+			return webInside(netip.AddrFrom4([4]byte(b[2:6])))
+		}
+	}
+	if !a.IsGlobalUnicast() || a.IsPrivate() {
+		return true
+	}
+	for _, nobody := range []string{"0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "198.18.0.0/15", "240.0.0.0/4", "64:ff9b:1::/48", "100::/64", "2001::/23", "fec0::/10"} {
+		if netip.MustParsePrefix(nobody).Contains(a) {
+			return true
+		}
+	}
+	return false
 }
 
 // webClient fetches what is allowed.

@@ -58,6 +58,7 @@ type Env struct {
 	limits    Limits
 	pos       Position
 	step      *Step // the line that runs, or ran last; nil: none
+	warned    int   // warnings since the channel rested
 	depth     int
 	exception exception
 
@@ -117,8 +118,18 @@ func (e *Env) callerID() string {
 	return e.channel.CallerID()
 }
 
+// maxWarnings bounds what a loop writes to the log.
+const maxWarnings = 100
+
 // warn logs what a person who wrote the dialplan should know.
 func (e *Env) warn(format string, args ...any) {
+	e.warned++
+	switch {
+	case e.warned == maxWarnings:
+		format, args = "%d warnings; those that follow at once are left out", []any{maxWarnings}
+	case e.warned > maxWarnings:
+		return
+	}
 	where := []any{"context", e.pos.Context, "exten", e.pos.Exten, "priority", e.pos.Priority}
 	if e.step != nil && e.step.Line > 0 {
 		where = append(where, "line", e.step.File+":"+strconv.Itoa(e.step.Line))

@@ -62,6 +62,7 @@ type Interpreter struct {
 	apps    Apps
 	trace   func(Position, *Step, string)
 	steps   int      // run since the last wait
+	since   int64    // when a wait began that the next step looks at, in ns; 0: none
 	jumped  bool     // the application moved the position itself
 	pressed string   // digits an application collected for WantDigits
 	waiting bool     // an application asked for more digits
@@ -160,8 +161,11 @@ func (i *Interpreter) Step(ctx context.Context) (found bool, result Result) {
 	if !ok {
 		return false, Continue
 	}
+	if i.since != 0 {
+		i.rested()
+	}
 	if i.steps++; i.steps > i.limits.Steps {
-		i.step = m.Step
+		i.step, i.warned = m.Step, 0 // it is told in any case
 		i.warn("%d priorities without a wait; the call ends", i.limits.Steps)
 		return true, Hangup
 	}
@@ -187,9 +191,26 @@ func (i *Interpreter) next() {
 	}
 }
 
-// Waited tells the interpreter that time has passed, so that its count of
-// steps begins anew. Applications that wait, play or dial call it.
-func (i *Interpreter) Waited() { i.steps = 0 }
+// Waited tells the interpreter that time is about to pass, so that its count of steps
+// begins anew: if it does, for a wait of no length makes no loop harmless. Applications
+// that wait, play or dial call it.
+func (i *Interpreter) Waited() { i.since = i.now().UnixNano() }
+
+// leastWait is what counts as a wait: a loop with one in each round takes little of a
+// processor.
+const leastWait = time.Millisecond
+
+// rested begins the count of steps anew if there was a wait.
+func (i *Interpreter) rested() {
+	waited := time.Duration(i.now().UnixNano() - i.since)
+	if waited >= leastWait {
+		i.steps = 0
+	}
+	if waited >= time.Second {
+		i.warned = 0
+	}
+	i.since = 0
+}
 
 // Press hands over a digit that an application such as Background heard. Run
 // returns WantDigits, and Pending has the digit.
