@@ -284,12 +284,12 @@ func (o operated) Voicemail(mailbox string) (console.Answer, error) {
 		return console.Answer{}, fmt.Errorf("there is no mailbox %q; show voicemail lists them", mailbox)
 	}
 	a := console.Answer{Columns: []string{"folder", "message", "caller", "at", "seconds"}}
-	for _, folder := range []string{voicemail.Inbox, voicemail.Old} {
-		v, err := r.voicemail.Open(b, folder)
+	for _, folder := range voicemail.Folders() {
+		list, err := r.voicemail.List(b, folder)
 		if err != nil {
 			return a, err
 		}
-		for i, m := range v.Messages {
+		for i, m := range list {
 			a.Add(folder, i+1, cmp.Or(m.CallerID, m.Number), m.At.Format(time.RFC3339), int(m.Length.Seconds()))
 		}
 	}

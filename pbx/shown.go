@@ -43,8 +43,23 @@ func mask(text string) string {
 		if !open {
 			return b.String()
 		}
-		text = text[bracket(text):]
+		text = text[ending(text):]
 	}
+}
+
+// ending is where the arguments end whose bracket is open: at the bracket that closes it,
+// unless more follows at once: then a bracket was part of a password, and what ends it is
+// the last one before a colon, a comma, a blank or the end.
+func ending(text string) int {
+	at := bracket(text)
+	for at+1 < len(text) && !strings.ContainsRune(":, \t", rune(text[at+1])) {
+		next := strings.IndexByte(text[at+1:], ')')
+		if next < 0 {
+			return len(text)
+		}
+		at += 1 + next
+	}
+	return at
 }
 
 // bracket is where the bracket closes that is open at the beginning of a text; its

@@ -63,10 +63,14 @@ func (p *prompt) run(ctx context.Context) error {
 	defer func() { _ = term.Restore(int(os.Stdin.Fd()), before) }()
 	p.screen.SetPrompt(p.view.t.paint(bold, name+"> "))
 	p.screen.AutoCompleteCallback = func(line string, pos int, key rune) (string, int, bool) {
-		if key != '\t' {
-			return "", 0, false
+		switch key {
+		case '\t':
+			return p.complete(ctx, line, pos)
+		case ctrlR:
+			found, ok := p.past.search(line)
+			return found, len(found), ok
 		}
-		return p.complete(ctx, line, pos)
+		return "", 0, false
 	}
 	fmt.Fprintln(p.screen, greeting)
 	var beside sync.WaitGroup

@@ -28,6 +28,7 @@ type interrupts struct {
 const (
 	ctrlC = 3
 	ctrlE = 5  // to the end of the line
+	ctrlR = 18 // searches what was typed
 	ctrlU = 21 // clears up to the cursor
 )
 
@@ -58,6 +59,28 @@ const (
 type history struct {
 	path  string // "" = nowhere
 	lines []string
+
+	wanted string // what Ctrl-R searches for
+	found  string // what it has found last; "" = nothing
+	at     int    // where that is, as At counts
+}
+
+// search is Ctrl-R: the latest line that has what is typed in it, and pressed again the one
+// before that. ok is false if there is none; then the line stays.
+func (h *history) search(line string) (match string, ok bool) {
+	from := 0
+	if h.found != "" && line == h.found {
+		from = h.at + 1
+	} else {
+		h.wanted = line
+	}
+	for i := from; i < h.Len(); i++ {
+		if entry := h.At(i); entry != line && strings.Contains(entry, h.wanted) {
+			h.found, h.at = entry, i
+			return entry, true
+		}
+	}
+	return line, false
 }
 
 // openHistory reads what was typed in other sessions.

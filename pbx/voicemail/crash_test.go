@@ -56,7 +56,7 @@ func held(t *testing.T, o *Office, b *voicemail.Box) map[string][]string {
 	plain := New(Config{Changed: func(string) {}})
 	plain.rules.Store(o.rules.Load())
 	all := map[string][]string{}
-	for _, f := range append(folders[:], Urgent) {
+	for _, f := range Folders() {
 		list, err := o.list(b, f)
 		if err != nil {
 			t.Fatal(err)

@@ -53,10 +53,13 @@ func FolderOf(digit rune) string {
 	return folders[digit-'0']
 }
 
+// Folders are all that a box can have; urgent messages first.
+func Folders() []string { return append([]string{Urgent}, folders[:]...) }
+
 // IsFolder reports whether a box can have a folder of this name, and returns it as it is
 // written.
 func IsFolder(name string) (string, bool) {
-	for _, f := range append(folders[:], Urgent) {
+	for _, f := range Folders() {
 		if strings.EqualFold(f, name) {
 			return f, true
 		}

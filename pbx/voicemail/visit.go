@@ -159,11 +159,18 @@ func (o *Office) tidy(b *voicemail.Box, folder string) error {
 	return nil
 }
 
+// List returns the messages of a folder without a visit: it does not keep numbers.
+func (o *Office) List(b *voicemail.Box, folder string) ([]*Message, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.list(b, folder)
+}
+
 // Find returns a message of a box by its id, and whether there is one.
 func (o *Office) Find(b *voicemail.Box, id string) (*Message, bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for _, f := range append(folders[:], Urgent) {
+	for _, f := range Folders() {
 		list, err := o.list(b, f)
 		if err != nil {
 			continue
