@@ -76,3 +76,7 @@ func BenchmarkStepSet(b *testing.B) {
 func BenchmarkStepExpression(b *testing.B) {
 	benchmarkSteps(b, "[c]\nexten => s,1,Set(v=$[${PRIORITY} + 1])\nsame => n,Goto(1)\n")
 }
+
+func BenchmarkStepGoto(b *testing.B) {
+	benchmarkSteps(b, "[c]\nexten => s,1,Goto(c,s,2)\nsame => n,Goto(c,s,1)\n")
+}

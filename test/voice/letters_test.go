@@ -274,7 +274,7 @@ same => n,PrivacyManager(2,4)
 same => n,Log(NOTICE,@P=${PRIVACYMGRSTATUS} ${CALLERID(num)}@)
 exten => 2,1,PrivacyManager()
 same => n,Log(NOTICE,@P=${PRIVACYMGRSTATUS} ${CALLERID(num)}@)
-`, nil)
+`, nil, "privacy-unident", "privacy-prompt", "privacy-incorrect", "privacy-thankyou")
 	a := x.phone("8005")
 	if _, err := a.Call(x.ctx, "2"); err != nil {
 		t.Fatal(err)
@@ -351,7 +351,7 @@ exten => _4XX,1,Log(NOTICE,@I=${EXTEN}@)
 func TestParkAndAnnounce(t *testing.T) {
 	x := featured(t, "exten => 1,1,Answer()\nsame => n,ParkAndAnnounce(,,beep:PARKED,PJSIP/8006)\nexten => 701,1,ParkedCall(,701)\n", map[string]string{"res_parking.conf": "[default]\nparkext=>700\nparkpos=>701-705\ncontext=calls\n"}, "beep")
 	for _, d := range []string{"7", "0", "1"} {
-		tone(t, filepath.Join(x.dir, "lib/sounds/en/digits", d+".wav"), map[string]float64{"7": 600, "0": 900, "1": 1200}[d], 300*time.Millisecond)
+		tone(t, filepath.Join(x.dir, "lib/sounds/en/digits", d+".wav"), map[string]float64{"7": 600, "0": 900, "1": 1200}[d], 600*time.Millisecond)
 	}
 	a, b, c := x.phone("8005"), x.phone("8006"), x.phone("8007")
 	in := a.dial("1")
@@ -360,7 +360,7 @@ func TestParkAndAnnounce(t *testing.T) {
 	pcm := told.heard()
 	for _, hz := range []float64{toneSound, 600, 900, 1200} {
 		if seconds(pcm, hz) < 0.15 {
-			t.Errorf("%v Hz is not in the announcement", hz)
+			t.Errorf("%v Hz is %.2f s in the announcement of %.2f", hz, seconds(pcm, hz), float64(len(pcm))/8000)
 		}
 	}
 	out := c.dial("701")
