@@ -188,7 +188,7 @@ func (fw *forwarding) acknowledge() {
 	forwardHops(req)
 	targets := b.Targets
 	if len(targets) == 0 {
-		hop, err := nextHop(req, b)
+		hop, err := fw.nextHop(req, b)
 		if err != nil {
 			fw.lostACK()
 			return

@@ -47,14 +47,10 @@ func (t *callTable) keyOf(callID, a, b string) uint64 {
 	if a > b {
 		a, b = b, a
 	}
-	var h maphash.Hash
-	h.SetSeed(t.seed)
-	h.WriteString(callID)
-	h.WriteByte(0xff)
-	h.WriteString(a)
-	h.WriteByte(0xff)
-	h.WriteString(b)
-	return h.Sum64()
+	var room [256]byte
+	text := append(append(room[:0], callID...), 0xff)
+	text = append(append(append(text, a...), 0xff), b...)
+	return maphash.Bytes(t.seed, text)
 }
 
 func (t *callTable) shard(key uint64) *callShard { return &t.shards[key%callShards] }

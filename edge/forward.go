@@ -47,6 +47,8 @@ const (
 // is nil once a final response was forwarded and no branch is left.
 type exchange struct {
 	req    *sip.Request // after §16.4
+	uri    sip.URI      // what its Request-URI says
+	text   string       // the same as it stands
 	suffix suffix       // of branches: loop detection
 	way    way
 	plan   Plan
@@ -63,12 +65,18 @@ type exchange struct {
 	groups   [4][]Branch
 	branches [4]branchState
 	legRoom  [4]*leg
-	passing  forwarding // of an ACK, which ends with the exchange
+	passing  forwarding   // of an ACK, which ends with the exchange
+	copy     *sip.Request // of the first branch; its memory is used again
+	// kept: the first branch's transaction may outlive the exchange with its copy.
+	kept bool
 }
 
 // newForwarding takes an exchange from the pool.
 func (p *Proxy) newForwarding(tx *transaction.Server, req *sip.Request, suffix suffix) *forwarding {
 	x := p.exchanges.Get().(*exchange)
+	if x.copy == nil {
+		x.copy = new(sip.Request)
+	}
 	p.open.Add(1)
 	x.req, x.suffix = req, suffix
 	x.plan.Groups, x.fork.branches, x.legs = x.groups[:0], x.branches[:0], x.legRoom[:0]
@@ -85,7 +93,10 @@ func (p *Proxy) newForwarding(tx *transaction.Server, req *sip.Request, suffix s
 func (fw *forwarding) release() {
 	x, p := fw.exchange, fw.proxy
 	fw.exchange = nil
-	*x = exchange{}
+	if x.kept {
+		x.copy = nil
+	}
+	*x = exchange{copy: x.copy}
 	p.open.Add(-1)
 	p.exchanges.Put(x)
 }
@@ -177,7 +188,7 @@ func (fw *forwarding) launch(b *Branch, number int) int {
 	if b.Dest != nil && fw.invite && fw.fork.next > 1 && !b.Dest.Governor().Admit() {
 		return 503 // what one could not do must not be the end of the next
 	}
-	req := fw.req.Clone() // §16.6 step 1
+	req := fw.clone(number) // §16.6 step 1
 	if b.URI != "" {
 		req.SetURI(b.URI)
 	}
@@ -187,7 +198,7 @@ func (fw *forwarding) launch(b *Branch, number int) int {
 	if len(b.Targets) > 0 {
 		return l.send(req, b.Targets)
 	}
-	hop, err := nextHop(req, b)
+	hop, err := fw.nextHop(req, b)
 	if err != nil {
 		return 400
 	}
@@ -198,15 +209,34 @@ func (fw *forwarding) launch(b *Branch, number int) int {
 	return l.resolve(req, hop)
 }
 
+// clone copies the request for a branch. The copy of the first is the exchange's:
+// its transaction has done with it when it tells how the branch has ended.
+func (fw *forwarding) clone(number int) *sip.Request {
+	if number > 0 {
+		return fw.req.Clone()
+	}
+	fw.req.CopyInto(fw.copy)
+	return fw.copy
+}
+
+// requestURI reads the Request-URI of the request or of a copy, which mostly is the
+// one that was read already.
+func (fw *forwarding) requestURI(req *sip.Request) (sip.URI, error) {
+	if req.URI() == fw.text {
+		return fw.uri, nil
+	}
+	return req.ParsedURI()
+}
+
 // nextHop is §16.6 steps 6 and 7: the URI to be resolved, after the request has
 // been made ready for a strict router.
-func nextHop(req *sip.Request, b *Branch) (sip.URI, error) {
+func (fw *forwarding) nextHop(req *sip.Request, b *Branch) (sip.URI, error) {
 	if b.NextHop != "" {
 		return sip.ParseURI(b.NextHop)
 	}
 	value, ok := req.First(sip.HeaderRoute)
 	if !ok {
-		return req.ParsedURI()
+		return fw.requestURI(req)
 	}
 	entry, err := sip.ParseAddress(value)
 	if err != nil {
@@ -489,6 +519,7 @@ func (l *leg) overdue(p phase) {
 	case fw.exchange == nil || fw.fork.branches[l.number].final:
 	case p == calling || p == trying:
 		if fw.fork.waits(int(l.number)) && !fw.fork.cancelled {
+			fw.kept = true
 			l.client.Cancel() // as soon as it says anything (§9.1)
 			l.giveUp(408, errPatience)
 		}

@@ -189,7 +189,7 @@ func (p *Proxy) entitled(fw *forwarding) bool {
 	case w.flow.Valid():
 		return p.proofs.check(w.proof, &fw.req.Message, []byte(w.token))
 	}
-	hop, err := firstHop(fw.req)
+	hop, err := fw.firstHop()
 	if err != nil {
 		return false
 	}
@@ -207,10 +207,10 @@ func (p *Proxy) destination(uri *sip.URI) bool {
 }
 
 // firstHop is the URI that decides where a request goes.
-func firstHop(req *sip.Request) (sip.URI, error) {
-	value, ok := req.First(sip.HeaderRoute)
+func (fw *forwarding) firstHop() (sip.URI, error) {
+	value, ok := fw.req.First(sip.HeaderRoute)
 	if !ok {
-		return req.ParsedURI()
+		return fw.requestURI(fw.req)
 	}
 	entry, err := sip.ParseAddress(value)
 	if err != nil {

@@ -210,7 +210,7 @@ func (p *Proxy) ServeSIP(ctx context.Context, tx *transaction.Server, req *sip.R
 		return
 	}
 	fw := p.newForwarding(tx, req, suffix)
-	fw.way = way
+	fw.way, fw.uri, fw.text = way, uri, req.URI()
 	p.route(ctx, fw, &uri)
 	switch {
 	case fw.plan.Mine:

@@ -46,12 +46,9 @@ type suffix [16]byte
 // comes back with its own suffix in a Via would go the same way again, one whose
 // Request-URI or Route has changed is a spiral and goes on.
 func (p *Proxy) loopSuffix(req *sip.Request) (s suffix) {
-	var h maphash.Hash
-	h.SetSeed(p.seed)
-	part := func(s string) {
-		h.WriteString(s)
-		h.WriteByte(0xff)
-	}
+	var room [1024]byte
+	text := room[:0]
+	part := func(s string) { text = append(append(text, s...), 0xff) }
 	part(req.URI())
 	part(req.CallID())
 	part(req.Get(sip.HeaderFrom))
@@ -62,7 +59,7 @@ func (p *Proxy) loopSuffix(req *sip.Request) (s suffix) {
 	for v := range req.Values(sip.HeaderRoute) {
 		part(v)
 	}
-	strconv.AppendUint(append(s[:0], 'L'), h.Sum64(), 36) // 14 bytes at most
+	strconv.AppendUint(append(s[:0], 'L'), maphash.Bytes(p.seed, text), 36) // 14 bytes at most
 	return s
 }
 

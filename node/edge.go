@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 
 	"github.com/hometone/hometone/config"
@@ -27,6 +28,10 @@ func (p *plan) readEdge() []config.Problem {
 // has no exchange, no registrar, no media and nothing durable but its secret.
 func (p *plan) balances() bool { return p.edge != nil && p.asterisk == "" }
 
+// shardsPerReader is fewer than an exchange has: nobody but the readers and the
+// clock meets there, and the clock looks at each of them at every tick.
+const shardsPerReader = 2
+
 // openBalancer makes the rooms of such a node.
 func (r *rooms) openBalancer(p *plan) error {
 	first, err := r.openEdge(p, nil)
@@ -36,6 +41,7 @@ func (r *rooms) openBalancer(p *plan) error {
 	r.shards, err = transaction.New(transaction.Config{
 		Transport: &watched{Layer: r.wire, closed: func(transport.Flow) {}, shield: r.shield()}, Handler: first,
 		Timers: p.timers(), DatagramSize: p.datagramSize(), Logger: r.log,
+		Shards: shardsPerReader * runtime.GOMAXPROCS(0),
 	})
 	if err != nil {
 		return err

@@ -134,6 +134,13 @@ func (m *Message) SetFirst(id HeaderID, value string) {
 	f.edit(value)
 }
 
+// SetTopVia replaces the topmost Via element by a text, and remembers that it says
+// via, so that TopVia need not read it.
+func (m *Message) SetTopVia(text string, via Via) {
+	m.SetFirst(HeaderVia, text)
+	m.via, m.viaFrom = via, m.Get(HeaderVia)
+}
+
 func (f *field) edit(value string) {
 	f.own, f.edited, f.folded = value, true, false
 }

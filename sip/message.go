@@ -25,6 +25,7 @@ type Message struct {
 	toTag   memo
 
 	borrowed bool // src is used again by others: see Borrow
+	sound    bool // Validate has found nothing
 	response bool
 	method   Method
 	uri      string

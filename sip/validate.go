@@ -10,8 +10,12 @@ const MaxURIBytes = 8192
 // 3261 §8.2, §16.3): the mandatory fields are there, fields with one value
 // stand once, and those that decide where the request goes are well formed.
 // The error is a *Error that says what to answer. Extensions (420), methods
-// (405), bodies (415) and hops (483) are for the caller, who knows his role.
+// (405), bodies (415) and hops (483) are for the caller, who knows his role. What
+// was found good once is not looked through again, even if it was edited since.
 func (r *Request) Validate() error {
+	if r.sound {
+		return nil
+	}
 	if err := r.validateFields(); err != nil {
 		return err
 	}
@@ -30,7 +34,9 @@ func (r *Request) Validate() error {
 	if _, _, err := r.MaxForwards(); err != nil {
 		return err
 	}
-	return r.validateContact()
+	err := r.validateContact()
+	r.sound = err == nil
+	return err
 }
 
 var mandatory = [...]HeaderID{HeaderVia, HeaderTo, HeaderFrom, HeaderCallID, HeaderCSeq}

@@ -81,7 +81,8 @@ func (c *Client) Layer() *Layer { return c.layer }
 // Request sends req in a new client transaction to the first of the targets
 // that answers (RFC 3263 §4.3: a timeout, a transport error or a 503 leads to
 // the next). It adds a Via with a new branch. req belongs to the layer from
-// now on, and is as it was sent last when w is called. w is called on the
+// now on, until w hears a final response or a failure, and is as it was sent last
+// when w is called. w is called on the
 // shard of req's Call-ID, never before Request returns on another goroutine's
 // behalf.
 func (l *Layer) Request(req *sip.Request, to []transport.Target, w ClientWatcher) *Client {
@@ -418,7 +419,7 @@ func (s *shard) endClient(tx *clientTx) {
 	if tx.ended {
 		return
 	}
-	tx.ended = true
+	tx.ended, tx.req = true, nil
 	s.layer.scratch.restore(&tx.msg)
 	s.wheel.remove(&tx.timer)
 	delete(s.clients, tx.key)

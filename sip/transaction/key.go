@@ -21,17 +21,16 @@ func newKeys() keys { return keys{maphash.MakeSeed(), maphash.MakeSeed()} }
 
 // of hashes parts; no two lists of parts give the same input.
 func (k *keys) of(parts ...string) key {
-	var one, two maphash.Hash
-	one.SetSeed(k.one)
-	two.SetSeed(k.two)
+	var room [keyRoom]byte
+	b := room[:0]
 	for _, p := range parts {
-		one.WriteString(p)
-		one.WriteByte(0xff) // in no SIP token, address or URI
-		two.WriteString(p)
-		two.WriteByte(0xff)
+		b = append(append(b, p...), 0xff) // in no SIP token, address or URI
 	}
-	return key{one.Sum64(), two.Sum64()}
+	return key{maphash.Bytes(k.one, b), maphash.Bytes(k.two, b)}
 }
+
+// keyRoom is room for the parts of most keys in bytes.
+const keyRoom = 256
 
 // client is the key of a client transaction (§17.1.3): the branch, and the
 // method because a CANCEL has the branch of what it cancels.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -416,7 +417,9 @@ func (tx *Server) fill(l *Layer, s *shard, e *event) {
 	tx.owner = tx
 	tx.invite = e.req.Method() == sip.INVITE
 	tx.request.Store(e.req)
-	tx.toTag = e.req.ToTag()
+	if tx.toTag = e.req.ToTag(); !e.req.Borrowed() {
+		tx.toTag = strings.Clone(tx.toTag) // so that it does not hold the whole message for half a minute
+	}
 }
 
 // Keep returns tx, or if it stands for a borrowed ACK, which is valid in ServeSIP

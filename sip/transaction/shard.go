@@ -249,15 +249,16 @@ func (s *shard) handle(e *event) {
 	}
 }
 
-// arm sets t for the machine's next deadline. A deadline that moves away leaves
-// the timer where it is: it finds out when it fires.
+// arm sets t for the machine's next deadline. A deadline that moves away a little
+// leaves the timer where it is: it finds out when it fires. One that moves far
+// takes it along now, while it is in the caches.
 func (s *shard) arm(t *timer, deadline time.Duration) {
 	switch {
 	case deadline == never:
 		s.wheel.remove(t)
 	case !t.set():
 		s.wheel.add(t, deadline, s.now)
-	case int64(deadline>>tickShift) < t.at:
+	case int64(deadline>>tickShift) < t.at, int64(deadline>>tickShift) > t.at+wheelSlots:
 		s.wheel.remove(t)
 		s.wheel.add(t, deadline, s.now)
 	}

@@ -83,6 +83,9 @@ func (l *Layer) handOn(f Flow, req *sip.Request, res *sip.Response, err error) b
 		}
 		l.handler.ServeResponse(f, res)
 	case req != nil:
+		if err == nil {
+			_ = req.Validate() // remembers what it has read and found; the next layer asks again and answers
+		}
 		MarkReceived(f, req)
 		if f.proto.Secure() {
 			l.noteAlias(f, req)
@@ -135,15 +138,18 @@ func MarkReceived(f Flow, req *sip.Request) {
 	} else if same && !rport {
 		return
 	}
-	req.SetFirst(sip.HeaderVia, viaReceived(via, addr, f.remote.Port(), rport))
+	text := viaReceived(&via, addr, f.remote.Port(), rport)
+	req.SetTopVia(text, via)
 }
 
-// viaReceived writes via with received and, if asked for, rport.
-func viaReceived(via sip.Via, addr netip.Addr, port uint16, rport bool) string {
+// viaReceived writes via with received and, if asked for, rport, and makes via say
+// the same.
+func viaReceived(via *sip.Via, addr netip.Addr, port uint16, rport bool) string {
 	params := string(via.Params)
 	via.Params = ""
 	var buf [256]byte
 	b := via.Append(buf[:0])
+	start := len(b)
 	if rport {
 		before, after := cutParam(params, "rport")
 		b = append(b, before...)
@@ -155,7 +161,9 @@ func viaReceived(via sip.Via, addr netip.Addr, port uint16, rport bool) string {
 	}
 	b = append(b, ";received="...)
 	b = addr.WithZone("").AppendTo(b)
-	return string(b)
+	text := string(b)
+	via.Params = sip.Params(text[start:])
+	return text
 }
 
 // cutParam splits params around the parameter name, which it leaves out.
