@@ -17,6 +17,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -48,12 +49,18 @@ var measurements = []measurement{
 	{"register", "registration with digest, against Kamailio", registrations},
 	{"restart", "100,000 registrations: memory, restart", restart},
 	{"proxy", "calls through the balancer, against Kamailio", proxied},
+	{"floor", "the kernel's part of a call through the balancer", floors},
+	{"highest", "highest rate of calls through the balancer, against Kamailio", highest},
 	{"calls", "calls set up and torn down through the B2BUA", calls},
 	{"idle", "memory of an answered call", idle},
 	{"media", "anchored RTP", media},
 }
 
 func main() {
+	if addresses := os.Getenv(envRelay); addresses != "" {
+		fmt.Fprintln(os.Stderr, relay(addresses))
+		os.Exit(1)
+	}
 	s := settings{out: os.Stdout, port: 15060}
 	only := flag.String("only", "", "comma-separated measurements instead of all: "+names())
 	flag.IntVar(&s.rounds, "rounds", 5, "how often each side is measured")
@@ -90,6 +97,9 @@ func run(ctx context.Context, s settings, only string) error {
 	}
 	defer os.RemoveAll(dir)
 	s.dir = dir
+	if s.port, err = freePorts(s.port); err != nil {
+		return err
+	}
 	if s.binary == "" {
 		if s.binary, err = build(ctx, dir); err != nil {
 			return err
@@ -105,6 +115,25 @@ func run(ctx context.Context, s settings, only string) error {
 		}
 	}
 	return nil
+}
+
+// freePorts returns the first of some ports in a row that nobody uses, from a
+// number on: another run may be under way.
+func freePorts(from uint16) (uint16, error) {
+	const row, tries = 8, 50
+	for first := from; first < from+row*tries; first += row {
+		free := true
+		for p := first; p < first+row && free; p++ {
+			conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: int(p)})
+			if free = err == nil; free {
+				conn.Close()
+			}
+		}
+		if free {
+			return first, nil
+		}
+	}
+	return 0, fmt.Errorf("bench: no free ports from %d on", from)
 }
 
 func peerVersions(ctx context.Context) string {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -33,6 +34,10 @@ func start(ctx context.Context, dir, name string, addr netip.AddrPort, env []str
 	if err := p.waitReady(ctx, 20*time.Second); err != nil {
 		p.stop()
 		return nil, fmt.Errorf("%w; it printed:\n%s", err, p.tail())
+	}
+	if p.memory() == 0 { // somebody else has the address, and has answered
+		p.stop()
+		return nil, fmt.Errorf("bench: %s has ended; it printed:\n%s", name, p.tail())
 	}
 	return p, nil
 }
@@ -164,15 +169,22 @@ func processCPU(pid int) (time.Duration, error) {
 
 // memory returns what the server's processes hold in bytes, shared pages
 // counted once (proportional set size).
-func (p *process) memory() uint64 {
-	var total uint64
+func (p *process) memory() uint64 { return p.smaps("Pss:") }
+
+// ownMemory is memory without the pages of files, such as the program's own,
+// which the system can drop and read again.
+func (p *process) ownMemory() uint64 { return p.smaps("Pss_Anon:", "Pss_Shmem:") }
+
+// smaps sums lines of smaps_rollup over the server's processes, in bytes.
+func (p *process) smaps(names ...string) (total uint64) {
 	for _, pid := range p.pids() {
 		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
 		if err != nil {
 			continue
 		}
 		for line := range strings.Lines(string(text)) {
-			if value, found := strings.CutPrefix(line, "Pss:"); found {
+			name, value, _ := strings.Cut(line, " ")
+			if slices.Contains(names, name) {
 				kb, _ := strconv.ParseUint(strings.Fields(value)[0], 10, 64)
 				total += kb << 10
 			}

@@ -52,7 +52,7 @@ request_route {
 }
 `
 
-var proxyUnits = []string{"CPU µs/call", "failed", "unfinished", "retransmitted", "setup p50 ms", "setup p99 ms", "memory MB"}
+var proxyUnits = []string{"CPU µs/call", "failed", "unfinished", "retransmitted", "setup p50 ms", "setup p99 ms", "memory MB", "without files MB"}
 
 // proxied measures a call through the balancer: INVITE, 180, 200, ACK, BYE and
 // 200, thirteen datagrams at the server, against Kamailio in the same run.
@@ -73,6 +73,8 @@ func proxied(ctx context.Context, s settings) error {
 		rows = append(rows, theirs, ours)
 		s.ratio(ours.work, ours.values["CPU µs/call"], theirs.values["CPU µs/call"], 0.6)
 		s.ratio(ours.work+", memory", ours.values["memory MB"], theirs.values["memory MB"], 0.34)
+		s.ratio(ours.work+", memory without files", ours.values["without files MB"], theirs.values["without files MB"], 0.34)
+		s.ratio(ours.work+", set-up at p99", ours.values["setup p99 ms"], theirs.values["setup p99 ms"], 1)
 	}
 	report(s.out, "Call through the stateful, record-routing balancer (two destinations, algorithm 9, probed every second)", proxyUnits, rows)
 	return nil
@@ -125,6 +127,7 @@ func proxyOnce(ctx context.Context, s settings, dir string, begin starter, r *ro
 	r.add("setup p50 ms", result.Setup.Quantile(0.5).Seconds()*1e3)
 	r.add("setup p99 ms", result.Setup.Quantile(0.99).Seconds()*1e3)
 	r.add("memory MB", float64(p.memory())/1e6)
+	r.add("without files MB", float64(p.ownMemory())/1e6)
 	return nil
 }
 
