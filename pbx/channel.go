@@ -81,6 +81,7 @@ type channel struct {
 	consult        *consultation // an attended transfer under way; nil = none
 	signalled      *signal       // what has come for WaitForSignal; nil = nothing
 	stores         []keyStore    // of StoreDTMF
+	lookups        [][][]string  // answers of the DNS, for SRVRESULT() and ENUMRESULT()
 	awaitsText     bool          // ReceiveText is under way
 	heardText      *Text         // what has come for it; nil = nothing
 	host           *channel      // of a callee's channel: whose goroutine runs it; nil = its own

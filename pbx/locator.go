@@ -44,4 +44,7 @@ type Transport interface {
 	SentBy(t transport.Target) (host string, port uint16)
 	Resolve(ctx context.Context, uri sip.URI) ([]transport.Target, error)
 	ResolveNumeric(uri sip.URI) (transport.Target, bool)
+	LookupService(ctx context.Context, name string) ([]transport.Service, error)
+	LookupPointers(ctx context.Context, name string) ([]transport.Pointer, error)
+	LookupText(ctx context.Context, name string) ([]string, error)
 }

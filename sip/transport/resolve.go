@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/miekg/dns"
@@ -225,6 +226,65 @@ func (l *Layer) LookupService(ctx context.Context, name string) ([]Service, erro
 	}
 	if len(list) == 0 {
 		return nil, fmt.Errorf("transport: look up %s: %w", name, ErrNoAddress)
+	}
+	return list, nil
+}
+
+// plainText takes the escapes of a zone file off a text: \DDD is an octet, \X is X (RFC 1035
+// §5.1).
+func plainText(s string) string {
+	if !strings.Contains(s, `\`) {
+		return s
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] == '\\' && i+1 < len(s) {
+			i++
+			if n, err := strconv.ParseUint(s[i:min(i+3, len(s))], 10, 8); err == nil && i+3 <= len(s) {
+				b.WriteByte(byte(n))
+				i += 2
+				continue
+			}
+		}
+		b.WriteByte(s[i])
+	}
+	return b.String()
+}
+
+// Pointer is one NAPTR record (RFC 3403 §4.1).
+type Pointer struct {
+	Order, Preference                   uint16
+	Flags, Service, Regexp, Replacement string
+}
+
+// LookupPointers returns the NAPTR records of a name in the order of the answer; none is no
+// error. It blocks on the network.
+func (l *Layer) LookupPointers(ctx context.Context, name string) ([]Pointer, error) {
+	rrs, err := l.resolver.Query(ctx, name, dns.TypeNAPTR)
+	if err != nil {
+		return nil, fmt.Errorf("transport: look up %s: %w", name, err)
+	}
+	var list []Pointer
+	for _, rr := range rrs {
+		if n, ok := rr.(*dns.NAPTR); ok {
+			list = append(list, Pointer{n.Order, n.Preference, plainText(n.Flags), plainText(n.Service), plainText(n.Regexp), n.Replacement})
+		}
+	}
+	return list, nil
+}
+
+// LookupText returns the TXT records of a name, each as one text; none is no error. It
+// blocks on the network.
+func (l *Layer) LookupText(ctx context.Context, name string) ([]string, error) {
+	rrs, err := l.resolver.Query(ctx, name, dns.TypeTXT)
+	if err != nil {
+		return nil, fmt.Errorf("transport: look up %s: %w", name, err)
+	}
+	var list []string
+	for _, rr := range rrs {
+		if t, ok := rr.(*dns.TXT); ok {
+			list = append(list, plainText(strings.Join(t.Txt, "")))
+		}
 	}
 	return list, nil
 }

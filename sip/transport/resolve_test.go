@@ -330,3 +330,12 @@ func TestHostsAndResolvConf(t *testing.T) {
 		t.Errorf("servers of resolv.conf: %v", list)
 	}
 }
+
+// Escapes of a zone file are taken off a text (RFC 1035 §5.1).
+func TestPlainText(t *testing.T) {
+	for text, want := range map[string]string{`a\\+b`: `a\+b`, `\"q\"`: `"q"`, `\065\066`: "AB", `a\`: `a\`, `\12`: "12", `\999`: "999", "": ""} {
+		if got := plainText(text); got != want {
+			t.Errorf("%q is %q, want %q", text, got, want)
+		}
+	}
+}

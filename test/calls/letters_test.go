@@ -97,3 +97,37 @@ func TestRingUntilMedia(t *testing.T) {
 	out.bye()
 	in.hungUp("the end")
 }
+
+// ForkCDR ends the record and begins another one; ResetCDR begins it anew.
+func TestRecordApplications(t *testing.T) {
+	h := open(t, "", `exten => 1,1,Answer()
+same => n,Set(CDR(userfield)=first)
+same => n,Wait(0.5)
+same => n,ForkCDR()
+same => n,Set(CDR(userfield)=second)
+same => n,Wait(0.2)
+same => n,Hangup(16)
+exten => 2,1,Answer()
+same => n,Wait(0.8)
+same => n,ResetCDR()
+same => n,Set(CDR(userfield)=reset)
+same => n,Wait(0.1)
+same => n,Hangup(16)
+`)
+	caller := h.registered("8005")
+	for _, number := range []string{"1", "2"} {
+		out := caller.call(number, caller.describe(""))
+		out.answered("Answer")
+		out.hungUp("Hangup")
+	}
+	all := map[string]cdr{}
+	for _, r := range h.settled() {
+		all[r.field] = r
+	}
+	if len(all) != 3 || all["first"].duration < 0.4 || all["second"].duration > all["first"].duration+0.5 || all["second"].disposition != "ANSWERED" {
+		t.Errorf("forked: %+v", all)
+	}
+	if r, ok := all["reset"]; !ok || r.duration > 0.7 {
+		t.Errorf("reset: %+v, want what came after ResetCDR", r)
+	}
+}

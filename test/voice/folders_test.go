@@ -129,9 +129,10 @@ func TestForwardWithWords(t *testing.T) {
 	if half := len(pcm) * 2 / 5; seconds(pcm[:half], 500) > 0.2 || seconds(pcm[len(pcm)-half:], 700) > 0.2 {
 		t.Error("the own words do not come first")
 	}
-	if list, _ := filepath.Glob(filepath.Join(x.dir, "spool/voicemail/default/8006/tmp/*")); len(list) != 0 {
-		t.Errorf("drafts are left: %v", list)
-	}
+	x.until("no draft is left", func() bool {
+		list, _ := filepath.Glob(filepath.Join(x.dir, "spool/voicemail/default/8006/tmp/*"))
+		return len(list) == 0
+	})
 }
 
 // Options of VoiceMail: t() has no tone, e greets before the answer, d leads to an extension
