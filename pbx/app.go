@@ -205,6 +205,7 @@ type MoreDialOptions struct {
 	ForcedID       string
 	CalleeGoesOn   bool   // F: the callee goes on in the dialplan when the caller hangs up
 	CalleePlace    string // F: where; "" = the next priority
+	CalleeEnds     bool   // x of Bridge: the other one does not go on in its dialplan
 	BothGo         string // G: where the two go instead of being connected; "" = they are connected
 	Quiet          bool   // I: changes of who is connected are not passed on
 	Screening      Screening

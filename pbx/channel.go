@@ -76,15 +76,16 @@ type channel struct {
 	acts           []act             // codes that have been keyed and wait to be done
 	feature        *features.Config  // of FEATURE() and FEATUREMAP(); nil = the file's
 	featureInherit bool
-	web            *webOptions   // of CURLOPT(); nil = none
-	touch          string        // the recording by one touch; empty = none
-	consult        *consultation // an attended transfer under way; nil = none
-	signalled      *signal       // what has come for WaitForSignal; nil = nothing
-	stores         []keyStore    // of StoreDTMF
-	lookups        [][][]string  // answers of the DNS, for SRVRESULT() and ENUMRESULT()
-	awaitsText     bool          // ReceiveText is under way
-	heardText      *Text         // what has come for it; nil = nothing
-	host           *channel      // of a callee's channel: whose goroutine runs it; nil = its own
+	web            *webOptions     // of CURLOPT(); nil = none
+	touch          string          // the recording by one touch; empty = none
+	consult        *consultation   // an attended transfer under way; nil = none
+	signalled      *signal         // what has come for WaitForSignal; nil = nothing
+	stores         []keyStore      // of StoreDTMF
+	lookups        [][][]string    // answers of the DNS, for SRVRESULT() and ENUMRESULT()
+	awaitsText     bool            // ReceiveText is under way
+	heardText      *Text           // what has come for it; nil = nothing
+	host           *channel        // of a callee's channel: whose goroutine runs it; nil = its own
+	left           *dialplan.State // the dialplan that goes on here, until it starts
 }
 
 // maxKeys bounds the keys that wait for an application to take them.
@@ -208,6 +209,10 @@ func (ch *channel) begin() bool {
 		_ = ch.interp.Set(strings.Repeat("_", int(v.Inherit))+v.Name, v.Value)
 	}
 	ch.inherited = nil
+	if ch.left != nil {
+		ch.interp.Restore(*ch.left)
+		ch.left = nil
+	}
 	ch.interp.Start(ch.start)
 	return true
 }

@@ -241,6 +241,9 @@ func (d *dialing) peerAfter(ctx context.Context, peer *leg) {
 		ch.settle(ctx, peer, place(next))
 		return
 	}
+	if ch.restart(ctx, peer) {
+		return
+	}
 	if o.CalleeHangup {
 		c := d.calleeChannel(peer)
 		c.ending, c.afterwards = true, true

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/hometone/hometone/config/pjsip"
+	"github.com/hometone/hometone/pbx/dialplan"
 	"github.com/hometone/hometone/pbx/presence"
 	"github.com/hometone/hometone/relay"
 	"github.com/hometone/hometone/sip"
@@ -65,6 +66,7 @@ type leg struct {
 	extra      []dialog.Header  // of our INVITE, from PJSIP_HEADER
 	body       string           // of the caller's INVITE, until it has been read
 	chosen     []string         // codecs to use in the place of the endpoint's (PJSIP_MEDIA_OFFER); nil: the endpoint's
+	left       *dialplan.State  // where the channel was that Bridge took it from; nil = nowhere
 	spied      int              // how many listen to it
 	promised   *dialog.Notifier // of a transfer: tells the transferer when its sound has come back
 	pending    func() error     // an offer that waits until another exchange has ended

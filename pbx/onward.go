@@ -67,6 +67,12 @@ func (ch *channel) open(ctx context.Context) bool {
 // destination with the variables that called channels inherit. False: there is no
 // room; the leg stays.
 func (ch *channel) settle(ctx context.Context, l *leg, to destination) bool {
+	return ch.settleAt(ctx, l, to, nil)
+}
+
+// settleAt is settle; left, if not nil, is a dialplan that goes on, with its own
+// variables.
+func (ch *channel) settleAt(ctx context.Context, l *leg, to destination, left *dialplan.State) bool {
 	now := time.Now()
 	id, unique, _ := ch.srv.newID(now)
 	c := &channel{srv: ch.srv, set: ch.set, box: newMailbox(), name: l.name, caller: l, start: to.Position}
@@ -77,7 +83,9 @@ func (ch *channel) settle(ctx context.Context, l *leg, to destination) bool {
 	if l.state == legUp {
 		c.cdr.Answer = now
 	}
-	c.inherited = ch.interp.Inherited()
+	if c.left = left; left == nil {
+		c.inherited = ch.interp.Inherited()
+	}
 	if to.app != "" {
 		c.opening = &to
 	}
@@ -126,6 +134,7 @@ func (ch *channel) fetch(other *channel) (*leg, error) {
 			return
 		}
 		o.detach(l)
+		l.left = o.leftAt()
 		if l.move(ch, settled{}) {
 			got = l
 		}
@@ -142,6 +151,28 @@ func (ch *channel) fetch(other *channel) (*leg, error) {
 		err = errNotUp
 	}
 	return got, err
+}
+
+// leftAt is where the channel's dialplan goes on after what runs now; nil if it has
+// none.
+func (ch *channel) leftAt() *dialplan.State {
+	if ch.interp == nil {
+		return nil
+	}
+	s := ch.interp.State()
+	s.Priority++
+	return &s
+}
+
+// restart has a leg that Bridge has taken out of another channel go on in the
+// dialplan where that one was, and reports whether it does.
+func (ch *channel) restart(ctx context.Context, l *leg) bool {
+	left := l.left
+	if left == nil || l.state != legUp || ch.srv.draining.Load() || !ch.owns(l) || !ch.set.Plan.Exists(left.Context, left.Exten, left.Priority, l.number, time.Now()) {
+		return false
+	}
+	l.left = nil
+	return ch.settleAt(ctx, l, place(left.Position), left)
 }
 
 // talkTo connects the channel's caller with an answered leg that has come to the

@@ -350,6 +350,7 @@ func (ch *channel) Unpark(ctx context.Context, lotName string, space int) error 
 	if err != nil {
 		return err
 	}
+	l.left = nil // it was parked; nothing goes on behind that
 	_ = ch.Set("PARKEDCHANNEL", l.name)
 	ch.log().Info("parked call fetched", "space", p.space, "peer", l.name)
 	if lot.CourtesyTone != "" && lot.ParkedPlay.Caller() && ch.Answered() {

@@ -146,6 +146,9 @@ func (ch *channel) Connect(ctx context.Context, name string, o DialOptions) (str
 		ch.log().Info("Bridge: not connected", "channel", name, "error", err)
 		return BridgeFailure, nil
 	}
+	if o.rare().CalleeEnds {
+		l.left = nil
+	}
 	return BridgeSuccess, ch.talkTo(ctx, l, o)
 }
 
