@@ -86,7 +86,10 @@ func (s *Settings) answers(e *pjsip.Endpoint, req *sip.Request, now time.Time) b
 // outside answers a request that is not a call and belongs to no dialog.
 func (s *Server) outside(ctx context.Context, set *Settings, tx *transaction.Server, req *sip.Request) {
 	switch req.Method() {
-	case sip.INFO, sip.UPDATE, sip.BYE, sip.PRACK, sip.NOTIFY:
+	case sip.NOTIFY:
+		s.summary(set, tx, req)
+		return
+	case sip.INFO, sip.UPDATE, sip.BYE, sip.PRACK:
 		// RFC 3261 §12.2.2: a request in a dialog that does not exist.
 		respond(tx, req, 481, "")
 		return

@@ -1,6 +1,8 @@
 package pbx
 
 import (
+	"strings"
+
 	"github.com/hometone/hometone/config/pjsip"
 	"github.com/hometone/hometone/pbx/presence"
 	"github.com/hometone/hometone/sip"
@@ -48,6 +50,21 @@ func (l *leg) dark() {
 		l.ch.srv.cfg.Board.Channel(technology, l.endpoint.Name, l.lit, presence.ChannelDown)
 		l.lit = presence.ChannelDown
 	}
+}
+
+// summary takes a NOTIFY that nobody has subscribed to: a trunk's, about the messages
+// that wait for us there (incoming_mwi_mailbox). Others get 481 (RFC 6665 §4.1.3).
+func (s *Server) summary(set *Settings, tx *transaction.Server, req *sip.Request) {
+	event, ok, err := req.Event()
+	e := set.Known(req, tx.Flow().Remote())
+	if !ok || err != nil || !strings.EqualFold(event.Package, "message-summary") || e == nil || e.IncomingMWIMailbox == "" || s.cfg.Presence == nil {
+		respond(tx, req, 481, "")
+		return
+	}
+	if e = s.admit(set, tx, req); e == nil {
+		return
+	}
+	respond(tx, req, s.cfg.Presence.TakeSummary(e.IncomingMWIMailbox, e.Name, req), "")
 }
 
 // subscribe gives a SUBSCRIBE or PUBLISH of an endpoint to the notifier.

@@ -270,7 +270,7 @@ func endpointSignalling() []option[ep] {
 		yes("aggregate_mwi", "yes", boolean(func(e *ep) *bool { return &e.AggregateMWI })),
 		yes("mwi_subscribe_replaces_unsolicited", "no", boolean(func(e *ep) *bool { return &e.MWISubscribeReplaces })),
 		yes("mwi_from_user", "", str(func(e *ep) *string { return &e.MWIFromUser })),
-		later("incoming_mwi_mailbox", "", "", "message waiting of others is not taken over", str(func(e *ep) *string { return &e.IncomingMWIMailbox })),
+		yes("incoming_mwi_mailbox", "", str(func(e *ep) *string { return &e.IncomingMWIMailbox })),
 		yes("voicemail_extension", "", str(func(e *ep) *string { return &e.VoicemailExtension })),
 		later[ep]("security_negotiation", "no", "no", "no security agreement is made", nil),
 		later[ep]("security_mechanisms", "", "", "no security agreement is made", nil),

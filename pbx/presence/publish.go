@@ -42,6 +42,32 @@ func (s *Server) Publish(tx *transaction.Server, req *sip.Request, w Watcher) {
 	}
 }
 
+// TakeSummary takes what another system says in a NOTIFY of one of our mailboxes, and
+// returns the status to answer with. It holds until the next one.
+func (s *Server) TakeSummary(mailbox, publisher string, req *sip.Request) (status int) {
+	p, status, _ := parsePublished(summaryPackage, req)
+	if status != 0 {
+		return status
+	}
+	r := publishing{topic: mailboxTopic(mailbox), publisher: publisher, expires: maxPublishTime, state: p}
+	s.mu.Lock()
+	r.match = s.taken[r.topic]
+	tag, changed, status := s.published.publish(time.Now(), r)
+	if status == 412 { // the last one has run out
+		r.match = ""
+		tag, changed, status = s.published.publish(time.Now(), r)
+	}
+	if status == 200 {
+		s.taken[r.topic] = tag
+	}
+	s.mu.Unlock()
+	s.alarm()
+	if changed {
+		s.publishedAt(r.topic)
+	}
+	return status
+}
+
 // publishing checks a PUBLISH: package, rights, duration and body (RFC 3903
 // §6, steps 1 to 3 and 5). status is 0 if it may be carried out.
 func (s *Server) publishing(req *sip.Request, w Watcher) (r publishing, status int, h []dialog.Header) {

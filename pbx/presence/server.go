@@ -90,6 +90,7 @@ type Server struct {
 	topics    map[string]map[*subscription]struct{}
 	paced     map[*subscription]time.Time // subscriptions that wait for a token
 	published publications
+	taken     map[string]string // topics of mailboxes that other systems tell of, and the latest tag
 }
 
 // New returns a Server; nothing runs before Run.
@@ -111,7 +112,7 @@ func New(c Config) (*Server, error) {
 	}
 	return &Server{cfg: c, log: c.Logger, wake: make(chan struct{}, 1), directory: c.Directory,
 		subs: map[*subscription]struct{}{}, watchers: map[string]int{}, topics: map[string]map[*subscription]struct{}{},
-		paced: map[*subscription]time.Time{}, published: newPublications()}, nil
+		paced: map[*subscription]time.Time{}, published: newPublications(), taken: map[string]string{}}, nil
 }
 
 // Run wakes subscriptions that wait for their pace and forgets publications

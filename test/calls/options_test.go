@@ -260,3 +260,54 @@ func TestRewriteContact(t *testing.T) {
 	out.bye()
 	in.hungUp("the end")
 }
+
+// incoming_mwi_mailbox: a trunk's NOTIFY about messages that wait there lights the lamps
+// of the mailbox; from anybody else it is 481.
+func TestIncomingMWI(t *testing.T) {
+	port := live.FreePort(t)
+	h := openFiles(t, port, map[string]string{
+		"pjsip.conf": endpoints(port, "", "8005") + "[trunk]\ntype=endpoint\ncontext=calls\nallow=ulaw\nincoming_mwi_mailbox=100@default\n" +
+			"[lamp]\ntype=endpoint\ncontext=calls\nallow=ulaw\naors=lamp\nmailboxes=100@default\n[lamp]\ntype=aor\nmax_contacts=1\n",
+		"extensions.conf": "[calls]\n" + plain,
+	})
+	lamp := newPeer(t, h.addr, "lamp", "")
+	req := sip.NewRequest(sip.REGISTER, "sip:"+h.addr.String())
+	lamp.stamp(req, "<sip:lamp@127.0.0.1>;tag=1", "<sip:lamp@127.0.0.1>", lamp.next(), 1)
+	req.Set(sip.HeaderContact, lamp.contact())
+	req.SetBody("", "")
+	lamp.send(req.String())
+	lamp.response(200, "REGISTER")
+	lamps := &talk{p: lamp}
+	first := lamp.request(sip.NOTIFY, "the lamp is told at once")
+	lamps.reply(first, 200, "")
+	notify := func(name, waiting, counts string) int {
+		p := newPeer(t, h.addr, name, "")
+		req := sip.NewRequest(sip.NOTIFY, "sip:us@"+h.addr.String())
+		p.stamp(req, "<sip:"+name+"@127.0.0.1>;tag=1", "<sip:us@127.0.0.1>", p.next(), 1)
+		req.Set(sip.HeaderContact, p.contact())
+		req.Set(sip.HeaderEvent, "message-summary")
+		req.Set(sip.HeaderSubscriptionState, "active")
+		req.SetBody("application/simple-message-summary", "Messages-Waiting: "+waiting+"\r\nVoice-Message: "+counts+"\r\n")
+		p.send(req.String())
+		_, res, err := sip.Parse(p.read(patience))
+		if err != nil || res == nil {
+			t.Fatal(err)
+		}
+		return res.Status()
+	}
+	for _, x := range [][2]string{{"yes", "2/1"}, {"yes", "3/1"}, {"no", "0/1"}} {
+		if got := notify("trunk", x[0], x[1]); got != 200 {
+			t.Fatalf("the trunk's NOTIFY gets %d", got)
+		}
+		told := lamp.request(sip.NOTIFY, "the lamp changes")
+		lamps.reply(told, 200, "")
+		if !strings.Contains(told.Body(), "Messages-Waiting: "+x[0]) || !strings.Contains(told.Body(), "Voice-Message: "+x[1]) {
+			t.Errorf("after %v the lamp is told\n%s", x, told.Body())
+		}
+	}
+	for _, name := range []string{"lamp", "nobody", "8005"} {
+		if got := notify(name, "yes", "9/9"); got != 481 {
+			t.Errorf("a NOTIFY of %s gets %d, want 481", name, got)
+		}
+	}
+}
