@@ -121,7 +121,7 @@ func (r *rooms) openCalls(ctx context.Context, p *plan) error {
 	if err != nil {
 		return err
 	}
-	digest := auth.New(auth.Config{Realm: p.realm})
+	digest := auth.New(auth.Config{Realm: p.realm, Algorithms: p.algorithms()})
 	r.who, r.where, r.board, r.lines = &directory{}, &locator{}, presence.NewBoard(), pbx.NewLines()
 	r.use(p)
 	bindings, err := r.state.Journal(ctx, state.BucketConfig{Name: "bindings"})
@@ -189,6 +189,16 @@ func (p *plan) timers() transaction.Timers {
 		t.B = p.pjsip.System.TimerB
 	}
 	return t
+}
+
+// algorithms are those of our challenges (default_auth_algorithms_uas); nil = MD5.
+func (p *plan) algorithms() (list []auth.Algorithm) {
+	for _, name := range p.pjsip.Global.AlgorithmsUAS {
+		if a, ok := auth.ParseAlgorithm(name); ok {
+			list = append(list, a)
+		}
+	}
+	return list
 }
 
 // datagramSize is the size beyond which requests go over TCP; negative if

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/hometone/hometone/config/pjsip"
+	"github.com/hometone/hometone/sip/auth"
 	"github.com/hometone/hometone/sip/dialog"
 )
 
@@ -32,10 +33,8 @@ func (s *Server) timers(e *pjsip.Endpoint, reliable *dialog.Reliability, expires
 // outboundAuth answers the challenges of an endpoint's peer with its
 // outbound_auth; nil if it has none.
 func (s *Server) outboundAuth(set *Settings, e *pjsip.Endpoint) dialog.Authorizer {
-	for _, name := range e.OutboundAuth {
-		if a := set.Endpoints.Auths[name]; a != nil && !a.Password.IsZero() {
-			return dialog.NewDigest(a.Username, a.Password.Reveal())
-		}
+	if list := credentials(set, e.OutboundAuth); len(list) > 0 {
+		return dialog.NewAuthorizer(auth.NewClient(list...))
 	}
 	return nil
 }

@@ -3,10 +3,13 @@ package pbx
 import (
 	"context"
 	"math/rand/v2"
+	"slices"
+	"strconv"
 	"time"
 
 	"github.com/hometone/hometone/config/pjsip"
 	"github.com/hometone/hometone/sip"
+	"github.com/hometone/hometone/sip/auth"
 )
 
 // probe asks one contact with OPTIONS whether it is there (qualify_frequency,
@@ -21,6 +24,9 @@ type probe struct {
 	sent    time.Time // of the OPTIONS that waits; zero = none waits
 	at      time.Time // of the next
 	known   bool      // the contact has been found there or not
+
+	req    *sip.Request // that waits, if it may be challenged
+	client *auth.Client // answers challenges (authenticate_qualify); nil = not made yet
 }
 
 // maxProbes bounds the contacts that are probed.
@@ -117,13 +123,45 @@ func (p *probe) start(o *Outbound, ctx context.Context, now time.Time) {
 	for _, r := range p.contact.Path {
 		req.Add(sip.HeaderRoute, r)
 	}
+	p.req = nil
+	if p.aor.AuthenticateQualify {
+		p.req = req.Clone()
+	}
 	o.send(ctx, p, p.serial, req, next, p.contact.Targets, "")
+}
+
+// authenticate sends the OPTIONS again with what a challenge asks for: the
+// outbound_auth of the endpoint that has the address of record. False: it cannot.
+func (p *probe) authenticate(ctx context.Context, o *Outbound, res *sip.Response) bool {
+	req := p.req
+	p.req = nil // once for each probe
+	if req == nil || res == nil || res.Status() != 401 && res.Status() != 407 {
+		return false
+	}
+	if p.client == nil {
+		set := o.settings.Load()
+		for _, e := range set.Endpoints.Endpoints {
+			if slices.Contains(e.AORs, p.aor.Name) {
+				p.client = auth.NewClient(credentials(set, e.OutboundAuth)...)
+				break
+			}
+		}
+	}
+	if p.client == nil || p.client.Answer(req, res) != nil {
+		return false
+	}
+	p.seq++
+	p.serial++
+	req.Set(sip.HeaderCSeq, strconv.Itoa(p.seq)+" OPTIONS")
+	req.Del(sip.HeaderVia)
+	o.send(ctx, p, p.serial, req, p.contact.next(), p.contact.Targets, "")
+	return true
 }
 
 // take reads the answer: any one shows that the contact is there, or only a
 // 2xx with qualify_2xx_only.
-func (p *probe) take(o *Outbound, _ context.Context, _ time.Time, e outcome) {
-	if e.serial != p.serial || p.sent.IsZero() {
+func (p *probe) take(o *Outbound, ctx context.Context, _ time.Time, e outcome) {
+	if e.serial != p.serial || p.sent.IsZero() || p.authenticate(ctx, o, e.res) {
 		return
 	}
 	status := 0

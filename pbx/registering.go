@@ -77,15 +77,21 @@ func sameRegistration(a, b *pjsip.Registration) bool {
 		a.OutboundProxy == b.OutboundProxy && a.Line == b.Line && a.Transport == b.Transport
 }
 
-// credentials are the accounts that outbound_auth names.
+// credentials are the accounts that outbound_auth names: those for one realm before
+// those for any.
 func credentials(set *Settings, names []string) []auth.Credentials {
-	var list []auth.Credentials
+	var list, anywhere []auth.Credentials
 	for _, name := range names {
-		if a := set.Endpoints.Auths[name]; a != nil && !a.Password.IsZero() {
-			list = append(list, auth.Credentials{Username: a.Username, Secret: auth.Secret{Password: a.Password.Reveal()}})
+		a := set.Endpoints.Auths[name]
+		switch {
+		case a == nil || a.Password.IsZero() && len(a.Digests) == 0:
+		case a.Realm == "" || a.Realm == "*":
+			anywhere = append(anywhere, auth.Credentials{Username: a.Username, Secret: secretOf(a)})
+		default:
+			list = append(list, auth.Credentials{Username: a.Username, Realm: a.Realm, Secret: secretOf(a)})
 		}
 	}
-	return list
+	return append(list, anywhere...)
 }
 
 func (r *registering) due() time.Time {

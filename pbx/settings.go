@@ -205,14 +205,19 @@ func (s *Settings) Secret(e *pjsip.Endpoint, user string) (auth.Secret, bool) {
 		if a == nil || a.Username != user {
 			continue
 		}
-		return auth.Secret{
-			Password:  a.Password.Reveal(),
-			MD5:       a.Digests["MD5"].Reveal(),
-			SHA256:    a.Digests["SHA-256"].Reveal(),
-			SHA512256: a.Digests["SHA-512-256"].Reveal(),
-		}, true
+		return secretOf(a), true
 	}
 	return auth.Secret{}, false
+}
+
+// secretOf is the secret of an auth section.
+func secretOf(a *pjsip.Auth) auth.Secret {
+	return auth.Secret{
+		Password:  a.Password.Reveal(),
+		MD5:       a.Digests["MD5"].Reveal(),
+		SHA256:    a.Digests["SHA-256"].Reveal(),
+		SHA512256: a.Digests["SHA-512-256"].Reveal(),
+	}
 }
 
 // Known is Identify for a request from somewhere: an endpoint whose access list

@@ -40,7 +40,7 @@ func globalTable() table[Global] {
 		yes("default_outbound_endpoint", "default_outbound_endpoint", str(func(o *g) *string { return &o.DefaultOutboundEndpoint })),
 		yes("default_voicemail_extension", "", str(func(o *g) *string { return &o.DefaultVoicemail })),
 		yes("endpoint_identifier_order", "ip,username,anonymous", list(func(o *g) *[]string { return &o.EndpointIdentifierOrder })),
-		later("default_auth_algorithms_uas", "", "", "MD5, SHA-256 and SHA-512-256 are offered as far as the secret allows", algorithms(func(o *g) *[]string { return &o.AlgorithmsUAS })),
+		yes("default_auth_algorithms_uas", "MD5", algorithms(func(o *g) *[]string { return &o.AlgorithmsUAS })),
 		later("default_auth_algorithms_uac", "", "", "the strongest algorithm of the server's is used", algorithms(func(o *g) *[]string { return &o.AlgorithmsUAC })),
 		later("disable_multi_domain", "no", "yes", "endpoints are found by user name", boolean(func(o *g) *bool { return &o.DisableMultiDomain })),
 		yes("max_initial_qualify_time", "0", seconds(func(o *g) *time.Duration { return &o.MaxInitialQualifyTime })),

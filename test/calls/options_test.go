@@ -1,6 +1,7 @@
 package calls_test
 
 import (
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -310,4 +311,71 @@ func TestIncomingMWI(t *testing.T) {
 			t.Errorf("a NOTIFY of %s gets %d, want 481", name, got)
 		}
 	}
+}
+
+// outbound_auth with several accounts: the one of the challenge's realm answers, else
+// the one for any; of OPTIONS with authenticate_qualify, and of INVITE.
+func TestAccountsOfRealms(t *testing.T) {
+	port := live.FreePort(t)
+	node := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), port)
+	trunk := newPeer(t, node, "trunk", "")
+	account := func(name, realm string) string {
+		return "[" + name + "]\ntype=auth\nusername=" + name + "\npassword=secret-" + name + "\nrealm=" + realm + "\n"
+	}
+	h := openFiles(t, port, map[string]string{
+		"pjsip.conf": endpoints(port, "", "8005") + account("any", "") + account("star", "star") + account("moon", "moon") +
+			"[trunk]\ntype=endpoint\ncontext=calls\nallow=ulaw\naors=trunk\noutbound_auth=any,moon,star\n" +
+			"[trunk]\ntype=aor\ncontact=sip:trunk@" + trunk.addr().String() + "\nqualify_frequency=60\nauthenticate_qualify=yes\n",
+		"extensions.conf": "[calls]\nexten => trunk,1,Dial(PJSIP/trunk)\n",
+	})
+	in := &talk{p: trunk}
+	asked := func(m sip.Method, realm, user string) *sip.Request {
+		t.Helper()
+		first := trunk.request(m, "without credentials")
+		in.local = first.Get(sip.HeaderTo) + ";tag=" + trunk.next()
+		in.reply(first, 401, "", "WWW-Authenticate", `Digest realm="`+realm+`", nonce="abc", algorithm=MD5, qop="auth"`)
+		if m == sip.INVITE {
+			trunk.request(sip.ACK, "a refusal is acknowledged")
+		}
+		again := trunk.request(m, "with credentials")
+		if got := again.Get(sip.HeaderAuthorization); !strings.Contains(got, `username="`+user+`"`) || !strings.Contains(got, `realm="`+realm+`"`) {
+			t.Errorf("%s challenged by %s has %q, want %s's credentials", m, realm, got, user)
+		}
+		return again
+	}
+	options := asked(sip.OPTIONS, "star", "star")
+	in.reply(options, 200, "")
+	caller := h.peer("8005")
+	for realm, user := range map[string]string{"moon": "moon", "elsewhere": "any"} {
+		out := caller.call("trunk", caller.describe(""))
+		again := asked(sip.INVITE, realm, user)
+		in.reply(again, 486, "")
+		trunk.request(sip.ACK, "a refusal is acknowledged")
+		out.refused(486, "busy")
+	}
+}
+
+// default_auth_algorithms_uas: the challenges offer these, the first one first, and
+// credentials of each are taken (RFC 8760 §2.4).
+func TestChallengeAlgorithms(t *testing.T) {
+	port := live.FreePort(t)
+	h := openFiles(t, port, map[string]string{
+		"pjsip.conf":      "[global]\ntype=global\ndefault_auth_algorithms_uas=SHA-256,MD5\n" + endpoints(port, "", "8005", "8006"),
+		"extensions.conf": "[calls]\n" + plain,
+	})
+	caller := h.peer("8005")
+	res := caller.registerOnce(caller.next(), 1, "60", nil)
+	var offered []string
+	for v := range res.Values(sip.HeaderWWWAuthenticate) {
+		_, rest, _ := strings.Cut(v, "algorithm=")
+		name, _, _ := strings.Cut(rest, ",")
+		offered = append(offered, strings.Trim(name, `" `))
+	}
+	if got := strings.Join(offered, " "); got != "SHA-256 MD5" {
+		t.Errorf("offered %q, want SHA-256 and then MD5", got)
+	}
+	caller.register() // by the strongest
+	out, in := connect(t, caller, h.registered("8006"), "8006")
+	out.bye()
+	in.hungUp("the end")
 }
