@@ -9,6 +9,7 @@ import "github.com/hometone/hometone/pbx"
 // All returns the table of applications, in alphabetical order.
 func All() []pbx.App {
 	return []pbx.App{
+		{Name: "AMD", Run: amd, Doc: "Guesses whether a person or a machine has answered."},
 		{Name: "Answer", Run: answer, Doc: "Answers the call."},
 		{Name: "AttendedTransfer", Run: attendedTransfer, Doc: "Begins an attended transfer in the middle of a call."},
 		{Name: "Authenticate", Run: authenticate, Doc: "Asks for a password."},

@@ -57,6 +57,7 @@ func plainFunctions() Functions {
 		"GLOBAL_EXISTS":   {Read: globalExists, Doc: "1 if a global variable exists."},
 		"HASH":            {Read: readHash, Write: writeHash, Doc: "A value of a hash by key."},
 		"HASHKEYS":        {Read: hashKeys, Doc: "The keys of a hash."},
+		"ICONV":           {Read: iconv, Doc: "Text in another character set."},
 		"IF":              {Read: ifElse, Doc: "One of two texts by a condition."},
 		"IFTIME":          {Read: ifTime, Doc: "One of two texts by the time."},
 		"INC":             {Read: counter(+1), Doc: "Increments a variable and returns it."},

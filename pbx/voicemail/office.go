@@ -20,6 +20,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -204,7 +205,7 @@ func (o *Office) Full(b *voicemail.Box) bool {
 func (o *Office) Count(b *voicemail.Box, folder string) (int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	seen, err := o.survey(b, folder)
+	seen, err := o.survey(b, folder, false)
 	return seen.Count, err
 }
 
@@ -222,7 +223,7 @@ func (o *Office) Counts(mailbox string) (Counts, bool) {
 	}
 	var c Counts
 	for folder, n := range map[string]*int{Inbox: &c.New, Old: &c.Old, Urgent: &c.Urgent} {
-		if seen, err := o.survey(b, folder); err == nil {
+		if seen, err := o.survey(b, folder, false); err == nil {
 			*n = seen.Count
 		}
 	}
@@ -246,9 +247,17 @@ func (o *Office) tell(b *voicemail.Box) {
 // folder of a box. Its owner is told by e-mail, if the box has an address; a letter
 // that cannot be written is the second error, and the message is there all the same.
 func (o *Office) Deliver(b *voicemail.Box, folder, draft string, e Envelope) (err, unsent error) {
+	envelope, err := o.prepare(b, draft, e)
+	if err != nil {
+		return err, nil
+	}
+	defer os.Remove(envelope) // gone if it was filed
 	o.mu.Lock()
-	n, err := o.file(b, folder, draft, e)
+	n, err := o.file(b, folder, draft, envelope, e)
 	o.mu.Unlock()
+	if err == nil {
+		err = syncFile(o.folder(b, folder))
+	}
 	if err != nil {
 		return err, nil
 	}
@@ -257,7 +266,7 @@ func (o *Office) Deliver(b *voicemail.Box, folder, draft string, e Envelope) (er
 	if holds && b.Delete {
 		o.mu.Lock()
 		var here records.Seen
-		if here, err = o.survey(b, folder); err == nil {
+		if here, err = o.survey(b, folder, false); err == nil {
 			err = errors.Join(remove(path), o.dropped(b, folder, here, n))
 		}
 		o.mu.Unlock()
@@ -266,24 +275,30 @@ func (o *Office) Deliver(b *voicemail.Box, folder, draft string, e Envelope) (er
 	return err, unsent
 }
 
+// prepare makes a draft outlive a power cut and writes its envelope beside the box's
+// drafts, both while nobody waits for the office.
+func (o *Office) prepare(b *voicemail.Box, draft string, e Envelope) (envelope string, err error) {
+	if err := os.MkdirAll(o.folder(b, tmp), 0o750); err != nil {
+		return "", err
+	}
+	envelope = filepath.Join(o.folder(b, tmp), fmt.Sprintf("envelope-%016x.txt", rand.Uint64()))
+	return envelope, errors.Join(syncFile(draft), replace(envelope, e.text()))
+}
+
 // file puts a sound and its envelope into a folder and returns its number there.
 // o.mu is held.
-func (o *Office) file(b *voicemail.Box, name, sound string, e Envelope) (n int, err error) {
+func (o *Office) file(b *voicemail.Box, name, sound, envelope string, e Envelope) (n int, err error) {
 	n, seen, err := o.room(b, name)
 	if err != nil {
 		return 0, err
 	}
 	path := stem(o.folder(b, name), n)
-	if err := replace(path+".txt", e.text()); err != nil {
+	if err := os.Rename(envelope, path+".txt"); err != nil {
 		return 0, err
 	}
 	// The sound comes last: it is what makes a message.
-	err = errors.Join(syncFile(sound), os.Link(sound, path+Suffix))
-	if err != nil {
+	if err := os.Link(sound, path+Suffix); err != nil {
 		return 0, errors.Join(err, os.Remove(path+".txt"))
-	}
-	if err := syncFile(filepath.Dir(path)); err != nil {
-		return 0, err
 	}
 	o.added(b, name, seen, n, e)
 	return n, nil
@@ -291,7 +306,7 @@ func (o *Office) file(b *voicemail.Box, name, sound string, e Envelope) (n int, 
 
 // added records that a folder has one message more. o.mu is held.
 func (o *Office) added(b *voicemail.Box, folder string, before records.Seen, n int, e Envelope) {
-	now := records.Seen{Count: before.Count + 1, Next: n + 1}
+	now := records.Seen{Count: before.Count + 1, Next: n + 1, Whole: before.Whole}
 	o.recordChange(b, folder, now, nil, []records.Message{row(n, fileStamp(stem(o.folder(b, folder), n)), e)})
 }
 
@@ -305,7 +320,7 @@ func (o *Office) room(b *voicemail.Box, name string) (n int, seen records.Seen, 
 	if err := os.MkdirAll(folder, 0o750); err != nil {
 		return 0, seen, err
 	}
-	if seen, err = o.survey(b, name); err != nil {
+	if seen, err = o.survey(b, name, false); err != nil {
 		return 0, seen, err
 	}
 	if seen.Count >= b.MaxMessages {

@@ -51,9 +51,11 @@ func place(b *voicemail.Box, folder string) records.Folder {
 	return records.Folder{Context: b.Context, Mailbox: b.Number, Name: folder}
 }
 
-// survey brings the index of a folder up to date and returns what it has there. o.mu
-// is held. Without an index, or with one that fails, the files are read.
-func (o *Office) survey(b *voicemail.Box, folder string) (records.Seen, error) {
+// survey brings the index of a folder up to date and returns what it has there: its
+// messages if it shall be whole, else their number is enough and no envelope is read of a
+// folder that has never been opened. o.mu is held. Without an index, or with one that
+// fails, the files are read.
+func (o *Office) survey(b *voicemail.Box, folder string, whole bool) (records.Seen, error) {
 	dir := o.folder(b, folder)
 	stamp, old, err := stampOf(dir, o.now())
 	if err != nil || stamp == "none" {
@@ -67,6 +69,7 @@ func (o *Office) survey(b *voicemail.Box, folder string) (records.Seen, error) {
 	switch {
 	case err != nil:
 		o.log.Error("voicemail: the index cannot be read", "mailbox", b.ID(), "error", err)
+	case whole && !seen.Whole:
 	case seen.Stamp == stamp || !old && seen.Stamp == stamp+young:
 		return seen, nil
 	}
@@ -74,7 +77,12 @@ func (o *Office) survey(b *voicemail.Box, folder string) (records.Seen, error) {
 	if err != nil {
 		return records.Seen{}, err
 	}
-	return o.reconcile(b, folder, list, summary(marked(stamp, old), list)), nil
+	now := summary(marked(stamp, old), list)
+	if now.Whole = whole || seen.Whole; !now.Whole {
+		o.record(b, folder, now, nil, nil)
+		return now, nil
+	}
+	return o.reconcile(b, folder, list, now), nil
 }
 
 // summary is what is recorded of a folder with messages of some numbers.
@@ -170,7 +178,7 @@ func envelope(m *records.Message) Envelope {
 
 // list returns the messages of a folder in their order. o.mu is held.
 func (o *Office) list(b *voicemail.Box, folder string) ([]*Message, error) {
-	seen, err := o.survey(b, folder)
+	seen, err := o.survey(b, folder, true)
 	if err != nil || seen.Count == 0 {
 		return nil, err
 	}

@@ -70,6 +70,19 @@ func TestFilesAreTheTruth(t *testing.T) {
 		t.Fatal(err)
 	}
 	o, _ = officeIn(t, dir, 100)
+	if n, err := o.Count(b, Inbox); n != 3 || err != nil {
+		t.Errorf("with a new index %d messages are counted: %v", n, err)
+	}
+	if rows, err := o.index.List(t.Context(), place(b, Inbox)); len(rows) != 0 || err != nil {
+		t.Errorf("a count has read %d envelopes: %v", len(rows), err)
+	}
+	leaveOne(t, o, b, Inbox, "4")
+	if got := ids(t, o, Inbox); !reflect.DeepEqual(got, []string{"0", "1", "2", "4"}) {
+		t.Errorf("with a new index, and one message more, the INBOX has %v", got)
+	}
+	if err := remove(stem(inbox, 3)); err != nil {
+		t.Fatal(err)
+	}
 	if got := ids(t, o, Inbox); !reflect.DeepEqual(got, []string{"0", "1", "2"}) {
 		t.Errorf("with a new index the INBOX has %v", got)
 	}

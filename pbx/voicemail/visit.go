@@ -89,7 +89,7 @@ func (v *Visit) Close() error {
 // The office's mu is held.
 func (v *Visit) leave(m *Message, to string) error {
 	o := v.office
-	here, err := o.survey(v.box, m.folder)
+	here, err := o.survey(v.box, m.folder, false)
 	if err != nil {
 		return err
 	}
@@ -106,13 +106,14 @@ func (v *Visit) leave(m *Message, to string) error {
 
 // dropped records that a folder has one message less. o.mu is held.
 func (o *Office) dropped(b *voicemail.Box, folder string, before records.Seen, n int) error {
-	now := records.Seen{Count: before.Count - 1, Next: before.Next}
+	now := records.Seen{Count: before.Count - 1, Next: before.Next, Whole: before.Whole}
 	if n == before.Next-1 { // which one is the last now?
 		list, err := names(o.folder(b, folder))
 		if err != nil {
 			return err
 		}
 		now = summary("", list)
+		now.Whole = before.Whole
 	}
 	o.recordChange(b, folder, now, []int{n}, nil)
 	return nil
@@ -133,7 +134,7 @@ func (o *Office) move(b *voicemail.Box, m *Message, to string) error {
 
 // tidy closes the gaps between the messages of a folder. o.mu is held.
 func (o *Office) tidy(b *voicemail.Box, folder string) error {
-	seen, err := o.survey(b, folder)
+	seen, err := o.survey(b, folder, false)
 	if err != nil || seen.Count == seen.Next {
 		return err
 	}
@@ -155,7 +156,7 @@ func (o *Office) tidy(b *voicemail.Box, folder string) error {
 		}
 		gone, come = append(gone, m.number), append(come, row(want, fileStamp(to), m.Envelope))
 	}
-	o.recordChange(b, folder, records.Seen{Count: len(list), Next: len(list)}, gone, come)
+	o.recordChange(b, folder, records.Seen{Count: len(list), Next: len(list), Whole: true}, gone, come)
 	return nil
 }
 

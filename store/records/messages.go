@@ -35,6 +35,7 @@ type Seen struct {
 	Stamp string // of its directory; "" = never
 	Count int    // messages
 	Next  int    // the number behind the last one
+	Whole bool   // all messages are indexed, not only counted
 }
 
 // Messages is an index of voice messages in SQLite. The files are the truth: the
@@ -44,14 +45,14 @@ type Seen struct {
 type Messages struct{ db *sql.DB }
 
 // messagesVersion is the version of messagesSchema.
-const messagesVersion = 1
+const messagesVersion = 2
 
 // messagesSchema has the columns of Message; times are microseconds since 1970 UTC,
 // lengths milliseconds, as those of the call records.
 const messagesSchema = `
 CREATE TABLE folder (
     context TEXT NOT NULL, mailbox TEXT NOT NULL, folder TEXT NOT NULL,
-    stamp TEXT NOT NULL, messages INTEGER NOT NULL, next INTEGER NOT NULL,
+    stamp TEXT NOT NULL, messages INTEGER NOT NULL, next INTEGER NOT NULL, whole INTEGER NOT NULL,
     PRIMARY KEY (context, mailbox, folder)
 ) WITHOUT ROWID;
 CREATE TABLE message (
@@ -119,8 +120,8 @@ func (m *Messages) Close() error { return m.db.Close() }
 
 // Seen returns what a folder was when it was indexed.
 func (m *Messages) Seen(ctx context.Context, f Folder) (s Seen, err error) {
-	row := m.db.QueryRowContext(ctx, "SELECT stamp, messages, next FROM folder WHERE context = ? AND mailbox = ? AND folder = ?", f.Context, f.Mailbox, f.Name)
-	if err = row.Scan(&s.Stamp, &s.Count, &s.Next); errors.Is(err, sql.ErrNoRows) {
+	row := m.db.QueryRowContext(ctx, "SELECT stamp, messages, next, whole FROM folder WHERE context = ? AND mailbox = ? AND folder = ?", f.Context, f.Mailbox, f.Name)
+	if err = row.Scan(&s.Stamp, &s.Count, &s.Next, &s.Whole); errors.Is(err, sql.ErrNoRows) {
 		return Seen{}, nil
 	}
 	return s, err
@@ -174,7 +175,7 @@ func (m *Messages) Change(ctx context.Context, f Folder, now Seen, gone []int, c
 			return err
 		}
 	}
-	if _, err := tx.ExecContext(ctx, "INSERT OR REPLACE INTO folder (context, mailbox, folder, stamp, messages, next) VALUES (?, ?, ?, ?, ?, ?)", append(where, now.Stamp, now.Count, now.Next)...); err != nil {
+	if _, err := tx.ExecContext(ctx, "INSERT OR REPLACE INTO folder (context, mailbox, folder, stamp, messages, next, whole) VALUES (?, ?, ?, ?, ?, ?, ?)", append(where, now.Stamp, now.Count, now.Next, now.Whole)...); err != nil {
 		return err
 	}
 	return tx.Commit()

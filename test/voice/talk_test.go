@@ -45,3 +45,34 @@ same => n,Log(NOTICE,@C=${CPLAYBACKSTATUS}@)
 	x.is("C", "SUCCESS")
 	v.over("the dialplan has ended")
 }
+
+// AMD takes a short word and silence for a person, a long speech and silence from the start for
+// a machine.
+func TestMachineDetection(t *testing.T) {
+	x := featured(t, "exten => 1,1,AMD()\nsame => n,Log(NOTICE,@A=${AMDSTATUS} ${CUT(AMDCAUSE,-,1)}@)\n", map[string]string{"amd.conf": "[general]\ninitial_silence = 1500\n"})
+	a := x.phone("8005")
+	for _, c := range []struct {
+		name  string
+		speak time.Duration
+		want  string
+	}{{"a word", 500 * time.Millisecond, "HUMAN HUMAN"}, {"a speech", patience, "MACHINE LONGGREETING"}, {"nothing", 0, "MACHINE INITIALSILENCE"}} {
+		call, err := a.Call(x.ctx, "1")
+		if err == nil {
+			err = call.WaitAnswered(x.ctx)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		v := a.listen(call)
+		if c.speak > 0 {
+			v.speak(toneA)
+			select {
+			case <-v.Done():
+			case <-time.After(c.speak):
+				v.speak(0)
+			}
+		}
+		v.over(c.name)
+		x.is("A", c.want)
+	}
+}
