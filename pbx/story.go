@@ -60,7 +60,7 @@ func (ch *channel) live(ctx context.Context, d *dialing) {
 
 // resume is the goroutine of a channel that rested.
 func (ch *channel) resume(ctx context.Context, d *dialing) {
-	makeRoom()
+	makeRoom(ch == nil)
 	ch.live(ctx, d)
 }
 

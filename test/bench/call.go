@@ -72,13 +72,21 @@ func calls(ctx context.Context, s settings) error {
 }
 
 func callsOnce(ctx context.Context, s settings, dir string, r *row, rate float64) error {
-	g, p, err := callServer(ctx, s, dir, load.Calls{
-		Extension: "8006", User: "8005", Count: int(rate * s.seconds), Rate: rate, Ringing: true, Drain: 10 * time.Second,
-	})
+	calls := load.Calls{Extension: "8006", User: "8005", Rate: rate, Ringing: true, Drain: 10 * time.Second}
+	warm := calls
+	warm.Count, warm.Rate, warm.Prefix = 500, 500, "warm" // as in proxyOnce
+	g, p, err := callServer(ctx, s, dir, warm)
 	if err != nil {
 		return err
 	}
 	defer p.stop()
+	calls.Server, calls.Callee, calls.Count = p.addr, g.CalleeAddr(), int(rate*s.seconds)
+	if _, err := g.Run(ctx); err != nil {
+		return err
+	}
+	if g, err = load.NewGenerator(calls); err != nil {
+		return err
+	}
 	before, err := p.cpu()
 	if err != nil {
 		return err
