@@ -69,11 +69,12 @@ func (l *leg) ready(a *aside) error {
 	if a.rtp != nil {
 		return nil
 	}
-	rtp, err := l.ch.srv.cfg.Relay.Open(l.ch.srv.routes.local(l.remoteAddr), nil)
+	rtp, err := l.ports(l.remoteAddr, l.endpoint.BindRTPToMediaAddress, nil)
 	if err != nil {
 		return err
 	}
 	a.rtp = rtp
+	l.marked(rtp, a.kind)
 	return nil
 }
 

@@ -75,7 +75,7 @@ func (l *leg) startFax() error {
 	if l.fax != nil {
 		return nil
 	}
-	rtp, err := l.ch.srv.cfg.Relay.Open(l.ch.srv.routes.local(l.remoteAddr), nil)
+	rtp, err := l.ports(l.remoteAddr, l.endpoint.T38BindToMediaAddress, nil)
 	if err != nil {
 		return err
 	}

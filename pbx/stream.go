@@ -64,14 +64,44 @@ func (l *leg) open(remote netip.Addr) error {
 	if l.rtp != nil {
 		return nil
 	}
-	rtp, err := l.ch.srv.cfg.Relay.Open(l.ch.srv.routes.local(remote), l.watch)
+	rtp, err := l.ports(remote, l.endpoint.BindRTPToMediaAddress, l.watch)
 	if err != nil {
 		return err
 	}
 	l.rtp, l.opened = rtp, time.Now()
+	l.marked(rtp, sdp.Audio)
 	l.ch.srv.legs.Add(1)
 	l.ch.srv.air.add(l, rtp)
 	return nil
+}
+
+// ports opens a pair of ports at the relay: on the address of the route to the peer, or
+// on media_address if the endpoint says so and it is one of this host's.
+func (l *leg) ports(remote netip.Addr, media bool, watch func(relay.Event)) (*relay.Leg, error) {
+	r := l.ch.srv.cfg.Relay
+	if a := l.endpoint.MediaAddress; media && a.IsValid() && !l.inside {
+		rtp, err := r.Open(a, watch)
+		if err == nil || errors.Is(err, relay.ErrNoPort) || errors.Is(err, relay.ErrClosed) {
+			return rtp, err
+		}
+		l.ch.log().Warn("no port on media_address", "peer", l.name, "error", err)
+	}
+	return r.Open(l.ch.srv.routes.local(remote), watch)
+}
+
+// marked has a stream's packets marked as the endpoint says (tos_audio, cos_audio and
+// their kin for video).
+func (l *leg) marked(rtp *relay.Leg, kind sdp.Kind) {
+	tos, cos := l.endpoint.TOSAudio, l.endpoint.COSAudio
+	if kind == sdp.Video {
+		tos, cos = l.endpoint.TOSVideo, l.endpoint.COSVideo
+	}
+	if l.inside {
+		return
+	}
+	if err := rtp.Mark(tos, cos); err != nil {
+		l.ch.log().Warn("packets are not marked", "tos", tos, "cos", cos, "error", err)
+	}
 }
 
 // closeMedia gives the ports back.

@@ -13,7 +13,8 @@ import (
 
 // pair is a bound pair of sockets in the set of a loop.
 type pair struct {
-	rtp, rtcp int // non-blocking descriptors
+	mark      mark // guarded by the mu of the leg that has it
+	rtp, rtcp int  // non-blocking descriptors
 	local     netip.AddrPort
 	any       bool // bound to an unspecified address: replies must name their source
 	loop      *loop

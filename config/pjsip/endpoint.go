@@ -115,20 +115,21 @@ type Profile struct {
 	SuppressMOHOnSendonly bool
 
 	// The channel.
-	Language         string
-	ToneZone         string
-	CallGroup        []string
-	PickupGroup      []string
-	NamedCallGroup   []string
-	NamedPickupGroup []string
-	TenantID         string
-	OneTouchRecord   bool
-	RecordOn         string
-	RecordOff        string
-	T38              bool
-	T38EC            string // none, fec, redundancy
-	T38MaxDatagram   int    // octets; 0 = as the peer says
-	FaxDetect        bool
+	Language              string
+	ToneZone              string
+	CallGroup             []string
+	PickupGroup           []string
+	NamedCallGroup        []string
+	NamedPickupGroup      []string
+	TenantID              string
+	OneTouchRecord        bool
+	RecordOn              string
+	RecordOff             string
+	T38                   bool
+	T38EC                 string // none, fec, redundancy
+	T38MaxDatagram        int    // octets; 0 = as the peer says
+	T38BindToMediaAddress bool
+	FaxDetect             bool
 }
 
 // DTLS is what dtls_* options say.
@@ -296,7 +297,7 @@ func endpointChannel() []option[ep] {
 		yes("t38_udptl_maxdatagram", "0", whole(func(e *ep) *int { return &e.T38MaxDatagram }, 0, 1400)),
 		yes[ep]("t38_udptl_nat", "no", nil),  // NAT is handled without settings
 		yes[ep]("t38_udptl_ipv6", "no", nil), // the family is the signalling's
-		later[ep]("t38_bind_udptl_to_media_address", "no", "no", "the socket is chosen by the route to the peer", nil),
+		yes("t38_bind_udptl_to_media_address", "no", boolean(func(e *ep) *bool { return &e.T38BindToMediaAddress })),
 		later("fax_detect", "no", "no", "fax tones are not listened for", boolean(func(e *ep) *bool { return &e.FaxDetect })),
 		later[ep]("fax_detect_timeout", "0", "0", "fax tones are not listened for", nil),
 		foreign[ep]("rtp_engine", "asterisk"),

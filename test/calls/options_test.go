@@ -1,10 +1,13 @@
 package calls_test
 
 import (
+	"net"
 	"net/netip"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/hometone/hometone/sip"
 	"github.com/hometone/hometone/test/live"
@@ -100,6 +103,42 @@ func TestKeepalive(t *testing.T) {
 	}
 	if a, b := caller.ear.types()[13], callee.ear.types()[13]; a+b > 0 {
 		t.Errorf("%d and %d packets of comfort noise beside sound", a, b)
+	}
+	out.bye()
+	in.hungUp("the end")
+}
+
+// bind_rtp_to_media_address and tos_audio: sound comes from media_address, marked.
+func TestSocketOptions(t *testing.T) {
+	h := open(t, "media_address=127.0.0.44\nbind_rtp_to_media_address=yes\ntos_audio=ef\n", plain)
+	caller, callee := h.registered("8005"), h.registered("8006")
+	out, in := connect(t, caller, callee, "8006")
+	if a := caller.ear.remote.Addr().String(); a != "127.0.0.44" {
+		t.Errorf("the caller is told %s, want media_address", a)
+	}
+	hear(t, caller, callee)
+	raw, err := callee.ear.conn.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := raw.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_RECVTOS, 1) }); err != nil {
+		t.Fatal(err)
+	}
+	callee.ear.conn.SetReadDeadline(time.Now()) // its reader ends; the test reads itself
+	<-callee.ear.out
+	callee.ear.conn.SetReadDeadline(time.Now().Add(patience))
+	caller.ear.speak(440, 0, 2)
+	buf, oob := make([]byte, 2048), make([]byte, 128)
+	_, n, _, from, err := callee.ear.conn.ReadMsgUDP(buf, oob)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !from.IP.Equal(net.IPv4(127, 0, 0, 44)) {
+		t.Errorf("sound comes from %v, want media_address", from)
+	}
+	list, _ := unix.ParseSocketControlMessage(oob[:n])
+	if len(list) != 1 || list[0].Data[0] != 46<<2 {
+		t.Errorf("marks %+v, want expedited forwarding", list)
 	}
 	out.bye()
 	in.hungUp("the end")
