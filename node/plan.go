@@ -146,6 +146,7 @@ func (p *plan) readAsterisk() []config.Problem {
 			for _, l := range parking.Sorted(lots) {
 				lines.WriteString(l.Extensions())
 			}
+			lines.WriteString(p.pjsip.Hints)
 			dialplanFile, more = dialplan.LoadWith(p.asterisk, "res_parking.conf", lines.String())
 			more = append(more, unknownUses(dialplanFile)...)
 		}

@@ -33,6 +33,7 @@ import (
 // Config is a whole pjsip.conf. The slices keep the file's order; the maps
 // find objects by name.
 type Config struct {
+	Hints         string // lines of extensions.conf that wizards stand for (has_hint)
 	Global        Global
 	System        System
 	Transports    []*Transport
@@ -283,12 +284,13 @@ func Load(path string) (*Config, []config.Problem) {
 	if config.HasErrors(problems) {
 		return newConfig(), problems
 	}
-	sections, files, found := readWizards(path)
+	sections, hints, files, found := readWizards(path)
 	problems = append(problems, found...)
 	doc.Sections, doc.Files = append(doc.Sections, sections...), append(doc.Files, files...)
 	lists, files, found := readACLs(path)
 	problems = append(problems, found...)
 	doc.Files = append(doc.Files, files...)
 	cfg, more := compile(doc, lists)
+	cfg.Hints = hints
 	return cfg, append(problems, more...)
 }

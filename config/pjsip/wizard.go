@@ -18,10 +18,10 @@ import (
 
 // readWizards returns the sections that pjsip_wizard.conf beside a pjsip.conf
 // stands for, and the files it was read from.
-func readWizards(beside string) (sections []*config.Section, files []string, problems []config.Problem) {
+func readWizards(beside string) (sections []*config.Section, hints string, files []string, problems []config.Problem) {
 	path := filepath.Join(filepath.Dir(beside), "pjsip_wizard.conf")
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		return nil, nil, nil
+		return nil, "", nil, nil
 	}
 	doc, problems := config.ReadAsterisk(path, config.ReadOptions{})
 	for _, s := range doc.Sections {
@@ -34,10 +34,11 @@ func readWizards(beside string) (sections []*config.Section, files []string, pro
 			w := wizard{of: s}
 			w.expand()
 			sections = append(sections, w.made...)
+			hints += w.hint()
 			problems = append(problems, w.problems...)
 		}
 	}
-	return sections, doc.Files, problems
+	return sections, hints, doc.Files, problems
 }
 
 // wizard expands one section.
@@ -108,11 +109,26 @@ func (w *wizard) check() {
 			w.problems = append(w.problems, e.Pos.Problem(config.Error, "options of objects begin with endpoint/, aor/ …", "%s is no option of a wizard", e.Name))
 		}
 	}
-	for _, name := range []string{"has_hint", "has_phoneprov"} {
-		if e, _ := w.of.Get(name); w.on(name) {
-			w.problems = append(w.problems, e.Pos.Problem(config.Warning, "write the hint into extensions.conf", "%s=yes has no effect", name))
-		}
+	if e, _ := w.of.Get("has_phoneprov"); w.on("has_phoneprov") {
+		w.problems = append(w.problems, e.Pos.Problem(config.Warning, "", "has_phoneprov=yes has no effect: phones are not provisioned"))
 	}
+	if e, _ := w.of.Get("has_hint"); w.on("has_hint") && w.text("hint_exten", "") == "" {
+		w.problems = append(w.problems, e.Pos.Problem(config.Error, "add hint_exten=EXTENSION", "has_hint=yes needs hint_exten"))
+	}
+}
+
+// hint are the lines of extensions.conf that has_hint stands for: the hint of the
+// endpoint's device, and hint_application as the extension's first priority.
+func (w *wizard) hint() string {
+	exten := w.text("hint_exten", "")
+	if !w.on("has_hint") || exten == "" {
+		return ""
+	}
+	lines := "[" + w.text("hint_context", w.text("endpoint/context", "default")) + "]\nexten => " + exten + ",hint,PJSIP/" + w.of.Name + "\n"
+	if app := w.text("hint_application", ""); app != "" {
+		lines += "exten => " + exten + ",1," + app + "\n"
+	}
+	return lines
 }
 
 // expand makes the sections, as Asterisk names them.

@@ -418,3 +418,30 @@ func TestChallengeAlgorithms(t *testing.T) {
 	out.bye()
 	in.hungUp("the end")
 }
+
+// pjsip_wizard.conf with has_hint: the phone's extension has a hint, which lamps follow,
+// and what hint_application says.
+func TestWizardHint(t *testing.T) {
+	port := live.FreePort(t)
+	h := openFiles(t, port, map[string]string{
+		"pjsip.conf":        endpoints(port, "", "8005"),
+		"pjsip_wizard.conf": "[8006]\ntype=wizard\naccepts_registrations=yes\naor/max_contacts=1\nendpoint/context=calls\nendpoint/allow=ulaw\nhas_hint=yes\nhint_exten=66\nhint_application=Dial(PJSIP/8006)\n",
+		"extensions.conf":   "[calls]\nexten => hint,1,Log(NOTICE,hint=${HINT(66)})\nsame => n,Hangup(17)\n",
+	})
+	callee := newPeer(t, h.addr, "8006", "")
+	if res := callee.registerOnce(callee.next(), 1, "60", nil); res.Status() != 200 {
+		t.Fatalf("the wizard's phone registers with %d", res.Status())
+	}
+	caller := h.peer("8005")
+	caller.call("hint", caller.describe("")).refused(486, "the dialplan ends")
+	if !strings.Contains(h.Log.String(), "hint=PJSIP/8006") {
+		t.Error("the extension has no hint")
+	}
+	out := caller.call("66", caller.describe(""))
+	in := callee.incoming()
+	in.answer()
+	out.answered("the wizard's extension")
+	hear(t, caller, callee)
+	out.bye()
+	in.hungUp("the end")
+}
