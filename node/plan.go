@@ -18,6 +18,7 @@ import (
 	"github.com/hometone/hometone/config/parking"
 	"github.com/hometone/hometone/config/pjsip"
 	"github.com/hometone/hometone/config/rtp"
+	"github.com/hometone/hometone/config/statsd"
 	"github.com/hometone/hometone/config/voicemail"
 	"github.com/hometone/hometone/edge"
 	"github.com/hometone/hometone/pbx"
@@ -184,6 +185,8 @@ func (p *plan) readAsterisk() []config.Problem {
 		p.settings.Features, more = features.Load(p.asterisk)
 		problems = append(problems, more...)
 		p.settings.FollowMe, more = followme.Load(p.asterisk)
+		problems = append(problems, more...)
+		p.settings.StatsD, more = statsd.Load(p.asterisk)
 		problems = append(problems, more...)
 		p.settings.Asterisk = p.asterisk
 		p.settings.Voicemail, more = voicemail.Load(p.asterisk)

@@ -11,6 +11,7 @@ import (
 	"github.com/hometone/hometone/config/musiconhold"
 	"github.com/hometone/hometone/config/parking"
 	"github.com/hometone/hometone/config/pjsip"
+	"github.com/hometone/hometone/config/statsd"
 	"github.com/hometone/hometone/config/voicemail"
 	"github.com/hometone/hometone/pbx/dialplan"
 	"github.com/hometone/hometone/sip"
@@ -31,6 +32,7 @@ type Settings struct {
 	Features  *features.Config              // nil: features.Default
 	Parking   map[string]*parking.Lot       // by name
 	FollowMe  map[string]*followme.Profile  // by name
+	StatsD    statsd.Config                 // where StatsD sends its figures
 	Asterisk  string                        // directory of Asterisk's files, for AST_CONFIG(); "" = none
 	System    bool                          // System and TrySystem may run commands
 	DISA      bool                          // DISA may give out lines

@@ -49,6 +49,8 @@ type Switchboard interface {
 	// Command runs a command of the shell, for at most limit, while the call lives on. The
 	// error says that it could not be run, or not to its end.
 	Command(ctx context.Context, command string, limit time.Duration) (exit int, err error)
+	// SendStatistic sends a figure to the server of statsd.conf; sent is false if there is none.
+	SendStatistic(text string) (sent bool, err error)
 	// FollowMe returns a profile of followme.conf, nil if there is none.
 	FollowMe(profile string) *followme.Profile
 	// Signal tells all channels that wait for a signal of a name, and returns how many.

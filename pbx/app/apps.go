@@ -107,6 +107,7 @@ func All() []pbx.App {
 		{Name: "SoftHangup", Run: softHangup, Doc: "Ends another channel."},
 		{Name: "StackPop", Run: stackPop, Doc: "Forgets the innermost subroutine call."},
 		{Name: "StartMusicOnHold", Run: startMusicOnHold, Doc: "Plays music beneath what follows."},
+		{Name: "StatsD", Run: statsD, Doc: "Sends a figure to a StatsD server."},
 		{Name: "StopMixMonitor", Run: stopMixMonitor, Doc: "Ends MixMonitor."},
 		{Name: "StopMusicOnHold", Run: stopMusicOnHold, Doc: "Ends StartMusicOnHold."},
 		{Name: "StopPlayTones", Run: stopPlayTones, Doc: "Ends PlayTones."},

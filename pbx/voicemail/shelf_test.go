@@ -124,6 +124,26 @@ func TestTwoVisits(t *testing.T) {
 	held(t, o, b)
 }
 
+// What a killed process has left among the drafts goes when the box is opened a day later.
+func TestOldDraftsGo(t *testing.T) {
+	o, b := officeIn(t, t.TempDir(), 100)
+	draft := o.Draft(b, "left")
+	if err := os.MkdirAll(filepath.Dir(draft), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(draft, []byte("half"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, ahead := range []time.Duration{23 * time.Hour, 25 * time.Hour} {
+		want := ahead < draftTime
+		o.now = func() time.Time { return time.Now().Add(ahead) }
+		ids(t, o, Inbox)
+		if _, err := os.Stat(draft); (err == nil) != want {
+			t.Errorf("after %v the draft is there: %v", ahead, err == nil)
+		}
+	}
+}
+
 // The count and the envelopes of a box with thousands of messages do not need a look at
 // each file. Compare with index=no.
 func BenchmarkManyMessages(b *testing.B) {

@@ -3,6 +3,8 @@ package voicemail
 import (
 	"errors"
 	"os"
+	"path/filepath"
+	"time"
 
 	"github.com/hometone/hometone/config/voicemail"
 	"github.com/hometone/hometone/store/records"
@@ -42,7 +44,27 @@ func (o *Office) Open(b *voicemail.Box, folder string) (*Visit, error) {
 		v.Messages = append(v.Messages, list...)
 	}
 	o.opened[b.ID()]++
+	o.sweep(b)
 	return v, nil
+}
+
+// draftTime is how old what a killed process has left among the drafts becomes.
+const draftTime = 24 * time.Hour
+
+// sweep removes drafts that nobody can be recording any more.
+func (o *Office) sweep(b *voicemail.Box) {
+	dir := o.folder(b, tmp)
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return // there are none
+	}
+	for _, e := range entries {
+		if at, err := e.Info(); err == nil && at.Mode().IsRegular() && o.now().Sub(at.ModTime()) > draftTime {
+			if err := os.Remove(filepath.Join(dir, e.Name())); err != nil {
+				o.log.Warn("voicemail: an old draft is not removed", "mailbox", b.ID(), "error", err)
+			}
+		}
+	}
 }
 
 // folders are those on disk that a visit shows as one.
