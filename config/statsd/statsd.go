@@ -1,5 +1,6 @@
 // Package statsd reads statsd.conf: the server that the application StatsD sends its
-// figures to. Load never fails: what is wrong in the file is a warning with its line.
+// figures to. Load never fails: what is wrong in the file is a warning with its line. Without
+// enabled=yes nothing is sent. Package pbx sends the figures, one datagram each.
 package statsd
 
 import (
