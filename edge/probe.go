@@ -23,6 +23,9 @@ type probe struct {
 // resolver answers from its cache while their TTL lasts.
 const resolveAfter = 15 * time.Second
 
+// unknownAfter is the same as long as nothing is known: there is nobody to call.
+const unknownAfter = 2 * time.Second
+
 // Run probes the destinations, looks up their names and tells the proxy which
 // are down, until ctx ends. It is one goroutine for all, and one more for each
 // look-up under way.
@@ -91,6 +94,7 @@ func (d *Dispatcher) resolved(pl *place, targets []transport.Target, err error) 
 	if err != nil {
 		d.log.Warn("edge: destination not found", "peer", pl.dest.URI, "error", err)
 		if len(pl.dest.Targets()) == 0 {
+			pl.resolve = time.Now().Add(unknownAfter)
 			d.sign(pl, false, err.Error())
 		}
 		return // what was known stays in use

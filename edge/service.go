@@ -87,6 +87,9 @@ func (d *Dispatcher) served(s *service, records []transport.Service, err error) 
 	now := time.Now()
 	s.next = now.Add(resolveAfter)
 	if err != nil {
+		if len(s.specs) == 0 {
+			s.next = now.Add(unknownAfter)
+		}
 		d.log.Warn("edge: destinations not found", "service", s.name, "error", err)
 		return // those that were known stay in use
 	}

@@ -14,6 +14,7 @@ needs=(
 	linphonec:linphone-cli
 	kamailio:kamailio
 	tshark:tshark
+	dnsmasq:dnsmasq-base
 	sox:sox
 	espeak-ng:espeak-ng
 	ip:iproute2
