@@ -34,6 +34,7 @@ type settings struct {
 	rate    float64 // 0: every rate of a measurement
 	dir     string
 	binary  string
+	wrap    []string // what runs the binary: taskset and its arguments
 	port    uint16
 	out     io.Writer
 }
@@ -51,6 +52,7 @@ var measurements = []measurement{
 	{"proxy", "calls through the balancer, against Kamailio", proxied},
 	{"floor", "the kernel's part of a call through the balancer", floors},
 	{"highest", "highest rate of calls through the balancer, against Kamailio", highest},
+	{"overload", "what the balancer does at three times the load it can bear", overload},
 	{"calls", "calls set up and torn down through the B2BUA", calls},
 	{"idle", "memory of an answered call", idle},
 	{"media", "anchored RTP", media},

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/hometone/hometone/test/load"
@@ -155,5 +156,6 @@ func (s settings) startEdge(ctx context.Context, dir string, addr, callee netip.
 			return nil, fmt.Errorf("bench: %w", err)
 		}
 	}
-	return start(ctx, dir, "hometone", addr, nil, s.binary, "serve", "-c", filepath.Join(dir, "hometone.yaml"))
+	argv := append(slices.Clone(s.wrap), s.binary, "serve", "-c", filepath.Join(dir, "hometone.yaml"))
+	return start(ctx, dir, "hometone", addr, nil, argv...)
 }
