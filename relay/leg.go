@@ -53,9 +53,12 @@ type Leg struct {
 	closed      bool
 	desc        Description
 	described   bool
-	routed      routed // of the latest packet
-	round       uint32 // of the loop, in which RTP was read last
-	peer        *Leg   // forwards to; itself for an echo; nil: nobody
+	routed      routed  // of the latest packet
+	round       uint32  // of the loop, in which RTP was read last
+	heeded      bool    // somebody has heard what it receives
+	early       []early // what came before that
+	stale       bool    // nothing more is kept
+	peer        *Leg    // forwards to; itself for an echo; nil: nobody
 	sink        func(Packet)
 	keepsEvents bool   // see KeepEvents
 	taps        []*tap // replaced, never changed

@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"net/netip"
 	"time"
 
 	"github.com/hometone/hometone/rtp"
@@ -18,7 +19,7 @@ type received struct {
 
 // arrivals is the harvest of one batch on one leg.
 type arrivals struct {
-	list  [batchSize]received
+	list  [batchSize + earlyMost]received
 	n     int
 	peer  *Leg
 	sink  func(Packet)
@@ -44,8 +45,21 @@ func (lp *loop) readRTP(l *Leg, now time.Duration) {
 		n = lp.batch.receiveOne(l.pair.rtp)
 	}
 	l.round = lp.round
+	if !l.heeded && l.described {
+		l.weigh(a)
+		if l.heeded = l.hears(); l.heeded {
+			l.release(now, a)
+		}
+	}
 	for i := range n {
 		l.arrive(lp, i, now, a)
+	}
+	if !l.heeded && l.described {
+		for i := range a.n {
+			if r := &a.list[i]; !r.raw {
+				l.hold(early{packet: r.packet, at: now, judged: true})
+			}
+		}
 	}
 	a.peer, a.sink, a.taps = l.peer, l.sink, l.taps
 	source := l.latch.Source
@@ -90,12 +104,26 @@ func (l *Leg) arrive(lp *loop, i int, now time.Duration, a *arrivals) {
 		}
 		return
 	}
+	var to netip.Addr
+	if l.pair.any {
+		to = lp.batch.destination(i)
+	}
+	if !l.described {
+		l.hold(early{packet: b, src: lp.batch.source(i), dst: to, at: now})
+		return
+	}
+	l.judge(b, h, lp.batch.source(i), to, now, a)
+}
+
+// judge takes an RTP packet into the harvest if it is the peer's and one that was
+// agreed on. to is the local address it came to, of an unspecified socket. Needs mu.
+func (l *Leg) judge(b []byte, h rtp.Header, src netip.AddrPort, to netip.Addr, now time.Duration, a *arrivals) {
 	f := l.desc.receives(h.PT)
 	if f == nil {
 		l.drops.Format++
 		return
 	}
-	ok, moved := l.latch.accept(lp.batch.source(i), h, now, !l.desc.Recv)
+	ok, moved := l.latch.accept(src, h, now, !l.desc.Recv)
 	if !ok {
 		l.drops.Source++
 		return
@@ -106,7 +134,7 @@ func (l *Leg) arrive(lp *loop, i int, now time.Duration, a *arrivals) {
 	}
 	l.heard = now
 	if l.pair.any {
-		l.replyAs = lp.batch.destination(i)
+		l.replyAs = to
 	}
 	if !l.desc.Recv {
 		l.drops.Direction++
@@ -123,6 +151,11 @@ func (l *Leg) arrive(lp *loop, i int, now time.Duration, a *arrivals) {
 		// like thousands of lost packets to the other peer.
 		return
 	}
+	a.add(l, b, h, f)
+}
+
+// add takes a packet of a leg into the harvest.
+func (a *arrivals) add(l *Leg, b []byte, h rtp.Header, f *Format) {
 	a.list[a.n] = received{packet: b, header: h, format: f, from: origin{l.id, h.SSRC, l.in.Restarts}, kept: l.keepsEvents && f.telephone}
 	a.n++
 }
