@@ -355,6 +355,9 @@ func (d *Dispatcher) dispatch(b *board, req *sip.Request, plan *Plan) {
 	}
 	if req.Method() == sip.INVITE && !govern(chosen) {
 		plan.Status, plan.Reason, plan.RetryAfter, plan.Shed = 503, "Overload", overloadFor, true
+		if p := d.proxy.Load(); p != nil && len(chosen) == b.usable() {
+			p.Full()
+		}
 		return
 	}
 	if alg == dispatch.Parallel {
@@ -369,6 +372,16 @@ func (d *Dispatcher) dispatch(b *board, req *sip.Request, plan *Plan) {
 		plan.Groups = append(plan.Groups, *b.byDest[dest].branch.Load())
 	}
 	plan.Uses = key.Resources
+}
+
+// usable is how many destinations a request can be sent to, by any way.
+func (b *board) usable() (n int) {
+	for _, set := range b.order {
+		if k := set.Usable(); k > 0 {
+			return k // the sets behind it do not stand in
+		}
+	}
+	return 0
 }
 
 // overloadFor is how long a call that is shed has to wait, in seconds.

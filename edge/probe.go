@@ -46,8 +46,12 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-turn.C:
+			var refused int64
+			if p := d.proxy.Load(); p != nil {
+				refused = p.Turned()
+			}
 			for dest := range d.board.Load().byDest {
-				dest.Governor().Turn()
+				dest.Governor().Turn(refused)
 			}
 			continue
 		case <-timer.C:

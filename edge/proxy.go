@@ -94,6 +94,9 @@ type Proxy struct {
 	exchanges sync.Pool     // of *exchange
 	lookups   chan struct{} // a place for each DNS look-up under way
 	open      atomic.Int64  // requests without a final response
+	full      atomic.Bool   // see Full
+	early     atomic.Int64  // calls refused because of it
+	shedTag   string        // To tag of such refusals
 	report    report.Reporter
 	count     counters
 	log       *slog.Logger
@@ -128,7 +131,7 @@ func New(cfg Config) (*Proxy, error) {
 	p := &Proxy{
 		cfg: cfg, self: newSelf(cfg.Names, cfg.Transport.Addrs), seed: maphash.MakeSeed(), flows: newFlowTokens(secrets...),
 		deadlines: newDeadlines(cfg.Patience, cfg.TimerC), calls: newCallTable(cfg.Calls, cfg.CallLife),
-		lookups: make(chan struct{}, cfg.Lookups), log: cfg.Logger, ctx: context.Background(),
+		lookups: make(chan struct{}, cfg.Lookups), shedTag: sip.NewTag(), log: cfg.Logger, ctx: context.Background(),
 	}
 	p.exchanges.New = func() any { return new(exchange) }
 	if cfg.Relay != nil {
@@ -193,6 +196,9 @@ func (p *Proxy) Counters(yield func(name string, total uint64) bool) { p.report.
 
 // ServeSIP implements transaction.Handler: RFC 3261 §16.2 to §16.6.
 func (p *Proxy) ServeSIP(ctx context.Context, tx *transaction.Server, req *sip.Request) {
+	if p.shed(tx, req) {
+		return
+	}
 	if r := p.cfg.Shield.admit(tx.Flow(), req, time.Now()); r.status != 0 {
 		p.refuse(tx, req, r)
 		return
@@ -229,6 +235,34 @@ func (p *Proxy) ServeSIP(ctx context.Context, tx *transaction.Server, req *sip.R
 	default:
 		p.proceed(fw)
 	}
+}
+
+// shed refuses a new call before anything else is done for it: under overload the
+// refusals are most of the work. Their ACKs, known by the tag, are dropped as early.
+func (p *Proxy) shed(tx *transaction.Server, req *sip.Request) bool {
+	switch m := req.Method(); {
+	case m == sip.ACK:
+		return req.ToTag() == p.shedTag
+	case m != sip.INVITE || !p.full.Load() || req.ToTag() != "" || p.cfg.Relay != nil && p.cfg.Relay(tx.Flow()):
+		return false
+	}
+	p.early.Add(1)
+	p.count.shed.Add(1)
+	res := sip.NewResponse(req, 503, "Overload")
+	res.SetToTag(p.shedTag)
+	res.Add(sip.HeaderRetryAfter, strconv.Itoa(overloadFor))
+	_ = tx.RespondOnce(req, res) // the caller asks again
+	return true
+}
+
+// Full says that no destination takes new calls until the turn of their overload
+// control; Turned ends that and returns how many were refused meanwhile.
+func (p *Proxy) Full() { p.full.Store(true) }
+
+// Turned is the counterpart of Full.
+func (p *Proxy) Turned() (refused int64) {
+	p.full.Store(false)
+	return p.early.Swap(0)
 }
 
 // proceed checks that the request may be forwarded and does it.

@@ -74,15 +74,16 @@ func (g *Governor) Answered(after time.Duration) {
 	}
 }
 
-// Turn ends an interval of GovernTime. It returns how many new calls a second may come in from
-// now on, 0 if there is no limit.
-func (g *Governor) Turn() float64 {
+// Turn ends an interval of GovernTime, in which refused calls more than Admit knows
+// of were offered. It returns how many new calls a second may come in from now on, 0
+// if there is no limit.
+func (g *Governor) Turn(refused int64) float64 {
 	w := &g.seen
 	quick, slow := g.quick.Swap(0), g.slow.Swap(0)
 	w.quick += quick
 	w.slow += slow
 	w.all += quick + slow + g.middling.Swap(0)
-	w.offered += g.offered.Swap(0)
+	w.offered += g.offered.Swap(0) + refused
 	if w.length += GovernTime; w.all >= enough || w.length >= longest {
 		g.judge(*w)
 		*w = window{}

@@ -15,7 +15,7 @@ func TestGovernor(t *testing.T) {
 		for range n {
 			g.Answered(after)
 		}
-		return g.Turn()
+		return g.Turn(0)
 	}
 	if l := interval(1000, time.Millisecond); l != 0 || !g.Admit() {
 		t.Errorf("a limit of %v without overload, want none", l)

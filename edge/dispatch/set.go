@@ -57,6 +57,9 @@ func New(cfg Config) (*Set, []error) {
 // Destinations returns all, in the order of their priority.
 func (s *Set) Destinations() []*Destination { return slices.Clone(s.all) }
 
+// Usable returns how many destinations take calls.
+func (s *Set) Usable() int { return len(s.view.Load().usable) }
+
 // Find returns the destination with that duid or URI.
 func (s *Set) Find(id string) (*Destination, bool) {
 	for _, d := range s.all {
