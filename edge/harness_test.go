@@ -8,11 +8,12 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"github.com/hometone/hometone/sip"
 	"github.com/hometone/hometone/sip/siptest"
 	"github.com/hometone/hometone/sip/transaction"
 	"github.com/hometone/hometone/sip/transport"
-	"go.uber.org/goleak"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

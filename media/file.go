@@ -70,7 +70,7 @@ type Reader struct {
 // of the headerless ones); errors wrap ErrFormat.
 func NewReader(src io.Reader, ext string) (*Reader, error) {
 	r := &Reader{src: src, channels: 1, left: 1<<63 - 1, octets: make([]byte, 4096)}
-	rate := Rate
+	var rate int
 	ext = strings.ToLower(ext)
 	if ext == ".wav" || ext == ".wav16" {
 		var err error

@@ -220,14 +220,14 @@ func (r *registration) exchange(ctx context.Context, expires time.Duration, drop
 		switch status := res.Status(); {
 		case (status == 401 || status == 407) && p.identity != nil:
 			if err := p.identity.Authorize(req, res); err != nil {
-				return res, nil // the same password was refused, or a strange scheme
+				return res, nil //nolint:nilerr // the same password was refused, or a strange scheme: the answer stands
 			}
 		case status == 423 && expires > 0:
 			// RFC 3261 §10.2.8: "MAY retry the registration after making the
 			// expiration interval ... equal to or greater than" Min-Expires.
 			least, ok, err := res.MinExpires()
 			if err != nil || !ok || time.Duration(least)*time.Second <= expires {
-				return res, nil
+				return res, nil //nolint:nilerr // an answer that helps nobody stands
 			}
 			r.expires = time.Duration(least) * time.Second
 			expires = r.expires

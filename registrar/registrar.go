@@ -132,17 +132,23 @@ const (
 // request. Bindings over connections come back as lost.
 func (r *Registrar) Load(ctx context.Context) error {
 	var secret []byte
-	now := time.Now()
+	now, unread, example := time.Now(), 0, ""
 	_, err := r.cfg.Store.Load(ctx, func(e state.Entry) error {
 		if e.Key == secretKey {
 			secret = slices.Clone(e.Value)
 		} else if name, ok := strings.CutPrefix(e.Key, aorKey); ok {
-			r.restore(name, string(e.Value), now)
+			if !r.restore(name, string(e.Value), now) {
+				unread, example = unread+1, name
+			}
 		}
 		return nil
 	})
 	if err != nil {
 		return fmt.Errorf("registrar: load: %w", err)
+	}
+	if unread > 0 {
+		r.log.Error("registrar: stored bindings cannot be read and are left out: another version wrote them, or they are damaged; the phones are back when they register again",
+			"count", unread, "aor", example)
 	}
 	if len(secret) == gruuKey {
 		return r.setKey(secret)
@@ -167,11 +173,11 @@ func (r *Registrar) storeKey(ctx context.Context) error {
 	}
 }
 
-func (r *Registrar) restore(aor, record string, now time.Time) {
+// restore takes a record over; false if it cannot be read.
+func (r *Registrar) restore(aor, record string, now time.Time) bool {
 	at, err := firstLapse(record, now)
 	if err != nil {
-		r.log.Error("registrar: stored bindings are damaged and left out", "aor", aor, "err", err)
-		return
+		return false
 	}
 	sh := r.shard(aor)
 	sh.mu.Lock()
@@ -182,6 +188,7 @@ func (r *Registrar) restore(aor, record string, now time.Time) {
 		sh.schedule(e, at)
 	}
 	sh.tidy(e)
+	return true
 }
 
 // Run lets bindings lapse until ctx ends.

@@ -56,7 +56,7 @@ func (l *Leg) passRaw(r *received) {
 		l.drops.Unsent++
 		return
 	}
-	sent := false
+	var sent bool
 	if l.pair.any && l.replyAs.IsValid() {
 		sent = sendFrom(l.pair.rtp, r.packet, &l.to, l.replyAs)
 	} else {

@@ -1,6 +1,7 @@
 package sdp
 
 import (
+	"errors"
 	"net/netip"
 	"slices"
 )
@@ -30,7 +31,7 @@ func Accept(l Local, answer *Description) (Negotiated, error) {
 	case alive && err != nil:
 		n.Media = Media{Line: main, Kind: kind, Rejected: true, Direction: Inactive}
 		return n, nil
-	case err == ErrRejected:
+	case errors.Is(err, ErrRejected):
 		return Negotiated{Media: m, Layout: n.Layout}, err
 	case err != nil:
 		return Negotiated{}, err

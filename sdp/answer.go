@@ -1,6 +1,7 @@
 package sdp
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -120,7 +121,7 @@ func choose(offer *Description, l *Local) (int, error) {
 			return i, nil
 		case why == nil && other < 0:
 			other = i
-		case why == ErrNoCodec || err == ErrNoAudio && why != nil:
+		case errors.Is(why, ErrNoCodec) || errors.Is(err, ErrNoAudio) && why != nil:
 			err = why
 		}
 	}

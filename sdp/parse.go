@@ -97,7 +97,7 @@ func strict(body string) (mended, *psdp.SessionDescription, error) {
 	}
 	var parsed psdp.SessionDescription
 	if err := parsed.UnmarshalString(m.text); err != nil {
-		return mended{}, nil, fmt.Errorf("%w: %v", ErrSyntax, err)
+		return mended{}, nil, fmt.Errorf("%w: %w", ErrSyntax, err)
 	}
 	return m, &parsed, nil
 }

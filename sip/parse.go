@@ -23,7 +23,7 @@ func Parse(src string) (*Request, *Response, error) {
 	}
 	req := newRequest(strings.Count(src, "\n"))
 	err := req.Parse(src)
-	if e, ok := err.(*Error); ok && e.Status == 0 {
+	if e, ok := err.(*Error); ok && e.Status == 0 { //nolint:errorlint // Parse's own, as it made it
 		return nil, nil, err
 	}
 	return req, nil, err

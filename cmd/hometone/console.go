@@ -68,7 +68,7 @@ func (c *consoleCommand) Run(ctx context.Context, t *terminal) error {
 	}
 	err = client.Follow(ctx, filter, view.reply)
 	if ctx.Err() != nil {
-		return nil // interrupted: that is how following ends
+		return nil //nolint:nilerr // interrupted: that is how following ends
 	}
 	return noNode(err)
 }

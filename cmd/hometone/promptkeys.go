@@ -129,8 +129,11 @@ func (h *history) At(i int) string { return h.lines[len(h.lines)-1-i] }
 
 // save writes the file; a home that cannot be written is none.
 func (h *history) save() error {
-	if h.path == "" || len(h.lines) == 0 || os.MkdirAll(filepath.Dir(h.path), 0o700) != nil {
+	if h.path == "" || len(h.lines) == 0 {
 		return nil
+	}
+	if err := os.MkdirAll(filepath.Dir(h.path), 0o700); err != nil {
+		return nil //nolint:nilerr // nowhere to keep it
 	}
 	text := strings.Join(h.lines, "\n") + "\n"
 	if err := os.WriteFile(h.path, []byte(text), 0o600); err != nil && !os.IsPermission(err) {

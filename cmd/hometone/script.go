@@ -84,7 +84,7 @@ func (s *script) run(ctx context.Context, lines <-chan string) error {
 		}
 		err := s.do(ctx, table, text)
 		if errors.Is(err, errQuit) || ctx.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // both are how a script ends
 		}
 		if err != nil {
 			err = fmt.Errorf("%s: %w", strings.TrimSpace(text), err)

@@ -125,7 +125,7 @@ func (l *loader) checkCodecs(e *Endpoint) {
 	case len(e.Codecs) == 0:
 		l.warnf(on(&e.Object, "endpoint", "allow"), "add allow=ulaw,alaw", " allows no codec that is supported, so its calls have no sound")
 	case len(e.Codecs) == 1 && (e.Codecs[0] == "ulaw" || e.Codecs[0] == "alaw") && len(e.Missing) == 0 && !e.natSettings():
-		l.trap("T9", on(&e.Object, "endpoint", "allow"), "NAT is handled without settings; allow opus as well for phones that have it",
+		l.trap("T9", on(&e.Object, "endpoint", "allow"), "NAT is handled without settings; allow opus as well: phones that have it use it among themselves",
 			" allows %s only, 87 kbit/s each way, and has no NAT settings", e.Codecs[0])
 	}
 }

@@ -95,7 +95,7 @@ func TestManyAlike(t *testing.T) {
 		t.Fatalf("%d problems: %v", len(problems), problems[:min(5, len(problems))])
 	}
 	dir := filepath.Dir(problems[0].File)
-	const nat = ":5: warning: [T9] endpoint [u0] allows ulaw only, 87 kbit/s each way, and has no NAT settings (NAT is handled without settings; allow opus as well for phones that have it); the same: [u1], [u2], [u3] and 4,997 more"
+	const nat = ":5: warning: [T9] endpoint [u0] allows ulaw only, 87 kbit/s each way, and has no NAT settings (NAT is handled without settings; allow opus as well: phones that have it use it among themselves); the same: [u1], [u2], [u3] and 4,997 more"
 	const password = ":14: warning: [T7] auth [u0]: the password is the user name; open to the internet it is found within hours (use 12 characters or more that nobody can guess, for instance from: openssl rand -base64 18); the same: [u1] pjsip.conf:26, [u2] pjsip.conf:38, [u3] pjsip.conf:50 and 4,997 more"
 	for i, want := range []string{nat, password} {
 		if got := strings.ReplaceAll(problems[i].String(), dir+"/", ""); got != "pjsip.conf"+want {

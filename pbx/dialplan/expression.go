@@ -153,7 +153,7 @@ func (p *exprParser) conditional(condition value) value {
 	}
 	p.next()
 	no := p.expression(precOr)
-	holds := false
+	var holds bool
 	if condition.kind == isText {
 		holds = condition.str != "" && condition.str != `""` && condition.str != "0"
 	} else {

@@ -146,7 +146,7 @@ func (l *loader) priority(x *Extension, text string, step *Step) bool {
 	text = strings.TrimSpace(text)
 	text, label, labelled := strings.Cut(text, "(")
 	if labelled {
-		closed := false
+		var closed bool
 		label, _, closed = strings.Cut(label, ")")
 		if !closed {
 			l.warnf(step.Pos, "write n("+label+")", "label %s has no closing parenthesis", label)

@@ -74,7 +74,7 @@ func (g *gathering) members(l *List, depth int) (list []*member) {
 			continue
 		}
 		g.seen[item] = true
-		ok := false
+		var ok bool
 		if l.Event == summaryPackage {
 			m.boxes = g.directory.Mailboxes(item)
 			ok = len(m.boxes) > 0 && !slices.ContainsFunc(m.boxes, g.watcher.told)

@@ -253,7 +253,7 @@ func (s *Session) accept(now time.Time, sdp string, h []Header) error {
 func (s *Session) replaced() {
 	now := s.strand.enter()
 	defer s.strand.leave()
-	s.hangUp(now, CauseReplaced, Reason{}, nil)
+	_ = s.hangUp(now, CauseReplaced, Reason{}, nil)
 }
 
 // Reject answers the INVITE with 300 and more; "" is the standard phrase.

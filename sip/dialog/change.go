@@ -450,13 +450,13 @@ func (s *Session) refuseOffer(now time.Time, status int, reason string, h []Head
 		}
 	case p.viaPrack:
 		s.sendPRACK(p.res, "", nil)
-		s.hangUp(now, CauseNoAnswer, Reason{Protocol: "SIP", Cause: status}, h)
+		_ = s.hangUp(now, CauseNoAnswer, Reason{Protocol: "SIP", Cause: status}, h)
 	default:
 		if p.change != nil {
 			p.change.ack = s.changeACK(p.change, "", nil)
 			s.strand.do(p.change.ack)
 		}
-		s.hangUp(now, CauseNoAnswer, Reason{Protocol: "SIP", Cause: status}, h)
+		_ = s.hangUp(now, CauseNoAnswer, Reason{Protocol: "SIP", Cause: status}, h)
 	}
 }
 

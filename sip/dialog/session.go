@@ -478,7 +478,7 @@ func (s *Session) at(what deadline, t time.Time) { s.sched.set(&s.layer().clock,
 // (RFC 4028 §10).
 func (s *Session) expire(now time.Time) {
 	if s.state == stateConfirmed {
-		s.hangUp(now, CauseExpired, Reason{Protocol: "SIP", Cause: 408, Text: "Session expired"}, nil)
+		_ = s.hangUp(now, CauseExpired, Reason{Protocol: "SIP", Cause: 408, Text: "Session expired"}, nil)
 	}
 }
 

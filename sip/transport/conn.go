@@ -115,7 +115,7 @@ func (c *conn) send(msg []byte) error {
 // post queues bytes and starts a writer if none is running.
 func (c *conn) post(msg []byte) error {
 	err := c.enqueue(msg)
-	if err == ErrQueueFull {
+	if errors.Is(err, ErrQueueFull) {
 		c.shut(err)
 	}
 	return err

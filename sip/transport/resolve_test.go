@@ -15,9 +15,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/miekg/dns"
+
 	"github.com/hometone/hometone/internal/testdata"
 	"github.com/hometone/hometone/sip"
-	"github.com/miekg/dns"
 )
 
 // nameServer is a DNS server on loopback.

@@ -151,7 +151,7 @@ func (r *Resolver) keep(q question, a answer) {
 // exchange asks the servers in order until one answers.
 func (r *Resolver) exchange(ctx context.Context, q question) answer {
 	servers := r.serverList()
-	err := error(errNoServers)
+	err := errNoServers
 	for range r.cfg.Attempts {
 		for _, server := range servers {
 			var m *dns.Msg

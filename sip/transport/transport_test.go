@@ -8,8 +8,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/hometone/hometone/sip"
 	"go.uber.org/goleak"
+
+	"github.com/hometone/hometone/sip"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

@@ -94,6 +94,9 @@ func (s *Store) stream(ctx context.Context, cfg BucketConfig, stream nats.Stream
 	}
 	_, err := s.js.AddStream(&stream, nats.Context(ctx))
 	if errors.Is(err, nats.ErrStreamNameAlreadyInUse) {
+		if was, err := s.js.StreamInfo(cfg.Name, nats.Context(ctx)); err == nil {
+			stream.AllowMsgTTL = stream.AllowMsgTTL || was.Config.AllowMsgTTL // it cannot be taken back
+		}
 		_, err = s.js.UpdateStream(&stream, nats.Context(ctx))
 	}
 	return cfg, err

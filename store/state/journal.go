@@ -174,7 +174,7 @@ func (j *Journal) flush() {
 // publish sends a group to the store, which takes a copy.
 func (j *Journal) publish(g *group) {
 	acks := j.store.acks
-	if err := j.store.conn.PublishRequest(j.cfg.Name+".group", acks.reply(g.number), g.data); err != nil {
+	if err := j.store.conn.PublishRequest(j.cfg.Name+"."+groupKey, acks.reply(g.number), g.data); err != nil {
 		acks.finish(g.number, 0, fmt.Errorf("state: %w", err))
 	}
 	j.mu.Lock()
@@ -238,11 +238,15 @@ func (j *Journal) find(revision uint64) int {
 // only during the call. An error of fn ends it. To be called once, before the
 // first write.
 func (j *Journal) Load(ctx context.Context, fn func(Entry) error) (revision uint64, err error) {
+	former := 0
 	revision, err = j.store.replay(ctx, j.cfg.Name, func(e Entry) error {
 		j.mu.Lock()
 		defer j.mu.Unlock()
 		j.messages = append(j.messages, message{revision: e.Revision})
-		damaged := eachRecord(e.Value, func(key string, value []byte) error {
+		if e.Key != groupKey {
+			former++
+		}
+		damaged := records(e.Key, e.Value, func(key string, value []byte) error {
 			if _, known := j.where[key]; !known {
 				key = strings.Clone(key)
 			}
@@ -257,8 +261,22 @@ func (j *Journal) Load(ctx context.Context, fn func(Entry) error) (revision uint
 	})
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.loaded = err == nil
+	if j.loaded = err == nil; j.loaded && former > 0 {
+		j.store.cfg.Logger.Info("state: values in the form of an earlier version were taken over", "journal", j.cfg.Name, "keys", former)
+	}
 	return revision, err
+}
+
+// groupKey is where a journal's messages are. Any other key is a value that a Bucket
+// of the same name has stored, before it became a journal.
+const groupKey = "group"
+
+// records calls fn with the values in a message.
+func records(from string, data []byte, fn func(key string, value []byte) error) error {
+	if from != groupKey {
+		return fn(from, data)
+	}
+	return eachRecord(data, fn)
 }
 
 // startCleaning reports whether there is more waste than is wanted and nobody
@@ -353,7 +371,7 @@ func (j *Journal) move(ctx context.Context, revision uint64) error {
 	outcomes := make(chan error, maxGroup)
 	moved := 0
 	j.mu.Lock()
-	err = eachRecord(m.Data, func(key string, value []byte) error {
+	err = records(keyOf(strings.TrimPrefix(m.Subject, j.cfg.Name+".")), m.Data, func(key string, value []byte) error {
 		if value == nil || j.where[key] != revision || j.busy[key] > 0 {
 			return nil
 		}

@@ -245,3 +245,48 @@ func appendAll(t *testing.T, data []byte) (dst []byte) {
 	}
 	return dst
 }
+
+// What a bucket has kept is there when it has become a journal, and stays there when
+// the journal cleans: nobody who updates has to register again.
+func TestBucketBecomesJournal(t *testing.T) {
+	dir := t.TempDir()
+	want := map[string]string{}
+	func() {
+		s := open(t, dir)
+		defer s.Close()
+		b, err := s.Bucket(context.Background(), BucketConfig{Name: "journal", Linger: time.Millisecond})
+		if err != nil {
+			t.Fatal(err)
+		}
+		stored := make(chan error, 200)
+		for i := range 100 {
+			for _, value := range []string{"old", fmt.Sprint("value ", i)} {
+				if err := b.Put(fmt.Sprintf("aor.user%d@example.org", i), []byte(value), func(_ uint64, err error) { stored <- err }); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want[fmt.Sprintf("aor.user%d@example.org", i)] = fmt.Sprint("value ", i)
+		}
+		for range 200 {
+			if err := <-stored; err != nil {
+				t.Fatal(err)
+			}
+		}
+	}()
+	for range 2 {
+		s := open(t, dir)
+		j, got := journal(t, s)
+		if !maps.Equal(got, want) {
+			t.Errorf("%d values of %d are there", len(got), len(want))
+		}
+		var writes [][2]string
+		for i := range 3 * wasteMost { // until it cleans
+			writes = append(writes, [2]string{"aor.busy", fmt.Sprint(i)})
+		}
+		writeAll(t, j, writes)
+		want["aor.busy"] = fmt.Sprint(3*wasteMost - 1)
+		writeAll(t, j, [][2]string{{"aor.user7@example.org", ""}})
+		delete(want, "aor.user7@example.org")
+		s.Close()
+	}
+}

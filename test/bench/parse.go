@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/emiago/sipgo/sip"
+
 	ours "github.com/hometone/hometone/sip"
 )
 

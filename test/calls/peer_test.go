@@ -213,6 +213,8 @@ func (p *peer) describe(direction string) string {
 			b.WriteString("a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\n")
 		case "9":
 			b.WriteString("a=rtpmap:9 G722/8000\r\n")
+		case "107":
+			b.WriteString("a=rtpmap:107 opus/48000/2\r\na=fmtp:107 useinbandfec=1\r\n")
 		}
 	}
 	if direction != "" {
