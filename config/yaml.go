@@ -176,7 +176,7 @@ func (d *decoder) mapping(n ast.Node, v reflect.Value, path string) {
 		index, known := fields[key]
 		switch {
 		case !known:
-			d.errorf(at, unknownKeyHint(key, path, fields), "unknown key %s", name)
+			d.errorf(at, unknownKeyHint(key, fields), "unknown key %s", name)
 		case seen[key]:
 			d.errorf(at, "keep one", "key %s is given twice", name)
 		default:
@@ -210,7 +210,7 @@ func fieldsByKey(t reflect.Type) map[string]int {
 	return fields
 }
 
-func unknownKeyHint(key, path string, fields map[string]int) string {
+func unknownKeyHint(key string, fields map[string]int) string {
 	known := make([]string, 0, len(fields))
 	for k := range fields {
 		known = append(known, k)

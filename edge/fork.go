@@ -117,7 +117,7 @@ func (f *fork) refused(b *branchState, res *sip.Response) verdict {
 			return verdict{cancel: true}
 		}
 	}
-	return f.goOn(b, b.branch.Failover == nil || b.branch.Failover(status))
+	return f.goOn(b.branch.Failover == nil || b.branch.Failover(status))
 }
 
 // keep remembers the best final response so far; res is nil for one that is
@@ -145,11 +145,11 @@ func (f *fork) redirected(i int, contacts []Branch) verdict {
 	}
 	f.end(b)
 	if f.done || f.cancelled {
-		return f.goOn(b, false)
+		return f.goOn(false)
 	}
 	rest := append([][]Branch{contacts}, f.groups[f.next:]...)
 	f.groups, f.next = rest, 0
-	return f.goOn(b, true)
+	return f.goOn(true)
 }
 
 // failed takes the end of branch i without a final response: a time-out is
@@ -164,7 +164,7 @@ func (f *fork) failed(i, status int) verdict {
 		return verdict{}
 	}
 	f.keep(status, nil)
-	return f.goOn(b, !b.rang)
+	return f.goOn(!b.rang)
 }
 
 // waits reports whether branch i may be given up for the next group: it has
@@ -174,7 +174,7 @@ func (f *fork) waits(i int) bool { return !f.branches[i].final && !f.branches[i]
 // goOn starts the next group when a branch has failed: at once if the group's
 // last branch has ended. A branch that must not be replaced (another answer
 // than those that fail over, or it rang already) ends the search.
-func (f *fork) goOn(b *branchState, replace bool) verdict {
+func (f *fork) goOn(replace bool) verdict {
 	if f.running > 0 || f.done {
 		return verdict{}
 	}

@@ -102,7 +102,7 @@ type Proxy struct {
 	log       *slog.Logger
 
 	mu      sync.Mutex      // guards the following
-	ctx     context.Context // of Run; look-ups end with it
+	ctx     context.Context //nolint:containedctx // of Run; look-ups end with it
 	running sync.WaitGroup  // look-ups
 }
 

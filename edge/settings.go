@@ -113,7 +113,7 @@ func Load(e *config.Edge, n *config.Node) (Settings, []config.Problem) {
 			problems = append(problems, n.At(fmt.Sprintf("edge.srv[%d]", i)).Problem(config.Error, "write _sip._udp.example.org, _sip._tcp or _sips._tcp", "%q is no SRV name of SIP", name))
 		}
 	}
-	return s, append(problems, s.check(e, n)...)
+	return s, append(problems, s.check(n)...)
 }
 
 // slowStart is how long a destination that came back needs until it gets its
@@ -164,7 +164,7 @@ func itself(uri *sip.URI, listen []config.Address) bool {
 
 // check finds what only shows with the whole: an empty set, attributes that the
 // algorithm ignores or misses.
-func (s *Settings) check(e *config.Edge, n *config.Node) []config.Problem {
+func (s *Settings) check(n *config.Node) []config.Problem {
 	var problems []config.Problem
 	at := n.At("edge")
 	count := 0

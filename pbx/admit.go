@@ -43,7 +43,7 @@ func (s *Server) admit(set *Settings, tx *transaction.Server, req *sip.Request) 
 	case verdict == auth.OK && e != nil:
 		return e
 	case verdict == auth.Malformed:
-		respond(tx, req, 400, "")
+		respond(tx, req, 400)
 		return nil
 	case verdict == auth.Denied:
 		s.log.Info("authentication failed", "call_id", req.CallID(), "peer", from.String(), "method", string(req.Method()))
@@ -91,7 +91,7 @@ func (s *Server) outside(ctx context.Context, set *Settings, tx *transaction.Ser
 		return
 	case sip.INFO, sip.UPDATE, sip.BYE, sip.PRACK:
 		// RFC 3261 §12.2.2: a request in a dialog that does not exist.
-		respond(tx, req, 481, "")
+		respond(tx, req, 481)
 		return
 	}
 	e := s.admit(set, tx, req)
@@ -102,7 +102,7 @@ func (s *Server) outside(ctx context.Context, set *Settings, tx *transaction.Ser
 	case sip.SUBSCRIBE, sip.PUBLISH:
 		s.subscribe(e, tx, req)
 	case sip.REFER:
-		respond(tx, req, 603, "")
+		respond(tx, req, 603)
 	default:
 		s.message(ctx, set, e, tx, req)
 	}

@@ -21,8 +21,8 @@ const recordGrace = 15 * time.Second
 // hurried is a context that ends when a channel is closed. One made by
 // context.WithCancel would have to be kept in the Server.
 type hurried struct {
-	context.Context
-	hurry <-chan struct{}
+	context.Context //nolint:containedctx // it is one
+	hurry           <-chan struct{}
 }
 
 func (h hurried) Done() <-chan struct{} { return h.hurry }

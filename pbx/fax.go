@@ -127,7 +127,7 @@ func (l *leg) answeredFax(e dialog.Answer) bool {
 	if errors.Is(err, sdp.ErrRejected) {
 		// The answer has no stream at all: so this leg ends, as with sound, and with it the call.
 		p.fax.asked = nil
-		l.fail(CauseBearerNotAvailable)
+		l.fail()
 		return true
 	}
 	p.fax.asked = nil

@@ -72,9 +72,9 @@ func (s *Server) subscribe(e *pjsip.Endpoint, tx *transaction.Server, req *sip.R
 	p := s.cfg.Presence
 	switch {
 	case p == nil: // RFC 6665 §4.1.2.1: no package has a notifier
-		respond(tx, req, 489, "")
+		respond(tx, req, 489)
 	case !e.AllowSubscribe:
-		respond(tx, req, 403, "")
+		respond(tx, req, 403)
 	default:
 		w := presence.Watcher{Name: e.Name, Context: e.SubscribeContext, Shortest: e.SubMinExpiry, Early: e.NotifyEarlyInUseRinging, Accept: s.acceptOptions(e)}
 		if !e.MWISubscribeReplaces {

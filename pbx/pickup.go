@@ -14,9 +14,8 @@ import (
 // elsewhere. Only calls that somebody could take are told. It is safe for
 // concurrent use.
 type rings struct {
-	mu     sync.Mutex // guards list
-	list   []*ringing // the oldest first
-	number uint64
+	mu   sync.Mutex // guards list
+	list []*ringing // the oldest first
 }
 
 // ringing is one Dial. What it says never changes.

@@ -25,7 +25,7 @@ func (l *leg) confirmed(e dialog.Confirmed) {
 	}
 	if err := l.accept(e.SDP); err != nil {
 		l.ch.log().Info("answer refused", "peer", l.name, "error", err)
-		l.fail(CauseBearerNotAvailable)
+		l.fail()
 		return
 	}
 	l.talk.Settle()
@@ -178,12 +178,12 @@ func (l *leg) reanswered(e dialog.Answer) {
 			_ = e.Session.AnswerOffer(body)
 			return
 		}
-		l.fail(CauseBearerNotAvailable)
+		l.fail()
 		return
 	}
 	if err := l.accept(e.SDP); err != nil {
 		l.ch.log().Info("answer refused", "peer", l.name, "error", err)
-		l.fail(CauseBearerNotAvailable)
+		l.fail()
 		return
 	}
 	l.talk.Settle()
@@ -192,7 +192,8 @@ func (l *leg) reanswered(e dialog.Answer) {
 
 // fail ends a leg for a fault in what its peer said; with the caller the call
 // ends.
-func (l *leg) fail(cause Cause) {
+func (l *leg) fail() {
+	const cause = CauseBearerNotAvailable
 	l.drop(cause)
 	if l == l.ch.caller {
 		l.ch.end(cause, l.ch.name)

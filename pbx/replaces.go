@@ -13,21 +13,21 @@ import (
 func (s *Server) replacing(e *pjsip.Endpoint, tx *transaction.Server, req *sip.Request) {
 	ref, _, err := req.Replaces()
 	if err != nil || req.Count(sip.HeaderReplaces) > 1 {
-		respond(tx, req, 400, "") // "MUST reject the request with a 400"
+		respond(tx, req, 400) // "MUST reject the request with a 400"
 		return
 	}
 	session, early := s.cfg.Dialogs.Find(ref)
 	if session == nil {
-		respond(tx, req, 481, "")
+		respond(tx, req, 481)
 		return
 	}
 	old, ok := session.Sink().(*leg)
 	switch {
 	case !ok || !e.AllowTransfer:
-		respond(tx, req, 603, "")
+		respond(tx, req, 603)
 		return
 	case !early && ref.EarlyOnly:
-		respond(tx, req, 486, "") // "early-only": the dialog is confirmed already
+		respond(tx, req, 486) // "early-only": the dialog is confirmed already
 		return
 	}
 	ch := old.owner()

@@ -235,7 +235,7 @@ func (s *Server) find(name string) *channel {
 func (s *Server) ServeSIP(ctx context.Context, tx *transaction.Server, req *sip.Request) {
 	set := s.settings.Load()
 	if !set.Permitted(req, tx.Flow().Remote().Addr()) {
-		respond(tx, req, 403, "")
+		respond(tx, req, 403)
 		return
 	}
 	if !understands(tx, req) {
@@ -287,7 +287,7 @@ func (s *Server) invite(ctx context.Context, set *Settings, tx *transaction.Serv
 	ch.caller.accepted(session)
 	// RFC 3261 §17.2.1 asks for 100 within 200 ms; callers of Asterisk are used
 	// to it at once.
-	respond(tx, req, 100, "")
+	respond(tx, req, 100)
 	// The goroutine owns the channel and its legs. It ends with the call, at
 	// the latest when Run releases it.
 	ctx = context.WithoutCancel(ctx)
@@ -297,7 +297,7 @@ func (s *Server) invite(ctx context.Context, set *Settings, tx *transaction.Serv
 // refuse answers an admitted caller with a status, for the log's sake.
 func (s *Server) refuse(tx *transaction.Server, req *sip.Request, e *pjsip.Endpoint, status int) {
 	s.log.Info("call refused", "call_id", req.CallID(), "endpoint", e.Name, "uri", req.URI(), "status", status)
-	respond(tx, req, status, "")
+	respond(tx, req, status)
 }
 
 // overload refuses with 503 and a time to come back (RFC 3261 §21.5.4).
@@ -309,8 +309,8 @@ func (s *Server) overload(tx *transaction.Server, req *sip.Request) {
 
 // respond answers without further header fields. An error means that the
 // peer's transaction is over, which needs no answer.
-func respond(tx *transaction.Server, req *sip.Request, status int, reason string) {
-	_ = tx.Respond(sip.NewResponse(req, status, reason))
+func respond(tx *transaction.Server, req *sip.Request, status int) {
+	_ = tx.Respond(sip.NewResponse(req, status, ""))
 }
 
 // newID makes the identifiers of a channel: the one of the CDR, unique for

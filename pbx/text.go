@@ -100,7 +100,7 @@ func (s *Server) message(ctx context.Context, set *Settings, e *pjsip.Endpoint, 
 	case s.cfg.Messages == nil:
 		notAllowed(tx, req)
 	case e.Name == anonymous:
-		respond(tx, req, 403, "")
+		respond(tx, req, 403)
 	default:
 		s.cfg.Messages.Serve(tx, req, "")
 	}
@@ -114,7 +114,7 @@ func (s *Server) textCall(ctx context.Context, set *Settings, e *pjsip.Endpoint,
 	kind, _, err := mime.ParseMediaType(req.Get(sip.HeaderContentType))
 	switch {
 	case tx.Merged():
-		respond(tx, req, 482, "")
+		respond(tx, req, 482)
 		return
 	case req.Body() != "" && (err != nil || !strings.HasPrefix(kind, "text/")):
 		res := sip.NewResponse(req, 415, "")
@@ -122,7 +122,7 @@ func (s *Server) textCall(ctx context.Context, set *Settings, e *pjsip.Endpoint,
 		_ = tx.Respond(res)
 		return
 	case len(req.Body()) > maxText:
-		respond(tx, req, 413, "")
+		respond(tx, req, 413)
 		return
 	case !set.Plan.Exists(start.Context, start.Exten, 1, ch.caller.number, now):
 		s.refuse(tx, req, e, 404)
@@ -133,7 +133,7 @@ func (s *Server) textCall(ctx context.Context, set *Settings, e *pjsip.Endpoint,
 		s.overload(tx, req)
 		return
 	}
-	respond(tx, req, 202, "")
+	respond(tx, req, 202)
 	if first {
 		// The goroutine runs the endpoint's messages one after the other and ends
 		// when none waits.

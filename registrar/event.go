@@ -5,20 +5,20 @@ package registrar
 // §3.3 calls them created, refreshed, unregistered or deactivated, expired).
 type Event interface{ event() }
 
-// Registered: a binding was created.
+// Registered tells that a binding was created.
 type Registered struct{ Binding Binding }
 
-// Refreshed: a binding was updated; its Contact may be another one.
+// Refreshed tells that a binding was updated; its Contact may be another one.
 type Refreshed struct{ Binding Binding }
 
-// Unregistered: a binding was removed before its time.
+// Unregistered tells that a binding was removed before its time.
 type Unregistered struct {
 	Binding Binding
 	// Displaced: not the UA but max_contacts removed it.
 	Displaced bool
 }
 
-// Expired: a binding lapsed.
+// Expired tells that a binding lapsed.
 type Expired struct{ Binding Binding }
 
 func (Registered) event()   {}

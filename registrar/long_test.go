@@ -67,7 +67,7 @@ func rss() int {
 	return n
 }
 
-func report(name string, value int) { os.Stdout.WriteString(fmt.Sprintf("%s = %d\n", name, value)) }
+func report(name string, value int) { fmt.Fprintf(os.Stdout, "%s = %d\n", name, value) }
 
 func reside(dir string) {
 	start := time.Now()

@@ -157,7 +157,7 @@ func (c *change) readContacts(req *sip.Request, h hop) *refusal {
 		n.direct = h.direct(&n, len(list) == 1, c.flow)
 		c.contacts = append(c.contacts, n)
 	}
-	return c.checkOutbound(req, h)
+	return c.checkOutbound(h)
 }
 
 func (c *change) readContact(a *sip.Address, wanted uint32, given, outbound bool) (contact, *refusal) {
@@ -208,7 +208,7 @@ func (c *change) interval(p sip.Params, wanted uint32, given bool) (time.Duratio
 
 // checkOutbound is RFC 5626 §6: one flow in a request, and a first hop that
 // keeps flows.
-func (c *change) checkOutbound(req *sip.Request, h hop) *refusal {
+func (c *change) checkOutbound(h hop) *refusal {
 	flows := 0
 	for i := range c.contacts {
 		if c.contacts[i].regID != 0 && c.contacts[i].expires > 0 {

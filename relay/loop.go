@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"errors"
 	"sync"
 	"time"
 	"unsafe"
@@ -251,7 +252,7 @@ func (lp *loop) wait() int {
 	switch {
 	case err == nil:
 		return n
-	case err == unix.EINTR:
+	case errors.Is(err, unix.EINTR):
 		return 0
 	}
 	return -1

@@ -30,7 +30,7 @@ func Accept(l Local, answer *Description) (Negotiated, error) {
 	switch {
 	case alive && err != nil:
 		n.Media = Media{Line: main, Kind: kind, Rejected: true, Direction: Inactive}
-		return n, nil
+		return n, nil //nolint:nilerr // one stream is refused, others are not
 	case errors.Is(err, ErrRejected):
 		return Negotiated{Media: m, Layout: n.Layout}, err
 	case err != nil:

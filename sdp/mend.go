@@ -93,11 +93,11 @@ func newBlock(value string) (*block, error) {
 		return nil, fmt.Errorf("%w: m-line %q is too short", ErrSyntax, value)
 	}
 	port, count, _ := strings.Cut(f[1], "/")
-	if n, err := strconv.ParseUint(port, 10, 16); err != nil {
+	number, err := strconv.ParseUint(port, 10, 16)
+	if err != nil {
 		return nil, fmt.Errorf("%w: port %q of an m-line", ErrSyntax, f[1])
-	} else {
-		port = strconv.FormatUint(n, 10)
 	}
+	port = strconv.FormatUint(number, 10)
 	if n, err := strconv.ParseUint(count, 10, 16); err == nil && n > 1 {
 		port += "/" + strconv.FormatUint(n, 10)
 	}

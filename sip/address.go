@@ -66,7 +66,7 @@ func closeUp(uri string) string {
 		return uri
 	}
 	b := make([]byte, 0, len(uri))
-	for i := 0; i < len(uri); i++ {
+	for i := range len(uri) {
 		if c := uri[i]; c != ' ' || len(b) == 0 || b[len(b)-1] != ';' {
 			b = append(b, c)
 		}

@@ -21,7 +21,7 @@ const (
 
 var classes = func() (t [256]uint16) {
 	set := func(class uint16, chars string) {
-		for i := 0; i < len(chars); i++ {
+		for i := range len(chars) {
 			t[chars[i]] |= class
 		}
 	}
@@ -48,7 +48,7 @@ var classes = func() (t [256]uint16) {
 	}
 	t['\t'] |= classDisplay
 	clear := func(class uint16, chars string) {
-		for i := 0; i < len(chars); i++ {
+		for i := range len(chars) {
 			t[chars[i]] &^= class
 		}
 	}
@@ -62,7 +62,7 @@ func is(c byte, class uint16) bool { return classes[c]&class != 0 }
 
 // all reports whether s is not empty and has only letters of the class.
 func all(s string, class uint16) bool {
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		if classes[s[i]]&class == 0 {
 			return false
 		}
@@ -94,7 +94,7 @@ func isSpace(c byte) bool { return classes[c]&classSpace != 0 }
 
 // indexSpace returns the index of the first white space, or -1.
 func indexSpace(s string) int {
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		if isSpace(s[i]) {
 			return i
 		}
@@ -128,7 +128,7 @@ func equalFold(a, b string) bool {
 	if a == b {
 		return true
 	}
-	for i := 0; i < len(a); i++ {
+	for i := range len(a) {
 		if a[i] != b[i] && lower(a[i]) != lower(b[i]) {
 			return false
 		}
@@ -142,7 +142,7 @@ func number(s string, max uint64) (uint64, bool) {
 		return 0, false
 	}
 	var n uint64
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		if !is(s[i], classDigit) {
 			return 0, false
 		}
@@ -178,7 +178,7 @@ func Quote(s string) string {
 // AppendQuote is Quote behind dst.
 func AppendQuote(dst []byte, s string) []byte {
 	dst = append(dst, '"')
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		switch c := s[i]; c {
 		case '"', '\\':
 			dst = append(dst, '\\', c)

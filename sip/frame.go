@@ -5,6 +5,7 @@ import "bytes"
 // Frame is what a Framer found at the start of a stream's buffer.
 type Frame uint8
 
+// What a Framer finds.
 const (
 	FrameNone    Frame = iota // not complete: read more
 	FrameMessage              // one whole message

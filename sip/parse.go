@@ -57,7 +57,7 @@ func (r *Response) Parse(src string) error {
 		r.parseHeader(r.bodyStart, &fault)
 	}
 	if err := r.finish(fault); err != nil {
-		fault = err.(*Error)
+		fault = err.(*Error) //nolint:errorlint // finish makes no other
 		return &Error{Reason: fault.Reason, Header: fault.Header, Pos: fault.Pos}
 	}
 	return nil

@@ -157,7 +157,7 @@ func validNumber(s string) bool {
 		s, extra = s[1:], ""
 	}
 	digits := 0
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		switch {
 		case is(s[i], classDigit), strings.IndexByte(extra, s[i]) >= 0:
 			digits++
@@ -182,7 +182,7 @@ func validScheme(s string) bool {
 }
 
 func validOpaque(s string) bool {
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		if c := s[i]; c <= ' ' || c >= 0x7f || c == '<' || c == '>' || c == '"' {
 			return false
 		}
@@ -329,7 +329,7 @@ func (u URI) AOR() string {
 		}
 		dst = append(dst, '@')
 	}
-	for i := 0; i < len(u.Host); i++ {
+	for i := range len(u.Host) {
 		dst = append(dst, lower(u.Host[i]))
 	}
 	return string(dst)
@@ -341,7 +341,7 @@ func bareNumber(s string) string {
 		return s
 	}
 	b := make([]byte, 0, len(s))
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		if strings.IndexByte("-.()", s[i]) < 0 {
 			b = append(b, s[i])
 		}
@@ -353,7 +353,7 @@ const upperHex = "0123456789ABCDEF"
 
 func escape(s string, class uint16) string {
 	n := 0
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		if !is(s[i], class) {
 			n++
 		}
@@ -362,7 +362,7 @@ func escape(s string, class uint16) string {
 		return s
 	}
 	b := make([]byte, 0, len(s)+2*n)
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		if c := s[i]; is(c, class) {
 			b = append(b, c)
 		} else {

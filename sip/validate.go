@@ -247,7 +247,7 @@ func (r *Response) Validate() error {
 		err = r.validateVia()
 	}
 	if err != nil {
-		e := *err.(*Error)
+		e := *err.(*Error) //nolint:errorlint // the checks make no other
 		e.Status = 0
 		return &e
 	}

@@ -7,7 +7,8 @@ import "strconv"
 // Content-Length gets one (RFC 3261 §20.14 requires it on streams). CR and LF
 // in an edited value are written as spaces, so that no value can add a line.
 func (m *Message) Append(dst []byte) []byte {
-	dst, from, to := m.appendStart(dst)
+	dst, to := m.appendStart(dst)
+	from := 0
 	length := false
 	for i := range m.fields {
 		f := &m.fields[i]
@@ -39,9 +40,9 @@ func (m *Message) Append(dst []byte) []byte {
 }
 
 // appendStart writes the start line, or returns its span to be written.
-func (m *Message) appendStart(dst []byte) (out []byte, from, to int) {
+func (m *Message) appendStart(dst []byte) (out []byte, to int) {
 	if m.lineEnd > 0 {
-		return dst, 0, m.lineEnd
+		return dst, m.lineEnd
 	}
 	if m.response {
 		dst = append(dst, "SIP/2.0 "...)
@@ -54,7 +55,7 @@ func (m *Message) appendStart(dst []byte) (out []byte, from, to int) {
 		dst = appendClean(dst, m.uri)
 		dst = append(dst, " SIP/2.0"...)
 	}
-	return append(dst, "\r\n"...), 0, 0
+	return append(dst, "\r\n"...), 0
 }
 
 func (f *field) append(dst []byte) []byte {

@@ -91,7 +91,7 @@ func (c *demoCommand) Run(ctx context.Context, t *terminal) error {
 	if c.Once {
 		return nil
 	}
-	site.invite(t, node)
+	site.invite(t)
 	return node.wait(ctx)
 }
 

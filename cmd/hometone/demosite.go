@@ -113,7 +113,7 @@ func freePort(want uint16) uint16 {
 }
 
 // invite says how to register a softphone.
-func (s *demoSite) invite(t *terminal, n *demoNode) {
+func (s *demoSite) invite(t *terminal) {
 	fmt.Fprintf(t.out, "\n%s\n", t.paint(bold, "The node keeps running. Register your own softphone:"))
 	for _, a := range localAddresses() {
 		fmt.Fprintf(t.out, "  server    %s port %d, UDP or TCP\n", a, s.port)

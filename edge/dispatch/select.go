@@ -64,7 +64,7 @@ func (s *Set) Select(dst []*Destination, alg Algorithm, key Key, now time.Time) 
 	case BoundedHash:
 		dst = bounded(byScore(dst, v.usable, hashText(key.CallID)), start)
 	default:
-		if chosen := s.choose(v, alg, key); chosen >= 0 {
+		if chosen := s.choose(v, alg); chosen >= 0 {
 			dst = rotate(dst, v.usable, chosen)
 		}
 	}
@@ -90,7 +90,7 @@ func (k Key) text(alg Algorithm) string {
 
 // choose returns the index in v.usable of the destination for the algorithms
 // that pick one, -1 if none may take the call.
-func (s *Set) choose(v *view, alg Algorithm, key Key) int {
+func (s *Set) choose(v *view, alg Algorithm) int {
 	switch alg {
 	case Weight:
 		return slot(v, v.weights, s.weightTurn.Add(1)-1)

@@ -24,7 +24,7 @@ const longestGreeting = 2 * time.Minute
 // mailboxOptions are the owner's own matters: the keys 1 to 4 record greetings, 4 erases
 // the temporary one too, 5 changes the password, * goes back to the messages, and so does
 // who presses nothing for long.
-func mailboxOptions(ctx context.Context, ch pbx.Channel, b *box.Box) (rune, error) {
+func mailboxOptions(ctx context.Context, ch pbx.Channel, b *box.Box) error {
 	for silent := 0; silent < attempts; {
 		key, err := pbx.Speak(ctx, ch, anyKey, "vm-options")
 		if key == 0 && err == nil {
@@ -32,9 +32,9 @@ func mailboxOptions(ctx context.Context, ch pbx.Channel, b *box.Box) (rune, erro
 		}
 		switch {
 		case err != nil:
-			return 0, err
+			return err
 		case key == '*' || key == '#':
-			return 0, nil
+			return nil
 		case key == 0:
 			silent++
 		case key == '5':
@@ -45,10 +45,10 @@ func mailboxOptions(ctx context.Context, ch pbx.Channel, b *box.Box) (rune, erro
 			err = recordGreeting(ctx, ch, b, greetings[key])
 		}
 		if err != nil {
-			return 0, err
+			return err
 		}
 	}
-	return 0, nil
+	return nil
 }
 
 // temporaryGreeting records the greeting that takes the place of the others; if there

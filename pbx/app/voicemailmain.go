@@ -208,7 +208,7 @@ func browse(ctx context.Context, ch pbx.Channel, b *box.Box, folder string, firs
 			key, err = w.say(ctx, w.menu()...)
 		case key == '0':
 			silent = 0
-			key, err = mailboxOptions(ctx, ch, b)
+			key, err = 0, mailboxOptions(ctx, ch, b)
 		default:
 			silent = 0
 			key, err = w.press(ctx, key)

@@ -88,8 +88,8 @@ func (e *Env) serve(s Services) {
 }
 
 // newEnv returns an environment without a channel, for loading and tests.
-func newEnv(l Limits) *Env {
-	e := &Env{globals: &Globals{}, limits: l.withDefaults(), functions: Builtin(),
+func newEnv() *Env {
+	e := &Env{globals: &Globals{}, limits: Limits{}.withDefaults(), functions: Builtin(),
 		plan: emptyPlan, now: time.Now, logger: slog.New(slog.DiscardHandler)}
 	e.serve(Services{})
 	return e

@@ -50,7 +50,7 @@ func textValue(s string) value {
 	if s == "" || s[0] != '.' && (s[0] < '0' || s[0] > '9') {
 		return value{str: s}
 	}
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		if s[i] != '.' && (s[i] < '0' || s[i] > '9') {
 			return value{str: s}
 		}

@@ -42,7 +42,7 @@ func TestExpressions(t *testing.T) {
 		// broken ones are 0
 		{"1 +", "0"}, {"+ 1", "0"}, {"(1", "0"}, {"1)", "0"}, {"1 2", "0"}, {"1 ? 2", "0"}, {"a b", "0"}, {"= 1", "0"}, {"LEN()", "0"}, {"* 3", "0"},
 	}
-	e := newEnv(Limits{})
+	e := newEnv()
 	for _, c := range cases {
 		if got, _ := e.Expression(c.source); got != c.want {
 			t.Errorf("$[%s] = %q, documented: %q", c.source, got, c.want)
@@ -55,7 +55,7 @@ func TestExpressions(t *testing.T) {
 
 // TestExpressionErrors proves that a broken expression says what is wrong.
 func TestExpressionErrors(t *testing.T) {
-	e := newEnv(Limits{})
+	e := newEnv()
 	for source, want := range map[string]string{
 		"1 +": "unexpected end", "(1": "( is not closed", "1 2": "unexpected '2'", "1 ? 2": "? without ::",
 		strings.Repeat("(", 300): "nested more than 200 deep",
@@ -74,7 +74,7 @@ func FuzzExpression(f *testing.F) {
 		if len(source) > 4096 {
 			return
 		}
-		e := newEnv(Limits{})
+		e := newEnv()
 		first, _ := e.Expression(source)
 		if second, _ := e.Expression(source); first != second && !strings.Contains(source, "RAND") && !strings.Contains(source, "INC") && !strings.Contains(source, "DEC") && !strings.Contains(source, "SET") && !strings.Contains(source, "STRFTIME") {
 			t.Fatalf("one expression, two results: %q, %q", first, second)

@@ -14,7 +14,7 @@ func (l *loader) exten(e config.Entry, same bool) {
 	value := e.Value
 	name := l.lastExten
 	if !same {
-		name, value, _ = cutArgument(value)
+		name, value = cutArgument(value)
 		name = l.expandGlobals(strings.TrimSpace(name))
 		l.lastExten = name
 	}
@@ -26,7 +26,7 @@ func (l *loader) exten(e config.Entry, same bool) {
 		}
 		return
 	}
-	prio, call, _ := cutArgument(value)
+	prio, call := cutArgument(value)
 	x := l.extension(name, e.Pos)
 	if x == nil {
 		return
@@ -45,7 +45,7 @@ func (l *loader) exten(e config.Entry, same bool) {
 
 // cutArgument cuts at the first comma outside quotes, brackets and
 // parentheses.
-func cutArgument(s string) (before, after string, found bool) {
+func cutArgument(s string) (before, after string) {
 	depth, quoted := 0, false
 	for i := 0; i < len(s); i++ {
 		switch c := s[i]; {
@@ -59,10 +59,10 @@ func cutArgument(s string) (before, after string, found bool) {
 		case c == ')' || c == ']' || c == '}':
 			depth--
 		case c == ',' && depth <= 0:
-			return s[:i], s[i+1:], true
+			return s[:i], s[i+1:]
 		}
 	}
-	return s, "", false
+	return s, ""
 }
 
 // extension finds or makes the extension of that name and caller id.

@@ -195,7 +195,7 @@ func (i *Interpreter) GosubIf(args string) error {
 
 func outsideParentheses(s string, c byte) int {
 	depth := 0
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		switch {
 		case s[i] == '(':
 			depth++

@@ -38,7 +38,7 @@ func emptyPlan() *Plan { return &Plan{contexts: map[string]*Context{}, fallThrou
 
 // Compile makes a plan of a file that has been read.
 func Compile(doc *config.Document) (*Plan, []config.Problem) {
-	l := &loader{plan: emptyPlan(), env: newEnv(Limits{}), findings: config.Findings{Alone: aloneProblems}}
+	l := &loader{plan: emptyPlan(), env: newEnv(), findings: config.Findings{Alone: aloneProblems}}
 	l.plan.files = doc.Files
 	for _, s := range doc.Sections {
 		switch {

@@ -124,7 +124,7 @@ func (s *charset) addList(list string) error {
 // not count.
 func (p pattern) match(data string) bool {
 	n := 0
-	for i := 0; i < len(data); i++ {
+	for i := range len(data) {
 		if data[i] == '-' {
 			continue
 		}

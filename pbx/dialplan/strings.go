@@ -78,7 +78,7 @@ func base64Decode(_ *Env, args string) (string, error) {
 // uriEncode keeps letters, digits and the marks of RFC 2396 §2.3.
 func uriEncode(_ *Env, args string) (string, error) {
 	var b strings.Builder
-	for i := 0; i < len(args); i++ {
+	for i := range len(args) {
 		c := args[i]
 		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("-_.!~*'()", c) >= 0 {
 			b.WriteByte(c)

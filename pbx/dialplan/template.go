@@ -90,7 +90,7 @@ func enclosed(s string, open byte) (inside, after string, closed bool) {
 		shut = ']'
 	}
 	depth := 1
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		switch s[i] {
 		case open:
 			depth++

@@ -14,6 +14,7 @@ import (
 // Verdict is the outcome of a verification.
 type Verdict uint8
 
+// The verdicts.
 const (
 	NoCredentials Verdict = iota // none for our realm: challenge
 	OK                           // the user is who he says

@@ -214,7 +214,7 @@ func (s *Session) Answer(sdp string, h ...Header) error {
 }
 
 // accept sends the 2xx.
-func (s *Session) accept(now time.Time, sdp string, h []Header) error {
+func (s *Session) accept(_ time.Time, sdp string, h []Header) error {
 	c := s.callee
 	if sdp == "" {
 		sdp = c.preview

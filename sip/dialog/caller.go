@@ -15,6 +15,7 @@ import (
 // Reliability is what we do about reliable provisional responses (RFC 3262).
 type Reliability uint8
 
+// What can be done.
 const (
 	ReliableSupported Reliability = iota // used when the peer can
 	ReliableOff                          // never; a peer that requires them gets 420
@@ -400,7 +401,7 @@ func (inv *Invitation) success(now time.Time, res *sip.Response) {
 }
 
 // decline ends a dialog that nobody wants: ACK, then BYE.
-func (inv *Invitation) decline(now time.Time, s *Session, res *sip.Response) {
+func (inv *Invitation) decline(_ time.Time, s *Session, res *sip.Response) {
 	s.ended = true // nobody has heard of it
 	s.state = stateAcking
 	s.acknowledge("", nil)

@@ -41,12 +41,10 @@ func (n *negotiation) takeOffer(sdp string) bool {
 }
 
 // sendAnswer closes the peer's offer.
-func (n *negotiation) sendAnswer(sdp string) bool {
-	if n.state != offerRemote {
-		return false
+func (n *negotiation) sendAnswer(sdp string) {
+	if n.state == offerRemote {
+		n.state, n.local, n.remote, n.asked = offerNone, sdp, n.asked, ""
 	}
-	n.state, n.local, n.remote, n.asked = offerNone, sdp, n.asked, ""
-	return true
 }
 
 // takeAnswer closes our offer.

@@ -169,7 +169,7 @@ func (s *Session) Bye(reason Reason, h ...Header) error {
 	return s.hangUp(now, CauseLocalBye, reason, h)
 }
 
-func (s *Session) hangUp(now time.Time, cause Cause, reason Reason, h []Header) error {
+func (s *Session) hangUp(_ time.Time, cause Cause, reason Reason, h []Header) error {
 	switch s.state {
 	case stateEarly:
 		if s.callee != nil && s.callee.waiting != nil {
@@ -333,7 +333,7 @@ func (c call) run(*Layer) { c() }
 // lost ends the session if this outcome of a request in the dialog says that
 // it is over: 408, 481 and no response at all (RFC 3261 §12.2.1.2), and what
 // RFC 5057 §5.1 adds.
-func (s *Session) lost(now time.Time, m sip.Method, res *sip.Response, err error) bool {
+func (s *Session) lost(_ time.Time, m sip.Method, res *sip.Response, err error) bool {
 	if s.state == stateEnded {
 		return true
 	}

@@ -58,7 +58,7 @@ func flood(b *testing.B, c *net.UDPConn, window int) {
 	tail := "\r\nFrom: <sip:a@127.0.0.1>;tag=1\r\nTo: <sip:node@127.0.0.1>\r\nCSeq: 1 OPTIONS\r\nMax-Forwards: 70\r\nContent-Length: 0\r\nCall-ID: "
 	buf, msg := make([]byte, 2000), make([]byte, 0, 1000)
 	sent := 0
-	for got := 0; got < b.N; got++ {
+	for got := range b.N {
 		for ; sent < b.N && sent-got < window; sent++ {
 			msg = fmt.Appendf(msg[:0], "%s%d%s%d\r\n\r\n", head, sent, tail, sent)
 			c.Write(msg)

@@ -333,7 +333,7 @@ func (tx *clientTx) expire(now time.Duration) {
 
 // response takes a response to its transaction (§17.1.3). One that belongs to
 // none is dropped (RFC 6026 §7.2).
-func (s *shard) response(f transport.Flow, res *sip.Response, via *sip.Via) {
+func (s *shard) response(res *sip.Response, via *sip.Via) {
 	_, method, err := res.CSeq()
 	tx := s.clients[s.layer.keys.client(via.Branch(), method)]
 	if tx == nil || err != nil {

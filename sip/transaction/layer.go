@@ -90,7 +90,7 @@ type Layer struct {
 	began     time.Time
 	shards    []*shard
 	clocks    []*clock
-	ctx       context.Context // of Run: what ServeSIP is given
+	ctx       context.Context //nolint:containedctx // of Run: what ServeSIP is given
 	report    report.Reporter
 	count     counters
 	scratch   scratch

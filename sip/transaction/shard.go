@@ -223,7 +223,7 @@ func (s *shard) handle(e *event) {
 	case evRequest:
 		s.request(e)
 	case evResponse:
-		s.response(e.flow, e.res, &e.via)
+		s.response(e.res, &e.via)
 	case evClosed:
 		s.closed(e.flow.ID(), e.err)
 	case evFailed:

@@ -34,7 +34,7 @@ func (ln Listen) check(names map[string]bool) error {
 	case !ln.Addr.Addr().IsValid():
 		return fmt.Errorf("transport: listener %q: no address", ln.Name)
 	case ln.Addr.Addr().Is4In6():
-		return fmt.Errorf("transport: listener %q: %s: write the IPv4 address without ::ffff:", ln.Name, ln.Addr)
+		return fmt.Errorf("transport: listener %q: %s: write the IPv4 address without ::ffff: before it", ln.Name, ln.Addr)
 	case ln.Proto.Secure() && ln.TLS == nil:
 		return fmt.Errorf("transport: listener %q: %s needs a TLS configuration", ln.Name, ln.Proto)
 	case ln.Name != "" && names[ln.Name]:

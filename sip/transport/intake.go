@@ -55,7 +55,7 @@ func (d *loan) read(l *Layer, f Flow, data []byte) bool {
 		l.handOn(f, nil, &d.res, nil)
 	case bytes.HasPrefix(data, ack):
 		err := d.req.Borrow(data)
-		if e, faulty := err.(*sip.Error); faulty && e.Status == 0 {
+		if e, faulty := err.(*sip.Error); faulty && e.Status == 0 { //nolint:errorlint // Borrow's own, as it made it
 			l.handOn(f, nil, nil, err)
 			return true
 		}

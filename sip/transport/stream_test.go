@@ -235,7 +235,7 @@ func TestSlowClients(t *testing.T) {
 		}
 		l, d := start(t, Config{Listen: []Listen{ln}, Limits: lim})
 		idle := dialTCP(t, l.Addrs()[0].Addr)
-		var slow net.Conn = dialTCP(t, l.Addrs()[0].Addr)
+		slow := dialTCP(t, l.Addrs()[0].Addr)
 		if p == TLS {
 			slow = tls.Client(slow, &tls.Config{InsecureSkipVerify: true})
 		}

@@ -28,7 +28,7 @@ type wsWire struct {
 	state         *tls.ConnectionState
 	accepted      bool
 	stop          context.CancelFunc
-	ctx           context.Context // of the connection's life: coder/websocket takes one per call
+	ctx           context.Context //nolint:containedctx // of the connection's life: coder/websocket takes one per call
 }
 
 func newWSWire(ws *websocket.Conn, accepted bool, limit int) *wsWire {
@@ -136,7 +136,7 @@ func (w *wsWire) take(c *conn, data []byte) bool {
 func (l *Layer) serveWebSocket(ctx context.Context, ln *listener) {
 	gate := &gate{Listener: ln.stream, layer: l, ctx: ctx}
 	srv := &http.Server{
-		Handler:           http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { l.upgrade(ln, gate, w, r) }),
+		Handler:           http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { l.upgrade(ln, w, r) }),
 		ReadHeaderTimeout: l.limits.HandshakeTime,
 		ReadTimeout:       l.limits.HandshakeTime,
 		WriteTimeout:      l.limits.HandshakeTime,
@@ -156,7 +156,7 @@ func (l *Layer) serveWebSocket(ctx context.Context, ln *listener) {
 }
 
 // upgrade turns one HTTP request into a connection and serves it to its end.
-func (l *Layer) upgrade(ln *listener, g *gate, rw http.ResponseWriter, r *http.Request) {
+func (l *Layer) upgrade(ln *listener, rw http.ResponseWriter, r *http.Request) {
 	if now := l.numbered(ln.index); now != nil {
 		ln = now // with the settings of the last Relisten
 	}
@@ -210,7 +210,7 @@ func offersSIP(r *http.Request) bool {
 type gate struct {
 	net.Listener
 	layer *Layer
-	ctx   context.Context // of Run, for the pause in Accept
+	ctx   context.Context //nolint:containedctx // of Run, for the pause in Accept
 }
 
 func (g *gate) Accept() (net.Conn, error) {
@@ -272,7 +272,7 @@ func (l *Layer) dialWebSocket(ctx context.Context, t Target) (*wsWire, error) {
 		Subprotocols: []string{subprotocol},
 		Host:         t.ServerName,
 	}
-	ws, resp, err := websocket.Dial(ctx, scheme+"://"+host+"/", opts)
+	ws, resp, err := websocket.Dial(ctx, scheme+"://"+host+"/", opts) //nolint:bodyclose // the connection's own: coder/websocket
 	if err != nil {
 		return nil, err
 	}

@@ -92,7 +92,7 @@ func writeUntilKilled(kind, dir string) {
 		key, n := fmt.Sprintf("k%d", i%keys), base+i
 		if err := b.Put(key, fmt.Appendf(nil, "v%d %0200d", n, 0), func(_ uint64, err error) {
 			if err == nil {
-				os.Stdout.WriteString(fmt.Sprintf("acked %s %d.\n", key, n))
+				fmt.Fprintf(os.Stdout, "acked %s %d.\n", key, n)
 			}
 			<-room
 		}); err != nil {

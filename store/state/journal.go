@@ -12,7 +12,7 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// ErrNotLoaded: a Journal is written to before Load has read it.
+// ErrNotLoaded says that a Journal is written to before Load has read it.
 var ErrNotLoaded = errors.New("state: journal not loaded")
 
 // groupBytes ends a journal's group before its linger does.

@@ -16,7 +16,7 @@ func subject(prefix, key string) (string, error) {
 	var b strings.Builder
 	b.Grow(len(prefix) + len(key))
 	b.WriteString(prefix)
-	for i := 0; i < len(key); i++ {
+	for i := range len(key) {
 		c := key[i]
 		if plain(c) || c == '.' && i > 0 && i < len(key)-1 && key[i-1] != '.' {
 			b.WriteByte(c)

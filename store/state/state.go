@@ -91,7 +91,7 @@ type Store struct {
 	js     nats.JetStreamContext
 	acks   *acks
 
-	life     context.Context // ends with the store
+	life     context.Context //nolint:containedctx // ends with the store
 	end      context.CancelFunc
 	cleaners sync.WaitGroup // of the journals
 }

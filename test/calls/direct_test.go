@@ -42,16 +42,6 @@ func direct(t *testing.T, a, b *talk, m sip.Method) {
 	}
 }
 
-// anchored waits until two peers send to the node again.
-func anchored(t *testing.T, a, b *talk) {
-	t.Helper()
-	for _, x := range [][2]*talk{{a, b}, {b, a}} {
-		if got := x[0].moved(sip.INVITE, "back to the node"); got == x[1].p.ear.addr() {
-			t.Errorf("%s still sends to %v", x[0].p.name, got)
-		}
-	}
-}
-
 // direct_media=yes: after the answer both telephones are told each other's
 // address and hear each other without the node; hold brings the sound back (the
 // other side hears music), resume sends it away again; BYE ends the call when the
