@@ -61,7 +61,9 @@ func TestFirstHopLacksOutbound(t *testing.T) {
 	vias := []string{"Via: SIP/2.0/UDP edge.example.com;branch=z9hG4bKe", "Via: SIP/2.0/UDP 10.0.0.1;branch=z9hG4bKu"}
 	lines := append(vias, flowContact("sip:bob@192.0.2.2", "1"), "Supported: path, outbound")
 	h.expect(h.register(append(lines, "Path: <sip:edge.example.com;lr>")...), 439, "Path without ob")
+	h.expect(h.register(append(lines, "Path: <sip:inner.example.com;lr;ob>, <sip:edge.example.com;lr>")...), 439, "only a later hop keeps flows")
 	h.expect(h.register(append(lines, "Path: <sip:token@edge.example.com;lr;ob>")...), 200, "Path with ob")
+	h.expect(h.register(append(lines, "Path: <sip:inner.example.com;lr>, <sip:token@edge.example.com;lr;ob>")...), 200, "the first hop keeps flows, the one after it need not")
 }
 
 // A connection that closes takes its bindings out of reach, and a restart all

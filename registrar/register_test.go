@@ -232,6 +232,30 @@ func TestServiceRoute(t *testing.T) {
 	}
 }
 
+// §10.3: "A registrar MUST ignore the Record-Route header field if it is included in a
+// REGISTER request", and no answer to one has it.
+func TestRecordRouteIsIgnored(t *testing.T) {
+	h := newHouse(t)
+	for _, c := range []struct {
+		status int
+		lines  []string
+	}{
+		{200, []string{"Contact: <sip:bob@192.0.2.2>"}},
+		{423, []string{"Contact: <sip:bob@192.0.2.2>;expires=1"}},
+		{200, nil},
+	} {
+		res := h.expect(h.register(append(c.lines, "Record-Route: <sip:proxy.example.com;lr>")...), c.status, "with Record-Route")
+		if res.Has(sip.HeaderRecordRoute) {
+			t.Errorf("the %d carries Record-Route:\n%s", c.status, res)
+		}
+	}
+	for _, b := range h.r.Lookup("bob") {
+		if len(b.Path) != 0 {
+			t.Errorf("Record-Route was taken for a Path: %v", b.Path)
+		}
+	}
+}
+
 // RFC 3261 §8.2.2.3: 420 with Unsupported for what is required and unknown.
 func TestRequire(t *testing.T) {
 	h := newHouse(t)

@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"net/netip"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -222,8 +221,8 @@ func (c *change) checkOutbound(h hop) *refusal {
 	case flows == 0 || h.single:
 		return nil
 	}
-	// "If the REGISTER request was not directly received from the UA and the
-	// first hop's Path URI has no ob parameter: 439."
+	// If the REGISTER did not come straight from the UA, the UA's first hop must keep
+	// flows: its Path URI, the last one, has the parameter ob. Else 439.
 	ob := func(p string) bool {
 		a, err := sip.ParseAddress(p)
 		if err != nil {
@@ -232,7 +231,7 @@ func (c *change) checkOutbound(h hop) *refusal {
 		u, err := a.ParsedURI()
 		return err == nil && u.Params.Has("ob")
 	}
-	if slices.ContainsFunc(c.path, ob) {
+	if n := len(c.path); n > 0 && ob(c.path[n-1]) {
 		return nil
 	}
 	return refuseFirst
