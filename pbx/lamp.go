@@ -58,13 +58,13 @@ func (s *Server) summary(set *Settings, tx *transaction.Server, req *sip.Request
 	event, ok, err := req.Event()
 	e := set.Known(req, tx.Flow().Remote())
 	if !ok || err != nil || !strings.EqualFold(event.Package, "message-summary") || e == nil || e.IncomingMWIMailbox == "" || s.cfg.Presence == nil {
-		respond(tx, req, 481, "")
+		respond(tx, req, 481)
 		return
 	}
 	if e = s.admit(set, tx, req); e == nil {
 		return
 	}
-	respond(tx, req, s.cfg.Presence.TakeSummary(e.IncomingMWIMailbox, e.Name, req), "")
+	respond(tx, req, s.cfg.Presence.TakeSummary(e.IncomingMWIMailbox, e.Name, req))
 }
 
 // subscribe gives a SUBSCRIBE or PUBLISH of an endpoint to the notifier.
