@@ -85,7 +85,7 @@ func TestConfigurationKeysExist(t *testing.T) {
 		"dispatcher.list":          "1 sip:192.0.2.1:5060 0 1\n",
 		"asterisk/pjsip.conf":      "",
 		"asterisk/extensions.conf": "",
-		"wrong.yaml":               "node: {name: n1}\n",
+		"wrong.yaml":               "node: {nmae: n1}\n",
 	})
 	t.Setenv("TURN_SECRET", "x")
 	out, _ := run(t, dir, bin, "check", "-c", "hometone.yaml")
