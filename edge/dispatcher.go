@@ -261,16 +261,16 @@ func (d *Dispatcher) Route(_ context.Context, req *sip.Request, from transport.F
 
 // sources are the addresses of all destinations; immutable.
 type sources struct {
-	exact map[netip.AddrPort]bool
+	exact places
 	hosts map[netip.Addr]bool // of destinations reached over streams, which call back from any port
 }
 
 // learnSources notes the destinations' addresses. The caller holds mu.
 func (d *Dispatcher) learnSources() {
-	s := &sources{make(map[netip.AddrPort]bool), make(map[netip.Addr]bool)}
+	s := &sources{hosts: make(map[netip.Addr]bool)}
 	for _, pl := range d.places {
 		for _, t := range pl.dest.Targets() {
-			s.exact[t.Addr] = true
+			s.exact.add(t.Addr, "")
 			if t.Proto.Reliable() {
 				s.hosts[t.Addr.Addr()] = true
 			}
@@ -284,12 +284,12 @@ func (d *Dispatcher) learnSources() {
 func (d *Dispatcher) Trusts(from transport.Flow) bool {
 	s, remote := d.sources.Load(), from.Remote()
 	addr := remote.Addr().Unmap()
-	return s.exact[netip.AddrPortFrom(addr, remote.Port())] || from.Reliable() && s.hosts[addr]
+	return s.exact.has(netip.AddrPortFrom(addr, remote.Port())) || from.Reliable() && s.hosts[addr]
 }
 
 // Serves reports whether a target is a destination. It fits Config.Inside.
 func (d *Dispatcher) Serves(t transport.Target) bool {
-	return d.sources.Load().exact[netip.AddrPortFrom(t.Addr.Addr().Unmap(), t.Addr.Port())]
+	return d.sources.Load().exact.has(netip.AddrPortFrom(t.Addr.Addr().Unmap(), t.Addr.Port()))
 }
 
 // fromDestination routes what a PBX sends: to a phone that is registered here,

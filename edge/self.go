@@ -23,8 +23,58 @@ type self struct {
 // addresses are what self has found at its last look; immutable.
 type addresses struct {
 	bound  []transport.Listen
-	places map[netip.AddrPort]string // address → listener's name
-	ports  map[uint16]bool           // of all listeners
+	places places          // with the listeners' names
+	ports  map[uint16]bool // of all listeners
+}
+
+// places are addresses with a name each. Every message is looked up there several
+// times; mostly they are a handful, which is looked through faster than a map.
+type places struct {
+	few  []named // the first of them
+	many map[netip.AddrPort]string
+}
+
+type named struct {
+	at   netip.AddrPort
+	name string
+}
+
+const fewPlaces = 8
+
+func (p *places) add(at netip.AddrPort, name string) {
+	for i := range p.few {
+		if p.few[i].at == at {
+			p.few[i].name = name
+			return
+		}
+	}
+	if len(p.few) < fewPlaces {
+		p.few = append(p.few, named{at, name})
+		return
+	}
+	if p.many == nil {
+		p.many = make(map[netip.AddrPort]string)
+	}
+	p.many[at] = name
+}
+
+// find returns the name of an address, and whether it is one of them.
+func (p *places) find(at netip.AddrPort) (name string, found bool) {
+	for i := range p.few {
+		if p.few[i].at == at {
+			return p.few[i].name, true
+		}
+	}
+	if p.many == nil {
+		return "", false
+	}
+	name, found = p.many[at]
+	return name, found
+}
+
+func (p *places) has(at netip.AddrPort) bool {
+	_, found := p.find(at)
+	return found
 }
 
 func newSelf(names []string, listen func() []transport.Listen) *self {
@@ -39,24 +89,24 @@ func newSelf(names []string, listen func() []transport.Listen) *self {
 // refresh reads listeners and the host's addresses again: both may change, and a
 // virtual address may have moved here.
 func (s *self) refresh() {
-	a := &addresses{bound: s.listen(), places: make(map[netip.AddrPort]string), ports: make(map[uint16]bool)}
+	a := &addresses{bound: s.listen(), ports: make(map[uint16]bool)}
 	hosts, _ := s.offered() // without them the bound addresses remain
 	for _, l := range a.bound {
 		port := l.Addr.Port()
 		a.ports[port] = true
 		if l.External.Addr().IsValid() {
 			outside := netip.AddrPortFrom(l.External.Addr().Unmap(), cmp.Or(l.External.Port(), port))
-			a.places[outside] = l.Name
+			a.places.add(outside, l.Name)
 			a.ports[outside.Port()] = true
 		}
 		if !l.Addr.Addr().IsUnspecified() {
-			a.places[netip.AddrPortFrom(l.Addr.Addr().Unmap(), port)] = l.Name
+			a.places.add(netip.AddrPortFrom(l.Addr.Addr().Unmap(), port), l.Name)
 			continue
 		}
 		for _, h := range hosts {
 			prefix, err := netip.ParsePrefix(h.String())
 			if at := prefix.Addr().Unmap(); err == nil && at.Is4() == l.Addr.Addr().Is4() {
-				a.places[netip.AddrPortFrom(at, port)] = l.Name
+				a.places.add(netip.AddrPortFrom(at, port), l.Name)
 			}
 		}
 	}
@@ -79,14 +129,15 @@ func (s *self) is(uri *sip.URI, over transport.Flow) (listener string, yes bool)
 		port = defaultPort(uri)
 	}
 	place := netip.AddrPortFrom(addr.Unmap(), port)
-	listener, yes = s.now.Load().places[place]
+	listener, yes = s.now.Load().places.find(place)
 	return listener, yes || place == over.Local()
 }
 
 // listenerAt returns the name of the listener at a local address, "" if there is
 // none.
 func (s *self) listenerAt(a netip.AddrPort) string {
-	return s.now.Load().places[netip.AddrPortFrom(a.Addr().Unmap(), a.Port())]
+	name, _ := s.now.Load().places.find(netip.AddrPortFrom(a.Addr().Unmap(), a.Port()))
+	return name
 }
 
 // leaving names the listener that t is to leave from, if that can reach it.

@@ -39,7 +39,7 @@ func (r *Request) Keep() *Request {
 	if !r.borrowed {
 		return r
 	}
-	c := newRequest(len(r.fields))
+	c := newRequest(len(r.fields) + spareFields)
 	r.keepInto(&c.Message)
 	return c
 }
@@ -49,7 +49,7 @@ func (r *Response) Keep() *Response {
 	if !r.borrowed {
 		return r
 	}
-	c := newResponse(len(r.fields))
+	c := newResponse(len(r.fields) + spareFields)
 	r.keepInto(&c.Message)
 	return c
 }

@@ -15,13 +15,13 @@ const (
 func Parse(src string) (*Request, *Response, error) {
 	src = skipBlank(src)
 	if isResponse(src) {
-		res := newResponse(strings.Count(src, "\n"))
+		res := newResponse(fieldLines(src))
 		if err := res.Parse(src); err != nil {
 			return nil, nil, err
 		}
 		return nil, res, nil
 	}
-	req := newRequest(strings.Count(src, "\n"))
+	req := newRequest(fieldLines(src))
 	err := req.Parse(src)
 	if e, ok := err.(*Error); ok && e.Status == 0 { //nolint:errorlint // Parse's own, as it made it
 		return nil, nil, err
@@ -71,18 +71,25 @@ func (m *Message) reset(src string) {
 	*m = Message{src: src, fields: fields}
 }
 
-// Messages come with room for the fields they have and for those that a proxy
-// adds, in one piece of memory. Lines of the body count as fields: to tell them
-// apart would cost more than the room.
+// Messages come with their fields in one piece of memory, and copies with room for
+// those that a proxy adds.
 const (
 	spareFields = 4
 	fewFields   = 14
 	manyFields  = 24
 )
 
-// newRequest returns a request with room for a message of so many lines.
-func newRequest(lines int) *Request {
-	if lines+spareFields <= fewFields {
+// fieldLines counts the lines between the start line and the body.
+func fieldLines(src string) int {
+	if end := strings.Index(src, "\r\n\r\n"); end >= 0 {
+		src = src[:end]
+	}
+	return strings.Count(src, "\n")
+}
+
+// newRequest returns a request with room for so many fields.
+func newRequest(fields int) *Request {
+	if fields <= fewFields {
 		r := new(struct {
 			Request
 			room [fewFields]field
@@ -99,8 +106,8 @@ func newRequest(lines int) *Request {
 }
 
 // newResponse is newRequest for a response.
-func newResponse(lines int) *Response {
-	if lines+spareFields <= fewFields {
+func newResponse(fields int) *Response {
+	if fields <= fewFields {
 		r := new(struct {
 			Response
 			room [fewFields]field

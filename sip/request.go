@@ -33,7 +33,7 @@ func (r *Request) ParsedURI() (URI, error) { return ParseURI(r.uri) }
 
 // Clone returns an independent copy.
 func (r *Request) Clone() *Request {
-	c := newRequest(len(r.fields))
+	c := newRequest(len(r.fields) + spareFields)
 	r.copyInto(&c.Message)
 	return c
 }

@@ -7,7 +7,7 @@ type Response struct{ Message }
 // asks for: Via, From, To, Call-ID and CSeq, for a 100 also Timestamp. An empty
 // reason stands for the standard phrase. The To tag is the caller's: SetToTag.
 func NewResponse(req *Request, status int, reason string) *Response {
-	r := newResponse(fewFields - spareFields)
+	r := newResponse(fewFields)
 	r.Reset(req, status, reason)
 	return r
 }
@@ -62,7 +62,7 @@ func (r *Response) Success() bool { return r.status/100 == 2 }
 
 // Clone returns an independent copy.
 func (r *Response) Clone() *Response {
-	c := newResponse(len(r.fields))
+	c := newResponse(len(r.fields) + spareFields)
 	r.copyInto(&c.Message)
 	return c
 }

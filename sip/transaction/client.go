@@ -42,10 +42,10 @@ type Client struct {
 
 	// The following belong to the shard.
 	req     *sip.Request // nil once no other target can be tried
-	hasVia  bool         // req's top Via is ours
 	targets []transport.Target
-	wanted  bool // Cancel was called
 	fields  []Field
+	hasVia  bool // req's top Via is ours
+	wanted  bool // Cancel was called
 	done    bool // a final response or a failure was delivered
 	first   clientTx
 }

@@ -35,9 +35,9 @@ type Server struct {
 	shard   *shard
 	flow    transport.Flow
 	toTag   string
-	port    uint16 // responses go to flow's remote address and this port
-	merged  bool
 	invited *Server // of an ACK without transaction: its INVITE's
+	port    uint16  // responses go to flow's remote address and this port
+	merged  bool
 	invite  bool
 	entered bool // in the tables of the shard
 	flags   atomic.Uint32
