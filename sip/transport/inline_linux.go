@@ -3,6 +3,7 @@ package transport
 import (
 	"errors"
 	"fmt"
+	"math"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -148,16 +149,16 @@ func (c *crew) judge(share float64) {
 }
 
 // steer makes the kernel give s all datagrams of the sockets that share its
-// address, of which it was bound first, or deal them to all.
+// address, of which it was bound first, or deal them to all: a number that no
+// socket has lets it choose as if there were no program.
 func (s *udpSocket) steer(all bool) (err error) {
-	first := unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: 0} // the number of the socket
-	program := unix.SockFprog{Len: 1, Filter: &first}
+	choice := unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: math.MaxUint32}
+	if all {
+		choice.K = 0
+	}
+	program := unix.SockFprog{Len: 1, Filter: &choice}
 	e := s.raw.Control(func(fd uintptr) {
-		if all {
-			err = unix.SetsockoptSockFprog(int(fd), unix.SOL_SOCKET, unix.SO_ATTACH_REUSEPORT_CBPF, &program)
-		} else {
-			err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_DETACH_REUSEPORT_BPF, 0)
-		}
+		err = unix.SetsockoptSockFprog(int(fd), unix.SOL_SOCKET, unix.SO_ATTACH_REUSEPORT_CBPF, &program)
 	})
 	return errors.Join(e, err)
 }
