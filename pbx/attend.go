@@ -26,7 +26,6 @@ func (ch *channel) Attend(_ context.Context, req AttendRequest) (rune, error) {
 	if err := ear.follow(); err != nil {
 		return 0, err
 	}
-	ch.interp.Waited()
 	ch.caller.startSink()
 	if req.Play != "" {
 		clip, err := ch.clip(req.Play, 0)

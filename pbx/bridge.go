@@ -106,6 +106,7 @@ func (d *dialing) after(ctx context.Context) error {
 	ch := d.ch
 	ch.part(ch.caller, peer)
 	ended := time.Now()
+	ch.interp.Waited(ended.Sub(answered))
 	cause := peer.cause
 	if peer.state != legGone {
 		cause = ch.cause

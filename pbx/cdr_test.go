@@ -89,7 +89,7 @@ func (rig *recordRig) end(t *testing.T, n int) {
 	id := fmt.Sprint(n)
 	ch := &channel{srv: rig.Server, box: newMailbox(), name: "PJSIP/" + id}
 	ch.cdr = records.CDR{ID: id, Start: time.Now()}
-	ch.caller = &leg{ch: ch, home: ch, endpoint: &pjsip.Endpoint{}, state: legGone}
+	ch.caller = &leg{ch: ch, home: ch, endpoint: &pjsip.Endpoint{Profile: &pjsip.Profile{}}, state: legGone}
 	if err := ch.caller.open(netip.MustParseAddr("127.0.0.1")); err != nil {
 		t.Fatal(err)
 	}

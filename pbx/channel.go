@@ -259,10 +259,16 @@ func (ch *channel) gone() bool {
 // (true), or the deadline has passed (false); a zero deadline never passes. It
 // is the only place where a channel waits, besides a connected Dial.
 func (ch *channel) step(deadline time.Time) bool {
-	if ch.attend() || ch.box.wait(ch.alarm(deadline)) {
+	if ch.attend() {
 		return true
 	}
-	return ch.alarmed(deadline)
+	at, now := ch.alarm(deadline), time.Now()
+	heard := ch.box.wait(at)
+	// A wait of no length is none, however long a busy machine takes over it.
+	if ch.interp != nil && (at.IsZero() || at.Sub(now) >= dialplan.LeastWait) {
+		ch.interp.Waited(time.Since(now))
+	}
+	return heard || ch.alarmed(deadline)
 }
 
 // attend handles the oldest event of the mailbox, if there is one.

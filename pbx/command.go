@@ -58,7 +58,6 @@ func (ch *channel) meanwhile(do func() error) error {
 		done <- do()
 		box.post(mail{what: errand{func(*channel) {}, make(chan struct{})}}, false)
 	}()
-	ch.interp.Waited()
 	for {
 		select {
 		case err := <-done:

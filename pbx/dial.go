@@ -102,7 +102,6 @@ func (ch *channel) dial(ctx context.Context, req *DialRequest) (*dialing, error)
 			return nil, ch.orHangup()
 		}
 	}
-	ch.interp.Waited()
 	d.preferCodecs()
 	over := d.tellRinging(false)
 	for _, destination := range req.Destinations {

@@ -47,7 +47,6 @@ func (ch *channel) PlayFrom(_ context.Context, name string, from time.Duration, 
 	if ch.caller.rtp == nil || !ch.caller.agreed && ch.caller.state != legUp {
 		return 0, 0, relay.ErrClosed
 	}
-	ch.interp.Waited()
 	if stop != "" {
 		ch.caller.startSink()
 	}

@@ -163,7 +163,6 @@ func (ch *channel) Wait(_ context.Context, d time.Duration) error {
 	if d >= 0 {
 		until = time.Now().Add(d)
 	}
-	ch.interp.Waited()
 	for !ch.gone() {
 		if !ch.step(until) {
 			return nil
@@ -174,7 +173,6 @@ func (ch *channel) Wait(_ context.Context, d time.Duration) error {
 
 // Digit implements Channel.
 func (ch *channel) Digit(_ context.Context, d time.Duration) (rune, error) {
-	ch.interp.Waited()
 	ch.caller.startSink()
 	until := time.Now().Add(d)
 	for !ch.gone() {

@@ -237,7 +237,6 @@ func (ch *channel) stand(p *parkedCall, req *ParkRequest) bool {
 	} else {
 		ch.StartMusic(p.lot.Music)
 	}
-	ch.interp.Waited()
 	var until time.Time
 	switch {
 	case req.HasTime && req.Time > 0:

@@ -134,7 +134,6 @@ func (ch *channel) Record(_ context.Context, req RecordRequest) (Recorded, error
 		}
 	})
 	defer ear.end()
-	ch.interp.Waited()
 	ch.caller.startSink()
 	running := ch.srv.record(rec)
 	for {

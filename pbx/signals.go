@@ -72,7 +72,6 @@ func (ch *channel) AwaitSignal(_ context.Context, name string, limit time.Durati
 	listener.signalled = nil
 	ch.srv.signals.wait(name, listener, true)
 	defer ch.srv.signals.wait(name, listener, false)
-	ch.interp.Waited()
 	for !ch.gone() {
 		if s := listener.signalled; s != nil && s.name == name {
 			return s.payload, true, nil
@@ -92,7 +91,6 @@ func (ch *channel) AwaitText(_ context.Context, limit time.Duration) (Text, bool
 	}
 	ch.awaitsText = true
 	defer func() { ch.awaitsText, ch.heardText = false, nil }()
-	ch.interp.Waited()
 	for !ch.gone() {
 		if t := ch.heardText; t != nil {
 			return *t, true, nil

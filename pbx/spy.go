@@ -96,7 +96,6 @@ const spyLook = 200 * time.Millisecond
 
 // Spy implements Studio.
 func (ch *channel) Spy(ctx context.Context, req SpyRequest) error {
-	ch.interp.Waited()
 	last := ""
 	for !ch.gone() {
 		ch.caller.startSink()

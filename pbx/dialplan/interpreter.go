@@ -62,7 +62,6 @@ type Interpreter struct {
 	apps    Apps
 	trace   func(Position, *Step, string)
 	steps   int      // run since the last wait
-	since   int64    // when a wait began that the next step looks at, in ns; 0: none
 	jumped  bool     // the application moved the position itself
 	pressed string   // digits an application collected for WantDigits
 	waiting bool     // an application asked for more digits
@@ -161,9 +160,6 @@ func (i *Interpreter) Step(ctx context.Context) (found bool, result Result) {
 	if !ok {
 		return false, Continue
 	}
-	if i.since != 0 {
-		i.rested()
-	}
 	if i.steps++; i.steps > i.limits.Steps {
 		i.step, i.warned = m.Step, 0 // it is told in any case
 		i.warn("%d priorities without a wait; the call ends", i.limits.Steps)
@@ -191,26 +187,20 @@ func (i *Interpreter) next() {
 	}
 }
 
-// Waited tells the interpreter that time is about to pass, so that its count of steps
-// begins anew: if it does, for a wait of no length makes no loop harmless. Applications
-// that wait, play or dial call it.
-func (i *Interpreter) Waited() { i.since = i.now().UnixNano() }
-
-// leastWait is what counts as a wait: a loop with one in each round takes little of a
-// processor.
-const leastWait = time.Millisecond
-
-// rested begins the count of steps anew if there was a wait.
-func (i *Interpreter) rested() {
-	waited := time.Duration(i.now().UnixNano() - i.since)
-	if waited >= leastWait {
+// Waited tells the interpreter that the channel has stood still for a time, so that its
+// count of steps begins anew. What is too short to spare a processor does not count.
+func (i *Interpreter) Waited(d time.Duration) {
+	if d >= LeastWait {
 		i.steps = 0
 	}
-	if waited >= time.Second {
+	if d >= time.Second {
 		i.warned = 0
 	}
-	i.since = 0
 }
+
+// LeastWait is what counts as a wait: a loop with one in each round takes little of a
+// processor.
+const LeastWait = time.Millisecond
 
 // Press hands over a digit that an application such as Background heard. Run
 // returns WantDigits, and Pending has the digit.
