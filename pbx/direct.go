@@ -56,7 +56,6 @@ func (l *leg) divert(other *leg, direct bool) {
 	if l.detour = want; l.state != legUp || l.session == nil {
 		return
 	}
-	l.recalled = want == nil
 	l.modify(func() error {
 		offer, err := l.directOffer()
 		if err != nil {
@@ -176,10 +175,11 @@ func (l *leg) settleMedia() {
 // spied tells a leg that somebody begins (1) or ends (-1) to listen to it.
 type spied struct{ by int }
 
-// bye ends the leg's dialog. A re-INVITE that takes the sound back is waited for,
-// so that no telephone goes on sending to somebody who has gone.
+// bye ends the leg's dialog. A re-INVITE of ours that is under way may end first, so
+// that no telephone goes on sending to somebody who has gone, or gets a BYE between its
+// 200 and our ACK.
 func (l *leg) bye(reason dialog.Reason) error {
-	if s, ok := l.session.(*dialog.Session); ok && l.recalled && l.offering {
+	if s, ok := l.session.(*dialog.Session); ok {
 		return s.ByeAfterChange(reason)
 	}
 	return l.session.Bye(reason)

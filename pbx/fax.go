@@ -177,7 +177,6 @@ func (l *leg) endFax() {
 	if l.state != legUp || l.session == nil {
 		return
 	}
-	l.recalled = true
 	l.modify(func() error {
 		offer, err := l.offerSame(l.talk.Agreed.Formats)
 		if err != nil {

@@ -45,7 +45,6 @@ type leg struct {
 	stays      bool // its peer does not take another address than ours
 	calmed     bool // it has left out its first re-INVITE for direct media
 	untold     bool // and so its peer does not know of detour
-	recalled   bool // the offer under way takes media back
 	progressed bool // a callee's 183 without SDP
 	offering   bool // an offer of modify waits for its answer
 	state      legState

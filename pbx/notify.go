@@ -59,7 +59,7 @@ func (ch *channel) Notify(ctx context.Context, to string, fields [][2]string) er
 	cfg.Auth = ch.srv.outboundAuth(ch.set, e)
 	for _, c := range contacts {
 		cfg.URI, cfg.Route = c.URI, c.Path
-		if err := ch.sendOutside(ctx, e, c, cfg, "", ""); err != nil {
+		if err := ch.sendOutside(ctx, e, c, cfg, "", "", nil); err != nil {
 			return err
 		}
 	}

@@ -163,7 +163,6 @@ func (l *leg) reanswered(e dialog.Answer) {
 		l.promised = nil
 		n.Begin()
 	}
-	l.recalled = false
 	if l.state == legGone || l.answeredFax(e) {
 		return
 	}

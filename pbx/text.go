@@ -401,12 +401,16 @@ func (ch *channel) sendTextTo(ctx context.Context, e *pjsip.Endpoint, c Contact,
 			cfg.Headers = append(cfg.Headers, dialog.Header{Name: f.name, Value: f.value})
 		}
 	}
-	return ch.sendOutside(ctx, e, c, cfg, from, to)
+	var hops *hops
+	if e.FollowsRedirects("message") {
+		hops = newHops(c.URI)
+	}
+	return ch.sendOutside(ctx, e, c, cfg, from, to, hops)
 }
 
 // sendOutside sends a request outside of calls to a contact of an endpoint. What becomes
-// of it is in the log.
-func (ch *channel) sendOutside(ctx context.Context, e *pjsip.Endpoint, c Contact, cfg dialog.SendConfig, from, to string) error {
+// of it is in the log. hops, if not nil, says where else it may go.
+func (ch *channel) sendOutside(ctx context.Context, e *pjsip.Endpoint, c Contact, cfg dialog.SendConfig, from, to string, hops *hops) error {
 	srv := ch.srv
 	send := func(targets []transport.Target, err error) {
 		if err == nil && len(targets) > 0 {
@@ -417,6 +421,12 @@ func (ch *channel) sendOutside(ctx context.Context, e *pjsip.Endpoint, c Contact
 				cfg.To = ""
 			}
 			err = srv.cfg.Dialogs.Send(cfg, func(res *sip.Response, err error) {
+				if next, ok := hops.next(res, err); ok {
+					again := cfg
+					again.URI, again.Route = next, nil
+					_ = ch.sendOutside(ctx, e, Contact{URI: next}, again, from, to, hops)
+					return
+				}
 				if err != nil || res.Status() >= 300 {
 					srv.log.Info("message not delivered", "method", cfg.Method, "uri", c.URI, "error", err, "status", finalStatus(res))
 				}

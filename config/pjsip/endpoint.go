@@ -3,6 +3,7 @@ package pjsip
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 )
@@ -61,7 +62,8 @@ type Profile struct {
 	SubMinExpiry             time.Duration
 	InbandProgress           bool
 	UserEqPhone              bool
-	RedirectMethod           string // user, uri_core, uri_pjsip
+	FollowRedirects          []string // message, invite
+	RedirectMethod           string   // user, uri_core, uri_pjsip
 	ReferBlindProgress       bool
 	Ignore183WithoutSDP      bool
 	SuppressQ850Reason       bool
@@ -144,6 +146,12 @@ type DTLS struct {
 	CAPath      string
 	Setup       string // active, passive, actpass
 	Fingerprint string // SHA-256, SHA-1
+}
+
+// FollowsRedirects reports whether requests of a method go where a 3xx answer says
+// (follow_redirect_methods).
+func (p *Profile) FollowsRedirects(method string) bool {
+	return slices.ContainsFunc(p.FollowRedirects, func(m string) bool { return strings.EqualFold(m, method) })
 }
 
 type ep = Endpoint
@@ -261,7 +269,7 @@ func endpointSignalling() []option[ep] {
 		yes("inband_progress", "no", boolean(func(e *ep) *bool { return &e.InbandProgress })),
 		yes("user_eq_phone", "no", boolean(func(e *ep) *bool { return &e.UserEqPhone })),
 		yes("redirect_method", "user", choice(func(e *ep) *string { return &e.RedirectMethod }, "user", "uri_core", "uri_pjsip")),
-		later[ep]("follow_redirect_methods", "", "", "a 3xx answer ends that branch", nil),
+		yes("follow_redirect_methods", "", list(func(e *ep) *[]string { return &e.FollowRedirects })), // calls always follow, as redirect_method says
 		yes("ignore_183_without_sdp", "no", boolean(func(e *ep) *bool { return &e.Ignore183WithoutSDP })),
 		yes("suppress_q850_reason_headers", "no", boolean(func(e *ep) *bool { return &e.SuppressQ850Reason })),
 		later("allow_unauthenticated_options", "no", "yes", "OPTIONS never needs credentials", boolean(func(e *ep) *bool { return &e.AllowUnauthOptions })),

@@ -445,3 +445,31 @@ func TestWizardHint(t *testing.T) {
 	out.bye()
 	in.hungUp("the end")
 }
+
+// follow_redirect_methods=message: a message goes where a 3xx says, the preferred place
+// first, then the next; none twice.
+func TestRedirectedMessage(t *testing.T) {
+	port := live.FreePort(t)
+	node := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), port)
+	first, second, third := newPeer(t, node, "first", ""), newPeer(t, node, "second", ""), newPeer(t, node, "third", "")
+	h := openFiles(t, port, map[string]string{
+		"pjsip.conf": endpoints(port, "", "8005") + "[first]\ntype=endpoint\ncontext=calls\nallow=ulaw\naors=first\nfollow_redirect_methods=message\n" +
+			"[first]\ntype=aor\ncontact=sip:first@" + first.addr().String() + "\n",
+		"extensions.conf": "[calls]\nexten => send,1,Set(MESSAGE(body)=hello)\nsame => n,MessageSend(pjsip:first)\nsame => n,Hangup(17)\n",
+	})
+	caller := h.peer("8005")
+	caller.call("send", caller.describe("")).refused(486, "the dialplan ends")
+	in := &talk{p: first}
+	answer := func(p *peer, status int, more ...string) {
+		t.Helper()
+		req := p.request(sip.MESSAGE, "the message comes")
+		if req.Body() != "hello" {
+			t.Errorf("%s gets %q", p.name, req.Body())
+		}
+		in.p, in.local = p, req.Get(sip.HeaderTo)+";tag="+p.next()
+		in.reply(req, status, "", more...)
+	}
+	answer(first, 302, "Contact", third.contact()+";q=0.2, "+second.contact()+";q=0.8, <sip:first@"+first.addr().String()+">;q=0.1")
+	answer(second, 404)
+	answer(third, 202)
+}
