@@ -20,7 +20,7 @@ import (
 
 // How a scenario is played: it calls an extension that answers and echoes, or it
 // is called by SIPp's own caller. Everything from 127.0.0.1 is the endpoint
-// "anybody"; alice is an extension with a hint, a mailbox and a registration.
+// "anybody", which answers the challenges of those it calls; alice is an extension with a hint, a mailbox and a registration.
 const (
 	peersPJSIP = `[global]
 type=global
@@ -33,6 +33,12 @@ type=endpoint
 context=peers
 allow=!all,ulaw,alaw,g722,opus,vp8,h264
 aors=alice,sipp,1000
+outbound_auth=anybody
+[anybody]
+type=auth
+auth_type=userpass
+username=alice
+password=alice
 [alice]
 type=aor
 max_contacts=10
