@@ -19,14 +19,14 @@ import (
 // many, so the delay that a busy node adds to a message is at most longestRest,
 // far below RFC 3261's T1, and falls as the load rises. REGISTERs are in less of
 // a hurry, since nobody waits at the telephone for their answer: while nothing
-// else comes the interval grows to patientRest.
+// else comes patientRest takes the place of longestRest.
 const (
 	shortestRest = time.Millisecond
 	longestRest  = 2 * time.Millisecond   // times a power of two as the shortest
 	patientRest  = 8 * time.Millisecond   // likewise
 	calm         = 250 * time.Millisecond // without an urgent datagram, before patientRest holds
 	few, many    = 8, 32
-	busyStreak   = 8 // datagrams in a row, each within longestRest of the last, that make a reader busy
+	busyStreak   = 8 // datagrams in a row, each within the longest rest of the last, that make a reader busy
 	idleLooks    = 3 // looks in a row that find nothing end that
 )
 
@@ -39,7 +39,8 @@ type reader struct {
 	fd       uintptr
 	last     time.Time // of the last wake-up
 	streak   int
-	urgent   bool // the last round found a datagram that is in a hurry
+	urgent   bool      // the last round found a datagram that is in a hurry
+	hurry    time.Time // when one did last
 }
 
 // openPoll makes the epoll set that tells when there is something to read. The
@@ -114,9 +115,14 @@ func (r *reader) run() error {
 
 // woken reads what has come and reports whether the reader has become busy.
 func (r *reader) woken(uintptr) (busy bool) {
-	n := r.round()
-	now := time.Now()
-	if now.Sub(r.last) > longestRest {
+	return r.came(r.round(), time.Now())
+}
+
+// came takes what a wake-up has found and reports whether the reader has become
+// busy.
+func (r *reader) came(n int, now time.Time) (busy bool) {
+	r.note(now)
+	if now.Sub(r.last) > r.longest(now) {
 		r.streak = 0
 	}
 	r.last = now
@@ -130,17 +136,12 @@ func (r *reader) woken(uintptr) (busy bool) {
 func (r *reader) atIntervals() {
 	r.streak = 0
 	interval := shortestRest
-	hurry := time.Now() // when something urgent came last
 	for empty := 0; empty < idleLooks && !r.socket.closed.Load(); {
 		now := time.Now()
 		r.layer.rest(interval - time.Duration(now.UnixNano())%interval)
 		n := r.round()
-		longest := longestRest
-		if r.urgent {
-			hurry = now
-		} else if now.Sub(hurry) > calm {
-			longest = patientRest
-		}
+		r.note(now)
+		longest := r.longest(now)
 		switch {
 		case n > many:
 			interval = max(interval/2, shortestRest)
@@ -152,6 +153,21 @@ func (r *reader) atIntervals() {
 			empty = 0
 		}
 	}
+}
+
+// note keeps what the round of now has found.
+func (r *reader) note(now time.Time) {
+	if r.urgent {
+		r.hurry = now
+	}
+}
+
+// longest is how far apart looks may be.
+func (r *reader) longest(now time.Time) time.Duration {
+	if now.Sub(r.hurry) > calm {
+		return patientRest
+	}
+	return longestRest
 }
 
 // rest waits for d. As many readers as processors were reserved for wait in the

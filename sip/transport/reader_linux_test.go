@@ -37,6 +37,35 @@ func TestBusyReader(t *testing.T) {
 	}
 }
 
+// TestPatience: REGISTERs alone make a reader busy when they come once in patientRest,
+// everything else, and REGISTERs while something else comes, once in longestRest.
+func TestPatience(t *testing.T) {
+	for _, tt := range []struct {
+		what   string
+		gap    time.Duration
+		urgent bool
+		since  time.Duration // since something urgent came before these
+		busy   bool
+	}{
+		{"REGISTERs", patientRest, false, time.Hour, true},
+		{"REGISTERs far apart", patientRest + time.Millisecond, false, time.Hour, false},
+		{"REGISTERs after a call", patientRest, false, time.Millisecond, false},
+		{"REGISTERs close together after a call", longestRest, false, time.Millisecond, true},
+		{"calls", longestRest, true, time.Hour, true},
+		{"calls far apart", patientRest, true, time.Hour, false},
+	} {
+		now, busy := time.Now(), false
+		r := &reader{urgent: tt.urgent, hurry: now.Add(-tt.since)}
+		for range busyStreak {
+			now = now.Add(tt.gap)
+			busy = r.came(1, now)
+		}
+		if busy != tt.busy {
+			t.Errorf("%s, one in %v: busy %v, want %v", tt.what, tt.gap, busy, tt.busy)
+		}
+	}
+}
+
 // TestBusyReaderEnds: traffic that does not stop does not keep a layer from
 // ending; startWith fails the test if it does.
 func TestBusyReaderEnds(t *testing.T) {
