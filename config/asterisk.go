@@ -1,6 +1,9 @@
 package config
 
 import (
+	"errors"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 )
@@ -84,6 +87,15 @@ func ReadAsterisk(path string, opt ReadOptions) (*Document, []Problem) {
 	r := newReader(path, opt)
 	r.include(path, Pos{File: path})
 	return r.finish()
+}
+
+// ReadOptional is ReadAsterisk for a file that need not be there: without it the
+// Document is nil.
+func ReadOptional(path string, opt ReadOptions) (*Document, []Problem) {
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return ReadAsterisk(path, opt)
 }
 
 // ParseAsterisk reads source as if it stood in a file called name. Relative

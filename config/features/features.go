@@ -7,8 +7,6 @@ package features
 import (
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -96,10 +94,10 @@ func Default() *Config {
 // Load reads features.conf in a directory. Without the file it is Default.
 func Load(dir string) (*Config, []config.Problem) {
 	path := filepath.Join(dir, "features.conf")
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+	doc, problems := config.ReadOptional(path, config.ReadOptions{})
+	if doc == nil {
 		return Default(), nil
 	}
-	doc, problems := config.ReadAsterisk(path, config.ReadOptions{})
 	c, more := read(doc)
 	return c, append(problems, more...)
 }

@@ -5,10 +5,7 @@ package followme
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -66,10 +63,10 @@ func defaults() Options {
 // Load reads followme.conf in a directory; without the file there are no profiles.
 func Load(dir string) (map[string]*Profile, []config.Problem) {
 	path := filepath.Join(dir, "followme.conf")
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+	doc, problems := config.ReadOptional(path, config.ReadOptions{})
+	if doc == nil {
 		return nil, nil
 	}
-	doc, problems := config.ReadAsterisk(path, config.ReadOptions{})
 	profiles, more := read(doc)
 	return profiles, append(problems, more...)
 }

@@ -5,10 +5,7 @@
 package musiconhold
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -50,10 +47,10 @@ const maxEntries = 10_000
 // are below (astdatadir). Without the file there are no classes.
 func Load(dir, data string) (map[string]*Class, []config.Problem) {
 	path := filepath.Join(dir, "musiconhold.conf")
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+	doc, problems := config.ReadOptional(path, config.ReadOptions{})
+	if doc == nil {
 		return nil, nil
 	}
-	doc, problems := config.ReadAsterisk(path, config.ReadOptions{})
 	classes, more := read(doc, data)
 	return classes, append(problems, more...)
 }

@@ -8,8 +8,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -76,10 +74,10 @@ func newLot(name string) *Lot {
 // case; without the file it has no extension to park at.
 func Load(dir string) (map[string]*Lot, []config.Problem) {
 	path := filepath.Join(dir, "res_parking.conf")
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+	doc, problems := config.ReadOptional(path, config.ReadOptions{})
+	if doc == nil {
 		return map[string]*Lot{Default: newLot(Default)}, nil
 	}
-	doc, problems := config.ReadAsterisk(path, config.ReadOptions{})
 	lots, more := read(doc)
 	return lots, append(problems, more...)
 }

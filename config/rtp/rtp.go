@@ -5,9 +5,6 @@
 package rtp
 
 import (
-	"errors"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -30,10 +27,10 @@ var harmless = map[string]string{
 // Load reads rtp.conf in dir. nil: the file is not there, or names no ports.
 func Load(dir string) (*config.PortRange, []config.Problem) {
 	path := filepath.Join(dir, "rtp.conf")
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+	doc, problems := config.ReadOptional(path, config.ReadOptions{})
+	if doc == nil {
 		return nil, nil
 	}
-	doc, problems := config.ReadAsterisk(path, config.ReadOptions{})
 	ports, more := read(doc)
 	return ports, append(problems, more...)
 }

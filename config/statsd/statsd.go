@@ -4,11 +4,8 @@
 package statsd
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"net"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -28,10 +25,10 @@ const defaultPort = "8125"
 // Load reads statsd.conf in a directory; without the file nothing is sent.
 func Load(dir string) (c Config, problems []config.Problem) {
 	path := filepath.Join(dir, "statsd.conf")
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+	doc, problems := config.ReadOptional(path, config.ReadOptions{})
+	if doc == nil {
 		return c, nil
 	}
-	doc, problems := config.ReadAsterisk(path, config.ReadOptions{})
 	server, enabled := "127.0.0.1", false
 	for _, s := range doc.Sections {
 		for _, e := range s.Entries {

@@ -9,11 +9,8 @@
 package voicemail
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"net/mail"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -121,10 +118,10 @@ const (
 // result is nil.
 func Load(dir string) (*Config, []config.Problem) {
 	path := filepath.Join(dir, "voicemail.conf")
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+	doc, problems := config.ReadOptional(path, config.ReadOptions{})
+	if doc == nil {
 		return nil, nil
 	}
-	doc, problems := config.ReadAsterisk(path, config.ReadOptions{})
 	c, more := read(doc)
 	return c, append(problems, more...)
 }
